@@ -1,0 +1,99 @@
+"""How a transaction set is defined, and the compiler from definitions to generated checkers.
+
+A `SetDef` reads like the printed guide: areas of segment uses and loops, in order. `nodes` is the flat list
+of its segment uses; a *placement* is one node index per segment of a transaction, and is how the checker
+tells the maps in which loop each segment stands. A segment placed on the first node of a loop begins a new
+iteration of that loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from edi.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class ElementDef:
+    """A data element: `type` is AN ID DT TM R N0..N9 B (X12), an n a (EDIFACT); lengths in characters."""
+
+    id: str
+    name: str
+    type: str
+    min: int
+    max: int
+    codes: frozenset[str] | None = None
+    components: tuple[ElementUse, ...] = ()  # a composite when not empty
+
+
+class ElementUse(NamedTuple):
+    """An element at its place in a segment or composite. `requirement` is M, O or X (X12.6: conditional)."""
+
+    element: ElementDef
+    requirement: str
+    repeat: int = 1
+
+
+class SyntaxNote(NamedTuple):
+    """P paired, R one required, E only one, C conditional, L list conditional; positions from 1 (X12.6 3.5)."""
+
+    kind: str
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDef:
+    """A segment and its elements in order."""
+
+    tag: str
+    name: str
+    elements: tuple[ElementUse, ...]
+    notes: tuple[SyntaxNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentUse:
+    """A segment at its place in a set; `index` is its number in `SetDef.nodes`, `loops` the ids around it."""
+
+    segment: SegmentDef
+    requirement: str
+    max_use: int  # 0 = unbounded
+    index: int
+    loops: tuple[str, ...]  # outermost first, e.g. ("PO1", "N1")
+    first: bool  # begins an iteration of its innermost loop
+
+
+@dataclass(frozen=True, slots=True)
+class LoopDef:
+    """A loop: its first child is a SegmentUse, whose appearance begins an iteration. Id = that segment's tag."""
+
+    id: str
+    requirement: str
+    repeat: int  # 0 = unbounded
+    children: tuple[SegmentUse | LoopDef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetDef:
+    """A transaction set or message in one version."""
+
+    type: str
+    version: str
+    name: str
+    functional_id: str
+    children: tuple[SegmentUse | LoopDef, ...]
+    nodes: tuple[SegmentUse, ...]
+
+
+class Check(NamedTuple):
+    """What checking one transaction gives.
+
+    `rows` are its segments split at the element separator (row[0] is the tag), ready for a map; `places` one
+    node index per row, or None where the structure could not be followed to the end.
+    """
+
+    status: str  # accepted | accepted_with_errors | rejected
+    problems: tuple[Problem, ...]
+    rows: list[list[str]]
+    places: tuple[int, ...] | None

@@ -1,0 +1,127 @@
+"""The values a reader yields: envelopes, one transaction at a time, and places in them.
+
+A file is a stream of events, in the order of the bytes::
+
+    Interchange  (Group  Transaction*  GroupEnd)*  InterchangeEnd
+
+Nothing holds the whole file: the unit of work is one `Transaction`, whose segments are kept as the raw
+text between terminators. Text is latin-1, so an index into it is a byte offset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from edi.problems import Problem
+
+Syntax = Literal["x12", "edifact"]
+
+
+class Separators(NamedTuple):
+    """The service characters of one interchange (X12.6 sect. 3; ISO 9735-1 annex A)."""
+
+    element: str = "*"
+    component: str = ">"
+    segment: str = "~"
+    repetition: str = ""  # "" where the version has none: X12 before 00402, or ISA11 = U
+    release: str = ""  # EDIFACT only
+    decimal: str = "."
+    suffix: str = ""  # what follows each terminator for the reader's eye: "", "\n", "\r\n"
+
+
+class PartyId(NamedTuple):
+    """An interchange identity: ISA05/06, or UNB S002 as (id code qualifier, id). Padding removed."""
+
+    qualifier: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.qualifier}:{self.id}"
+
+
+class Location(NamedTuple):
+    """Where something stands. `position` counts segments of the transaction, ST or UNH = 1."""
+
+    segment: str
+    position: int | None = None
+    element: int | None = None
+    component: int | None = None
+    repetition: int | None = None
+    offset: int | None = None  # byte offset in the file
+
+
+@dataclass(frozen=True, slots=True)
+class Interchange:
+    """ISA or UNB has been read."""
+
+    syntax: Syntax
+    separators: Separators
+    sender: PartyId
+    receiver: PartyId
+    control_number: str
+    version: str  # ISA12 "00401"; UNB syntax "UNOC:3"
+    usage: str  # ISA15, or "T" for UNB 0035 = 1 and "P" otherwise
+    ack_requested: bool  # ISA14 or UNB 0031
+    date: str  # as written
+    time: str
+    offset: int
+    segment: str  # raw
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """GS or UNG has been read; for EDIFACT without UNG a group with empty ids is implied."""
+
+    functional_id: str
+    sender: str
+    receiver: str
+    control_number: str
+    version: str  # GS08 as written
+    offset: int
+    segment: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One transaction set (ST-SE) or message (UNH-UNT), as raw segments without terminators.
+
+    `segments[0]` is ST/UNH and, unless the trailer is missing (which `problems` says), the last is SE/UNT.
+    `offset` is the byte offset of ST; `gap` the bytes between the end of one segment's text and the start
+    of the next where it is constant (terminator and suffix), else `offsets` lists every start.
+    `problems` are those of the envelope pair: ST02 against SE02, SE01, a missing trailer.
+    """
+
+    type: str
+    control_number: str
+    version: str  # that governs it: ST03 where present, else GS08; UNH S009
+    separators: Separators
+    segments: tuple[str, ...]
+    offset: int
+    gap: int = 1
+    offsets: tuple[int, ...] | None = field(default=None, repr=False)
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEnd:
+    """GE or UNE, or the place where it is missing. `transactions` is what was really there."""
+
+    control_number: str
+    transactions: int
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InterchangeEnd:
+    """IEA or UNZ, or the place where it is missing."""
+
+    control_number: str
+    groups: int
+    problems: tuple[Problem, ...] = ()
+    loose: tuple[str, ...] = ()  # TA1, ISB, ISE and other service segments outside groups, raw
+
+
+Event = Interchange | Group | Transaction | GroupEnd | InterchangeEnd
