@@ -7,7 +7,7 @@ it `theirs` (tell the partner) or ours (say nothing to the partner, tell the ope
 
 from __future__ import annotations
 
-from enum import Enum, IntEnum, StrEnum
+from enum import IntEnum, StrEnum
 from typing import Self
 
 
@@ -26,7 +26,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class Code(str, Enum):
+class Code(StrEnum):
     """The stable code of a failure, with the exit code it leads to and what it means in a sentence."""
 
     exit: Exit
@@ -38,9 +38,6 @@ class Code(str, Enum):
         member.exit = exit
         member.meaning = meaning
         return member
-
-    def __str__(self) -> str:
-        return self.value
 
     USAGE = ("USAGE", Exit.USAGE, "The command line was not understood.")
     NO_HOME = ("NO-HOME", Exit.CONFIGURATION, "The folder that holds partners.toml was not found.")
