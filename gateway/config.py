@@ -1,0 +1,786 @@
+"""partners.toml: who we are, who our partners are, and what is exchanged with each.
+
+The file is read whole and every problem in it is told at once, each with its line. What is written there is
+what is meant: unknown keys are refused, a secret is a file or an environment name and never a value, and a
+path is relative to the home folder that holds the file. A `Config` never changes; a server that sees
+`changed()` loads a new one and keeps the old if that fails.
+
+A home holds::
+
+    partners.toml   certs/   secrets/ (0700)   data/ (tradelane.db, blobs/, spool/)   backups/
+    erp/{in,out,done,refused}   sftp/<user>/{in,out}
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import stat
+import tomllib
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edi.tree import PartyId, Separators
+from gateway import toml
+from gateway.errors import Code, Failure
+
+if typing.TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+FILE = "partners.toml"
+NAME = "a name of a-z, 0-9, - and _, such as bigmart or acme-3pl"
+
+
+class Secret:
+    """Where a secret is kept: `file:PATH` or `env:NAME`. Its value is read when used and never shown."""
+
+    def __init__(self, kind: Literal["file", "env"], name: str) -> None:
+        self.kind = kind
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Secret({self.kind}:***)"
+
+    def read(self) -> bytes:
+        """The secret. Raises Failure: SECRET_MISSING, or SECRET_EXPOSED for a file that others may read."""
+        if self.kind == "env":
+            if (value := os.environ.get(self.name)) is None:
+                raise Failure(Code.SECRET_MISSING, f"the environment has no {self.name}")
+            return value.encode()
+        try:
+            mode = os.stat(self.name).st_mode
+            content = Path(self.name).read_bytes()
+        except OSError as error:
+            raise Failure(
+                Code.SECRET_MISSING, f"cannot read it: {error.strerror}", where=self.name
+            ) from error
+        if stat.S_IMODE(mode) & 0o077:
+            raise Failure(
+                Code.SECRET_EXPOSED,
+                f"its mode is {stat.S_IMODE(mode):04o}",
+                where=self.name,
+                next=f"chmod 600 {self.name}",
+            )
+        return content
+
+
+class Address(NamedTuple):
+    """Where a listener is bound, written `HOST:PORT`; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\Z", description=NAME)]
+As2Id = Annotated[
+    str,
+    Meta(
+        pattern=r"^[\x21\x23-\x5b\x5d-\x7e](?:[\x20\x21\x23-\x5b\x5d-\x7e]{0,126}[\x21\x23-\x5b\x5d-\x7e])?\Z",
+        description="an AS2 id of 1 to 128 printable characters without quote or backslash (RFC 4130 6.2)",
+    ),
+]
+DocumentType = Annotated[
+    str,
+    Meta(pattern=r"^(?:[0-9]{3}|TA1|[A-Z]{6})\Z", description="a set or message such as 850, TA1 or ORDERS"),
+]
+Route = Annotated[
+    str, Meta(pattern=r"^3pl:[a-z0-9][a-z0-9_-]*\Z", description="3pl:NAME of a partner with role 3pl")
+]
+Character = Annotated[
+    str,
+    Meta(
+        pattern=r"^[\x1c-\x1f!-/:-@\[-`{-~\r\n]\Z",
+        description="one character that is no letter, digit or space",
+    ),
+]
+AckMode = Literal["997", "999", "contrl", "none"]
+Status = Literal["draft", "testing", "live", "paused"]
+Role = Literal["retailer", "3pl", "supplier", "marketplace"]
+Sign = Literal["sha256", "sha384", "sha512", "sha1", "none"]
+Encrypt = Literal["aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm", "aes256-gcm", "3des", "none"]
+Compress = Literal["none", "before-sign", "after-sign"]
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """One of our key pairs. Every key decrypts until `retire_after`; exactly one signs at a time."""
+
+    id: str
+    cert: Path
+    key: Secret
+    sign_from: datetime | None = None
+    retire_after: datetime | None = None
+
+
+class Us(Struct, frozen=True, kw_only=True):
+    """The identities under which partners know us."""
+
+    name: str
+    timezone: ZoneInfo = ZoneInfo("UTC")
+    as2_id: As2Id | None = None
+    isa: PartyId | None = None
+    unb: PartyId | None = None
+    gs: str | None = None
+    keys: tuple[Key, ...] = ()
+
+    def decryption_keys(self, now: datetime) -> tuple[Key, ...]:
+        """Every key not retired at `now`."""
+        return tuple(key for key in self.keys if key.retire_after is None or now < key.retire_after)
+
+    def signing_key(self, now: datetime) -> Key | None:
+        """The key that signs at `now`: of those begun and not retired, the one begun last."""
+        begun = [key for key in self.decryption_keys(now) if key.sign_from is None or key.sign_from <= now]
+        return max(begun, key=lambda key: key.sign_from or datetime.min.replace(tzinfo=UTC), default=None)
+
+
+class Ack(Struct, frozen=True, kw_only=True):
+    """The acknowledgment of a document: ours within `send_within`, theirs due within `due` of sending."""
+
+    mode: AckMode = "997"
+    due: timedelta = timedelta(hours=24)
+    send_within: timedelta = timedelta(minutes=15)
+    on_overdue: Literal["alert", "resend", "hold"] = "alert"
+
+
+class Mdn(Struct, frozen=True, kw_only=True):
+    """The receipt we ask for (RFC 4130 7), due within `due` of the message being sent."""
+
+    mode: Literal["sync", "async", "none"] = "sync"
+    signed: bool = True
+    due: timedelta = timedelta(minutes=30)
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """How a failed send is tried again: the first wait, its growth, its cap, and how often at most."""
+
+    attempts: Annotated[int, Meta(ge=1, le=1000, description="a count from 1 to 1000")] = 8
+    first: timedelta = timedelta(minutes=1)
+    factor: Annotated[float, Meta(ge=1, le=10, description="a number from 1 to 10")] = 2.0
+    max: timedelta = timedelta(hours=2)
+
+
+class Defaults(Struct, frozen=True, kw_only=True):
+    """What a partner's tables of the same name leave out."""
+
+    ack: Ack = Ack()
+    mdn: Mdn = Mdn()
+    retry: Retry = Retry()
+    quarantine_on: tuple[Literal["envelope", "parse", "unknown_partner", "wrong_usage"], ...] = (
+        "envelope",
+        "parse",
+        "unknown_partner",
+        "wrong_usage",
+    )
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """Where we listen. `public_url` is our AS2 URL as partners reach it; async receipts are sent there."""
+
+    as2: Address = Address("0.0.0.0", 4080)  # noqa: S104 - partners come from outside
+    web: Address = Address("127.0.0.1", 8080)
+    sftp: Address = Address("0.0.0.0", 2222)  # noqa: S104
+    public_url: str | None = None
+
+
+class Erp(Struct, frozen=True, kw_only=True):
+    """Where documents are handed over. `files`: JSON in the folders out/, in/, done/ and refused/."""
+
+    kind: Literal["files"] = "files"
+    folder: Path = Path("erp")
+
+
+class X12(Struct, frozen=True, kw_only=True):
+    """How we write X12 to a partner. `gs` is their application code, GS03; their ISA id when absent."""
+
+    version: Annotated[
+        str, Meta(pattern=r"^00[3-8]0[0-9]{2}\Z", description="a version such as 004010 or 005010")
+    ] = "004010"
+    element: Character = "*"
+    component: Character = ">"
+    segment: Character = "~"
+    repetition: Character = "^"
+    suffix: Literal["", "\n", "\r\n"] = ""
+    gs: str | None = None
+
+    @property
+    def separators(self) -> Separators:
+        """As the writer takes them; ISA11 separates repetitions only from version 00402 on."""
+        repetition = self.repetition if self.version >= "004020" else ""
+        return Separators(self.element, self.component, self.segment, repetition, suffix=self.suffix)
+
+
+class ControlNumbers(Struct, frozen=True, kw_only=True):
+    """How control numbers are counted, and what an inbound gap or duplicate leads to."""
+
+    scope: Literal["partner", "partner+type"] = "partner"
+    on_gap: Literal["ignore", "warn", "quarantine"] = "warn"
+    on_duplicate: Literal["warn", "quarantine"] = "quarantine"
+
+
+class Cert(Struct, frozen=True, kw_only=True):
+    """A certificate of theirs. Outside its windows it neither verifies nor encrypts."""
+
+    file: Path
+    verify_from: datetime | None = None
+    verify_until: datetime | None = None
+    encrypt_from: datetime | None = None
+
+
+class As2(Struct, frozen=True, kw_only=True):
+    """An AS2 relation. What is agreed here is also the least we accept from them."""
+
+    id: As2Id
+    url: str | None = None  # absent: they send to us, we send nothing
+    sign: Sign = "sha256"
+    encrypt: Encrypt = "aes256-cbc"
+    compress: Compress = "none"
+    mdn: Mdn = Mdn()
+    retry: Retry = Retry()
+    certs: tuple[Cert, ...] = ()
+
+    @property
+    def legacy(self) -> bool:
+        """SHA-1 or 3DES was agreed by name: accepted and written for this partner alone."""
+        return self.sign == "sha1" or self.encrypt == "3des"
+
+    def verifying_certs(self, now: datetime) -> tuple[Cert, ...]:
+        """Every certificate whose window holds `now`."""
+        return tuple(
+            cert
+            for cert in self.certs
+            if (cert.verify_from is None or cert.verify_from <= now)
+            and (cert.verify_until is None or now < cert.verify_until)
+        )
+
+    def encrypting_cert(self, now: datetime) -> Cert | None:
+        """The one to encrypt to at `now`: of the usable, the one whose `encrypt_from` is latest."""
+        usable = [
+            cert
+            for cert in self.certs
+            if (cert.encrypt_from is None or cert.encrypt_from <= now)
+            and (cert.verify_until is None or now < cert.verify_until)
+        ]
+        return max(
+            usable, key=lambda cert: cert.encrypt_from or datetime.min.replace(tzinfo=UTC), default=None
+        )
+
+
+class Complete(Struct, frozen=True, kw_only=True):
+    """When an uploaded file is whole, beyond its own envelope."""
+
+    on: Literal["close"] = "close"
+    settle: timedelta = timedelta(seconds=1)
+    ignore: tuple[str, ...] = ("*.tmp", "*.part", "*.filepart", "*.partial", "*.uploading", "*~", ".*")
+    done_file: str = ""
+
+
+class SftpAccount(Struct, frozen=True, kw_only=True):
+    """Their account on our SFTP server. `keys` are public keys as in authorized_keys."""
+
+    user: Name
+    keys: tuple[str, ...]
+    allow_from: tuple[str, ...] = ()
+    inbox: str = "/in"
+    outbox: str = "/out"
+    complete: Complete = Complete()
+
+
+class Get(Struct, frozen=True, kw_only=True):
+    """What to fetch from their server, how often, and what then happens to it there."""
+
+    dir: str
+    every: timedelta = timedelta(minutes=2)
+    stable_for: timedelta = timedelta(seconds=60)
+    after: str = "delete"
+
+
+class Put(Struct, frozen=True, kw_only=True):
+    """Where to put files on their server."""
+
+    dir: str
+    temp_suffix: str = ".tmp"
+
+
+class SftpPoll(Struct, frozen=True, kw_only=True):
+    """Their SFTP server, to which we connect."""
+
+    enabled: bool = True
+    host: str
+    port: Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")] = 22
+    user: str | None = None
+    key: Secret | None = None
+    host_keys: tuple[str, ...]
+    get: Get | None = None
+    put: Put | None = None
+
+
+class Expect(Struct, frozen=True, kw_only=True):
+    """A document that must follow this one `within` a time, counted from it or from the document `after`."""
+
+    type: DocumentType
+    within: timedelta
+    after: DocumentType | None = None
+
+
+class ExpectDaily(Struct, frozen=True, kw_only=True):
+    """At least `min` of these documents must have come by a local time of each day."""
+
+    by: time
+    min: int = 1
+
+
+class Agreement(Struct, frozen=True, kw_only=True):
+    """One document exchanged with a partner, in one direction."""
+
+    type: DocumentType
+    direction: Literal["in", "out"]
+    map: Path | None = None  # an overlay; absent: the standard map of the set
+    route: Route | None = None
+    expect: tuple[Expect, ...] = ()
+    expect_daily: ExpectDaily | None = None
+    ack: Ack = Ack()
+
+
+class Partner(Struct, frozen=True, kw_only=True):
+    """A trading partner; `name` is its table's name in the file."""
+
+    name: Name
+    role: Role
+    status: Status = "draft"
+    usage: Literal["T", "P"] = "T"
+    isa: PartyId | None = None
+    unb: PartyId | None = None
+    aliases: tuple[PartyId, ...] = ()
+    x12: X12 = X12()
+    control_numbers: ControlNumbers = ControlNumbers()
+    as2: As2 | None = None
+    sftp_account: SftpAccount | None = None
+    sftp_poll: SftpPoll | None = None
+    agreements: tuple[Agreement, ...] = msgspec.field(name="document", default=())
+
+    def agreement(self, type: str, direction: Literal["in", "out"]) -> Agreement | None:
+        """What was agreed about a document in a direction, if anything was."""
+        for agreement in self.agreements:
+            if (agreement.type, agreement.direction) == (type, direction):
+                return agreement
+        return None
+
+    @property
+    def parties(self) -> tuple[PartyId, ...]:
+        """Every interchange identity that is theirs."""
+        return tuple(party for party in (self.isa, self.unb, *self.aliases) if party is not None)
+
+    @property
+    def channel(self) -> Literal["as2", "sftp_account", "sftp_poll"] | None:
+        """How documents leave for them."""
+        if self.as2 is not None and self.as2.url is not None:
+            return "as2"
+        if self.sftp_account is not None:
+            return "sftp_account"
+        if self.sftp_poll is not None and self.sftp_poll.enabled and self.sftp_poll.put is not None:
+            return "sftp_poll"
+        return None
+
+
+class _File(Struct, frozen=True, kw_only=True):
+    schema: Literal[1]
+    us: Us
+    defaults: Defaults = Defaults()
+    server: Server = Server()
+    erp: Erp = Erp()
+
+
+class ConfigInvalid(Failure):
+    """The file cannot be used; `problems` are all that was found, in order of their lines."""
+
+    def __init__(self, file: Path, problems: tuple[toml.Found, ...]) -> None:
+        count = len(problems)
+        super().__init__(
+            Code.CONFIG_INVALID,
+            f"{count} problem{'' if count == 1 else 's'}",
+            where=str(file),
+            next=f"correct {file.name} and run `tradelane doctor`",
+        )
+        self.problems = problems
+        self.file = file
+
+    def as_dict(self) -> dict[str, object]:
+        return super().as_dict() | {"problems": [problem._asdict() for problem in self.problems]}
+
+    def __str__(self) -> str:
+        lines = (f"{self.file.name}:{line}: {key}: {message}" for line, key, message in self.problems)
+        return "\n".join([super().__str__(), *lines])
+
+
+@dataclass(frozen=True)
+class Config:
+    """A valid partners.toml and the home it lies in. All its paths are absolute."""
+
+    home: Path
+    us: Us
+    defaults: Defaults
+    server: Server
+    erp: Erp
+    partners: Mapping[str, Partner]
+    stamp: tuple[int, int, int] | None = field(default=None, compare=False)
+
+    @cached_property
+    def _parties(self) -> Mapping[PartyId, Partner]:
+        return {party: partner for partner in self.partners.values() for party in partner.parties}
+
+    @cached_property
+    def _as2_ids(self) -> Mapping[str, Partner]:
+        return {partner.as2.id: partner for partner in self.partners.values() if partner.as2}
+
+    @cached_property
+    def _users(self) -> Mapping[str, Partner]:
+        return {p.sftp_account.user: p for p in self.partners.values() if p.sftp_account}
+
+    def partner(self, name: str) -> Partner:
+        """The partner of this name. Raises Failure PARTNER_UNKNOWN with the nearest name."""
+        if (partner := self.partners.get(name)) is None:
+            raise Failure(
+                Code.PARTNER_UNKNOWN,
+                f"no partner is named {name!r}{toml.suggest(name, self.partners)}",
+                where=str(self.home / FILE),
+                next="tradelane partner list",
+            )
+        return partner
+
+    def by_party(self, party: PartyId) -> Partner | None:
+        """Whose interchange identity this is, aliases included."""
+        return self._parties.get(party)
+
+    def by_as2(self, as2_id: str) -> Partner | None:
+        """Whose AS2 id this is: exact, case-sensitive (RFC 4130 6.2)."""
+        return self._as2_ids.get(as2_id)
+
+    def by_sftp_user(self, user: str) -> Partner | None:
+        """Whose account on our SFTP server this is."""
+        return self._users.get(user)
+
+    def changed(self) -> bool:
+        """Whether the file is no longer the one that was read."""
+        return _stamp(self.home / FILE) != self.stamp
+
+    @property
+    def data(self) -> Path:
+        """The folder of the database, the blobs and the spool."""
+        return self.home / "data"
+
+
+def load(home: Path) -> Config:
+    """The configuration in a home. Raises Failure NO_HOME, or ConfigInvalid with every problem in the file.
+
+    Beyond `read`, every file it names must exist, except those of partners still in draft.
+    """
+    home = home.absolute()
+    file = home / FILE
+    stamp = _stamp(file)
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise Failure(
+            Code.NO_HOME, f"no {FILE} there", where=str(home), next=f"tradelane init {home}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid(file, (toml.Found(1, FILE, "is not UTF-8"),)) from error
+    return _read(text, home, files=True, stamp=stamp)
+
+
+def read(text: str, home: Path) -> Config:
+    """The configuration a text would give in a home. Raises ConfigInvalid; looks at no other file."""
+    return _read(text, home.absolute(), files=False)
+
+
+def edit(home: Path, change: Callable[[TOMLDocument], None], *, dry_run: bool = False) -> str:
+    """Change partners.toml, keeping its comments, and return the diff; refused unless the result is valid.
+
+    Raises ConfigInvalid, or what `change` raises; the file is then untouched.
+    """
+    home = home.absolute()
+    file = home / FILE
+    if not file.exists():
+        raise Failure(Code.NO_HOME, f"no {FILE} there", where=str(home), next=f"tradelane init {home}")
+    return toml.edit(
+        file,
+        change,
+        check=lambda text: _read(text, home, files=True),
+        dry_run=dry_run,
+    )
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    with suppress(OSError):
+        found = file.stat()
+        return found.st_mtime_ns, found.st_size, found.st_ino
+    return None
+
+
+def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | None = None) -> Config:
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+)", str(error))
+        line = int(at[1]) if at else text.count("\n") + 1
+        raise ConfigInvalid(home / FILE, (toml.Found(line, "TOML", str(error)),)) from error
+
+    reading = toml.Reading(text, _leaves(home, _zone(tables)))
+    by_name = tables.pop("partner", {})
+    top = reading.table(_File, tables, ())
+    if top is not toml.BAD:
+        defaults = top.defaults
+        reading.fallbacks = {Ack: defaults.ack, Mdn: defaults.mdn, Retry: defaults.retry}
+    partners: dict[str, Partner] = {}
+    for name, table in by_name.items() if isinstance(by_name, dict) else ():
+        if reading.value(Name, name, ("partner", name)) is not toml.BAD:
+            partner = reading.table(Partner, table, ("partner", name), name=name)
+            if partner is not toml.BAD:
+                partners[name] = partner
+    if not isinstance(by_name, dict):
+        reading.problem(("partner",), "expected tables [partner.NAME]")
+
+    us = None if top is toml.BAD else top.us
+    for place, message in _contradictions(us, partners, by_name):
+        reading.problem(place, message)
+    if files:
+        for place, message in _missing_files(us, partners):
+            reading.problem(place, message)
+    if problems := reading.found():
+        raise ConfigInvalid(home / FILE, problems)
+    return Config(
+        home=home,
+        us=top.us,
+        defaults=top.defaults,
+        server=top.server,
+        erp=top.erp,
+        partners=types.MappingProxyType(partners),
+        stamp=stamp,
+    )
+
+
+def _zone(tables: dict[str, Any]) -> tzinfo:
+    with suppress(KeyError, TypeError, ValueError, OSError, ZoneInfoNotFoundError):
+        return ZoneInfo(tables["us"]["timezone"])
+    return UTC
+
+
+def _leaves(home: Path, zone: tzinfo) -> dict[Any, Callable[[Any], Any]]:
+    """The types that TOML does not know. A time without a zone is read in ours."""
+
+    def path(value: object) -> Path:
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise ValueError("expected the path of a file, relative to the home folder")
+        return home / value
+
+    def secret(value: object) -> Secret:
+        kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
+        if kind == "file" and name:
+            return Secret("file", str(path(name)))
+        if kind == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            return Secret("env", name)
+        raise ValueError("expected 'file:PATH' or 'env:NAME': a secret itself never stands in this file")
+
+    def moment(value: object) -> datetime:
+        if isinstance(value, datetime):
+            return value if value.tzinfo else value.replace(tzinfo=zone)
+        if isinstance(value, date):
+            return datetime.combine(value, time(), zone)
+        raise ValueError("expected a date such as 2027-01-15, or a date and time, without quotes")
+
+    return {
+        Path: path,
+        Secret: secret,
+        datetime: moment,
+        timedelta: duration,
+        time: _clock,
+        PartyId: _party,
+        Address: address,
+        ZoneInfo: _timezone,
+    }
+
+
+def duration(value: object) -> timedelta:
+    """`90s`, `15m`, `24h`, `2d`, or parts of them in a row (`1h30m`). Raises ValueError."""
+    if isinstance(value, str) and re.fullmatch(r"(?:[0-9]{1,6}[smhdw])+", value):
+        names = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+        parts = re.findall(r"([0-9]+)([smhdw])", value)
+        with suppress(OverflowError):
+            return sum((timedelta(**{names[unit]: int(count)}) for count, unit in parts), timedelta())
+    raise ValueError("expected a duration such as '90s', '15m', '24h' or '2d'")
+
+
+def address(value: object) -> Address:
+    """`HOST:PORT`, `[::1]:PORT`, or `:PORT` for every interface. Raises ValueError."""
+    host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535 or re.search(r"[\s/@]", host):
+        raise ValueError("expected HOST:PORT, such as 127.0.0.1:8080")
+    return Address(host or "0.0.0.0", int(port))  # noqa: S104 - asked for
+
+
+def _clock(value: object) -> time:
+    with suppress(ValueError):
+        if isinstance(value, time):
+            return value
+        if isinstance(value, str):
+            return time.fromisoformat(value)
+    raise ValueError("expected a time of day such as '18:00'")
+
+
+def _party(value: object) -> PartyId:
+    if isinstance(value, dict) and set(value) == {"qualifier", "id"}:
+        return party(value["qualifier"], value["id"])
+    raise ValueError('expected { qualifier = "..", id = ".." }')
+
+
+def party(qualifier: object, id: object) -> PartyId:
+    """An interchange identity: ISA05/06 (X12.5) or S002 of UNB (ISO 9735). Raises ValueError."""
+    if not isinstance(qualifier, str) or not re.fullmatch(r"[A-Z0-9]{0,4}", qualifier):
+        raise ValueError("expected a qualifier of at most 4 letters or digits, such as 'ZZ' or '01'")
+    if not isinstance(id, str) or not re.fullmatch(r"[!-~](?:[ -~]{0,33}[!-~])?", id):
+        raise ValueError("expected an id of 1 to 35 printable characters, without the padding")
+    return PartyId(qualifier, id)
+
+
+def _timezone(value: object) -> ZoneInfo:
+    with suppress(ValueError, OSError, ZoneInfoNotFoundError):
+        if isinstance(value, str):
+            return ZoneInfo(value)
+    raise ValueError("expected a time zone such as 'America/Chicago' or 'UTC'")
+
+
+_Problems: TypeAlias = Iterator[tuple[toml.Place, str]]
+
+
+def _contradictions(
+    us: Us | None, partners: Mapping[str, Partner], written: Mapping[str, object]
+) -> _Problems:
+    """What no single value is guilty of: identities claimed twice, routes to nowhere, keys that lack."""
+    owners: dict[tuple[str, object], str] = {}
+    if us is not None:
+        if us.isa and not re.fullmatch(r".{2}", us.isa.qualifier):
+            yield ("us", "isa"), "an ISA qualifier has 2 characters (X12.5, ISA05)"
+        owners |= {("party", party): "us" for party in (us.isa, us.unb) if party}
+        owners |= {("as2", us.as2_id): "us"} if us.as2_id else {}
+        if len({key.id for key in us.keys}) < len(us.keys):
+            yield ("us", "keys"), "two keys have the same id"
+    for name, partner in partners.items():
+        here: toml.Place = ("partner", name)
+        for what, key, place in _identities(partner):
+            owner = owners.setdefault((what, key), name)
+            if owner != name:
+                taken = "our own" if owner == "us" else f"already that of partner {owner!r}"
+                yield (*here, *place), f"{key} is {taken}"
+        yield from _contradictions_of(us, partner, partners, written)
+
+
+def _identities(partner: Partner) -> Iterator[tuple[str, object, toml.Place]]:
+    if partner.isa:
+        yield "party", partner.isa, ("isa",)
+    if partner.unb:
+        yield "party", partner.unb, ("unb",)
+    for index, alias in enumerate(partner.aliases):
+        yield "party", alias, ("aliases", index)
+    if partner.as2:
+        yield "as2", partner.as2.id, ("as2", "id")
+    if partner.sftp_account:
+        yield "sftp", partner.sftp_account.user, ("sftp_account", "user")
+
+
+def _contradictions_of(
+    us: Us | None, partner: Partner, partners: Mapping[str, Partner], written: Mapping[str, object]
+) -> _Problems:
+    here: toml.Place = ("partner", partner.name)
+    if not partner.parties:
+        yield here, "has neither isa nor unb: by which id does it name itself in an interchange?"
+    for key, party in (("isa", partner.isa),):
+        if party and (len(party.qualifier) != 2 or len(party.id) > 15):
+            yield (*here, key), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
+    marks = (partner.x12.element, partner.x12.component, partner.x12.segment, partner.x12.repetition)
+    if len(set(marks)) < len(marks):
+        yield (*here, "x12"), "two separators are the same character"
+    if partner.status == "testing" and partner.usage == "P":
+        yield (*here, "usage"), "a partner in testing exchanges usage T"
+    if partner.as2:
+        yield from _as2_contradictions(us, partner.as2, (*here, "as2"))
+    if partner.sftp_account:
+        yield from _account_contradictions(partner.sftp_account, (*here, "sftp_account"))
+    seen: set[tuple[str, str]] = set()
+    for index, agreement in enumerate(partner.agreements):
+        place = (*here, "document", index)
+        if (agreement.type, agreement.direction) in seen:
+            yield place, f"{agreement.type} {agreement.direction} is agreed twice"
+        seen.add((agreement.type, agreement.direction))
+        if agreement.route:
+            target = agreement.route.removeprefix("3pl:")
+            if target not in written:
+                yield (*place, "route"), f"no partner is named {target!r}{toml.suggest(target, written)}"
+            elif target in partners and partners[target].role != "3pl":
+                yield (*place, "route"), f"partner {target!r} has role {partners[target].role!r}, not '3pl'"
+
+
+def _as2_contradictions(us: Us | None, as2: As2, here: toml.Place) -> _Problems:
+    if us is not None and us.as2_id is None:
+        yield here, "needs our own AS2 id: write as2_id in [us]"
+    if us is not None and not us.keys and (as2.sign != "none" or as2.encrypt != "none"):
+        yield here, "needs a key of ours: write keys in [us]"
+    if as2.url is not None:
+        url = urlsplit(as2.url)
+        if url.scheme not in ("http", "https") or not url.hostname or url.username or url.fragment:
+            yield (*here, "url"), "expected http://HOST[:PORT]/PATH or https://..., without a user"
+    if not as2.certs and (as2.sign != "none" or as2.encrypt != "none"):
+        yield here, "has no certificate of theirs: write certs, or sign = 'none' and encrypt = 'none'"
+
+
+def _account_contradictions(account: SftpAccount, here: toml.Place) -> _Problems:
+    for index, key in enumerate(account.keys):
+        if not re.match(r"(ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(\s|\Z)", key):
+            yield (*here, "keys", index), "expected a public key line such as 'ssh-ed25519 AAAA... name'"
+    for index, network in enumerate(account.allow_from):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            yield (*here, "allow_from", index), str(error)
+    for key in ("inbox", "outbox"):
+        if not re.fullmatch(r"/[A-Za-z0-9_-]+", getattr(account, key)):
+            yield (*here, key), "expected one folder, such as '/in'"
+
+
+def _missing_files(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
+    for index, key in enumerate(us.keys if us else ()):
+        place: toml.Place = ("us", "keys", index)
+        if not key.cert.is_file():
+            yield (*place, "cert"), f"{key.cert} does not exist; `tradelane init` makes it"
+        if key.key.kind == "file" and not Path(key.key.name).is_file():
+            yield (*place, "key"), "its file does not exist; `tradelane init` makes it"
+    for partner in partners.values():
+        if partner.status == "draft":
+            continue
+        for index, cert in enumerate(partner.as2.certs if partner.as2 else ()):
+            if not cert.file.is_file():
+                yield (
+                    ("partner", partner.name, "as2", "certs", index, "file"),
+                    f"{cert.file} does not exist; save their certificate there (PEM or DER)",
+                )
+        for index, agreement in enumerate(partner.agreements):
+            if agreement.map and not agreement.map.is_file():
+                yield (
+                    ("partner", partner.name, "document", index, "map"),
+                    f"{agreement.map} does not exist; without `map` the standard map is used",
+                )
