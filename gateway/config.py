@@ -355,6 +355,11 @@ class Agreement(Struct, frozen=True, kw_only=True):
     expect_daily: ExpectDaily | None = None
     ack: Ack = Ack()
 
+    @property
+    def routed_to(self) -> str | None:
+        """The name of the 3PL that fulfils it."""
+        return self.route.removeprefix("3pl:") if self.route else None
+
 
 class Partner(Struct, frozen=True, kw_only=True):
     """A trading partner; `name` is its table's name in the file."""
@@ -429,7 +434,10 @@ class ConfigInvalid(Failure):
 
 @dataclass(frozen=True)
 class Config:
-    """A valid partners.toml and the home it lies in. All its paths are absolute."""
+    """A valid partners.toml and the home it lies in. All its paths are absolute.
+
+    `warnings` are what a person should look at although everything can run.
+    """
 
     home: Path
     us: Us
@@ -437,6 +445,7 @@ class Config:
     server: Server
     erp: Erp
     partners: Mapping[str, Partner]
+    warnings: tuple[toml.Found, ...] = ()
     stamp: tuple[int, int, int] | None = field(default=None, compare=False)
 
     @cached_property
@@ -556,13 +565,15 @@ def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | N
         reading.problem(("partner",), "expected tables [partner.NAME]")
 
     us = None if top is toml.BAD else top.us
-    for place, message in _contradictions(us, partners, by_name):
+    for place, message in _contradictions(us, partners):
         reading.problem(place, message)
     if files:
         for place, message in _missing_files(us, partners):
             reading.problem(place, message)
     if problems := reading.found():
         raise ConfigInvalid(home / FILE, problems)
+    for place, message in _doubts(top, partners):
+        reading.problem(place, message)
     return Config(
         home=home,
         us=top.us,
@@ -570,6 +581,7 @@ def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | N
         server=top.server,
         erp=top.erp,
         partners=types.MappingProxyType(partners),
+        warnings=reading.found(),
         stamp=stamp,
     )
 
@@ -668,14 +680,12 @@ def _timezone(value: object) -> ZoneInfo:
 _Problems: TypeAlias = Iterator[tuple[toml.Place, str]]
 
 
-def _contradictions(
-    us: Us | None, partners: Mapping[str, Partner], written: Mapping[str, object]
-) -> _Problems:
-    """What no single value is guilty of: identities claimed twice, routes to nowhere, keys that lack."""
+def _contradictions(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
+    """What no single value is guilty of: identities claimed twice, agreements made twice, keys that lack."""
     owners: dict[tuple[str, object], str] = {}
     if us is not None:
-        if us.isa and not re.fullmatch(r".{2}", us.isa.qualifier):
-            yield ("us", "isa"), "an ISA qualifier has 2 characters (X12.5, ISA05)"
+        if us.isa and not _fits_isa(us.isa):
+            yield ("us", "isa"), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
         owners |= {("party", party): "us" for party in (us.isa, us.unb) if party}
         owners |= {("as2", us.as2_id): "us"} if us.as2_id else {}
         if len({key.id for key in us.keys}) < len(us.keys):
@@ -687,7 +697,11 @@ def _contradictions(
             if owner != name:
                 taken = "our own" if owner == "us" else f"already that of partner {owner!r}"
                 yield (*here, *place), f"{key} is {taken}"
-        yield from _contradictions_of(us, partner, partners, written)
+        yield from _contradictions_of(us, partner, partners)
+
+
+def _fits_isa(party: PartyId) -> bool:
+    return len(party.qualifier) == 2 and len(party.id) <= 15
 
 
 def _identities(partner: Partner) -> Iterator[tuple[str, object, toml.Place]]:
@@ -703,15 +717,12 @@ def _identities(partner: Partner) -> Iterator[tuple[str, object, toml.Place]]:
         yield "sftp", partner.sftp_account.user, ("sftp_account", "user")
 
 
-def _contradictions_of(
-    us: Us | None, partner: Partner, partners: Mapping[str, Partner], written: Mapping[str, object]
-) -> _Problems:
+def _contradictions_of(us: Us | None, partner: Partner, partners: Mapping[str, Partner]) -> _Problems:
     here: toml.Place = ("partner", partner.name)
     if not partner.parties:
         yield here, "has neither isa nor unb: by which id does it name itself in an interchange?"
-    for key, party in (("isa", partner.isa),):
-        if party and (len(party.qualifier) != 2 or len(party.id) > 15):
-            yield (*here, key), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
+    if partner.isa and not _fits_isa(partner.isa):
+        yield (*here, "isa"), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
     marks = (partner.x12.element, partner.x12.component, partner.x12.segment, partner.x12.repetition)
     if len(set(marks)) < len(marks):
         yield (*here, "x12"), "two separators are the same character"
@@ -727,12 +738,9 @@ def _contradictions_of(
         if (agreement.type, agreement.direction) in seen:
             yield place, f"{agreement.type} {agreement.direction} is agreed twice"
         seen.add((agreement.type, agreement.direction))
-        if agreement.route:
-            target = agreement.route.removeprefix("3pl:")
-            if target not in written:
-                yield (*place, "route"), f"no partner is named {target!r}{toml.suggest(target, written)}"
-            elif target in partners and partners[target].role != "3pl":
-                yield (*place, "route"), f"partner {target!r} has role {partners[target].role!r}, not '3pl'"
+        target = partners.get(agreement.routed_to or "")
+        if target is not None and target.role != "3pl":
+            yield (*place, "route"), f"partner {target.name!r} has role {target.role!r}, not '3pl'"
 
 
 def _as2_contradictions(us: Us | None, as2: As2, here: toml.Place) -> _Problems:
@@ -760,6 +768,29 @@ def _account_contradictions(account: SftpAccount, here: toml.Place) -> _Problems
     for key in ("inbox", "outbox"):
         if not re.fullmatch(r"/[A-Za-z0-9_-]+", getattr(account, key)):
             yield (*here, key), "expected one folder, such as '/in'"
+
+
+def _doubts(top: _File, partners: Mapping[str, Partner]) -> _Problems:
+    """What works, but perhaps not as meant."""
+    warehouses = [name for name, partner in partners.items() if partner.role == "3pl"]
+    for name, partner in partners.items():
+        here: toml.Place = ("partner", name)
+        if partner.as2 and partner.as2.legacy:
+            yield (*here, "as2"), "SHA-1 or 3DES protects these messages: agree on sha256 and aes256-cbc"
+        if partner.as2 and partner.as2.mdn.mode == "async" and top.server.public_url is None:
+            yield (
+                (*here, "as2", "mdn"),
+                "async receipts need public_url in [server], our URL as they reach it",
+            )
+        if partner.sftp_account and not partner.sftp_account.keys:
+            yield (*here, "sftp_account", "keys"), "no key yet, so nobody can log in"
+        for index, agreement in enumerate(partner.agreements):
+            target = agreement.routed_to
+            if target is not None and target not in partners:
+                yield (
+                    (*here, "document", index, "route"),
+                    f"no partner is named {target!r}{toml.suggest(target, warehouses)}: these orders are held",
+                )
 
 
 def _missing_files(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
