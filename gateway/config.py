@@ -780,7 +780,7 @@ def _doubts(top: _File, partners: Mapping[str, Partner]) -> _Problems:
         if partner.as2 and partner.as2.mdn.mode == "async" and top.server.public_url is None:
             yield (
                 (*here, "as2", "mdn"),
-                "async receipts need public_url in [server], our URL as they reach it",
+                "async receipts need public_url in [server]: our URL for them",
             )
         if partner.sftp_account and not partner.sftp_account.keys:
             yield (*here, "sftp_account", "keys"), "no key yet, so nobody can log in"
@@ -789,7 +789,7 @@ def _doubts(top: _File, partners: Mapping[str, Partner]) -> _Problems:
             if target is not None and target not in partners:
                 yield (
                     (*here, "document", index, "route"),
-                    f"no partner is named {target!r}{toml.suggest(target, warehouses)}: these orders are held",
+                    f"no partner is named {target!r}{toml.suggest(target, warehouses)}: its orders wait",
                 )
 
 
