@@ -1,0 +1,130 @@
+"""Where everything is kept: rows in a database, payloads in a folder named by their digest.
+
+`Store.write` runs a function in one transaction and returns when it is durable; `Store.read` lends a
+connection that cannot write. Nothing is acknowledged to anyone before the `write` that records it has
+returned. Errors are those of `gateway.store.errors`. After `StoreFatal` the store refuses everything and
+`failed` is set, and the process is to exit: what was acknowledged is on disk, and is found at the next start.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Self, TypeVar, cast
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.store import schema, sqlite
+from gateway.store.blobs import Blob, Blobs
+from gateway.store.errors import (
+    DiskFull,
+    RunnerExists,
+    SchemaTooNew,
+    StoreCorrupt,
+    StoreError,
+    StoreFatal,
+    StoreUnavailable,
+    as_store_error,
+)
+
+__all__ = [
+    "Blob",
+    "Blobs",
+    "DiskFull",
+    "RunnerExists",
+    "SchemaTooNew",
+    "Store",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFatal",
+    "StoreUnavailable",
+    "after_commit",
+]
+
+T = TypeVar("T")
+
+
+def after_commit(conn: Connection, callback: Callable[[], None]) -> None:
+    """Call `callback` once the transaction of this `Store.write` is durable; never if it is rolled back.
+
+    It runs in the writing thread: it may set an event, and must not wait or raise.
+    """
+    cast("list[Callable[[], None]]", conn.info["after_commit"]).append(callback)
+
+
+class Store:
+    """An open store. One a process; threads share it."""
+
+    def __init__(self, path: Path, blobs: Blobs) -> None:
+        self.path = path
+        self.blobs = blobs
+        self.failed = threading.Event()
+        self.failure: StoreFatal | None = None
+        self._writing = sqlite.engine(path, begin="BEGIN IMMEDIATE")
+        self._reading = sqlite.engine(path, begin="BEGIN", read_only=True)
+        self._writer = sqlite.Writer(self._writing)
+        blobs.on_fatal = self._fail
+
+    @classmethod
+    def open(cls, path: str | Path, *, blobs: Path) -> Self:
+        """Open the database file and the payload folder, making or upgrading them when needed.
+
+        Raises SchemaTooNew for a database that a newer program has upgraded, and StoreUnavailable.
+        """
+        path = Path(path)
+        sqlite.create(path)
+        schema.upgrade(path)
+        return cls(path, Blobs(blobs))
+
+    def write(self, fn: Callable[[Connection], T]) -> T:
+        """Run `fn(connection)` in one transaction; returns its result once that is durable.
+
+        What `fn` raises rolls it back and is raised here. `fn` runs in another thread, together with others:
+        it must be short, must not wait, and touches nothing but the connection and its own values.
+        Raises StoreUnavailable, StoreFatal.
+        """
+        if self.failure is not None:
+            raise StoreFatal(*self.failure.args)
+        try:
+            return self._writer.write(fn)
+        except StoreFatal as error:
+            self._fail(error)
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Lend a connection that sees one snapshot, from its first query on, and cannot write."""
+        try:
+            with self._reading.connect() as conn:
+                yield conn
+        except SQLAlchemyError as error:
+            known = as_store_error(error)
+            if known is error:
+                raise
+            raise known from error
+
+    def sole_runner(self, wait_s: float = 5.0) -> BinaryIO | None:
+        """Become the one process that runs jobs here, until the returned file is closed or the process dies.
+
+        None where leases alone decide, because several nodes may run jobs. Raises RunnerExists.
+        """
+        return sqlite.sole_runner(self.path, wait_s)
+
+    def close(self) -> None:
+        """Commit what waits, then let go of the files."""
+        self._writer.close()
+        self._writing.dispose()
+        self._reading.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _fail(self, error: StoreFatal) -> None:
+        self.failure = error
+        self.failed.set()
