@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,7 +20,44 @@ class Fault(StrEnum):
 
     NOT_EDI = "NOT_EDI"
     # envelope
-    ENVELOPE_MALFORMED = "ENVELOPE_MALFORMED"
+    ENVELOPE_MALFORMED = "ENVELOPE_MALFORMED"  # widths, dates or elements of a service segment
+    SEPARATORS_INVALID = "SEPARATORS_INVALID"  # alphanumeric, or one character with two jobs
+    TEXT_OUTSIDE_INTERCHANGE = "TEXT_OUTSIDE_INTERCHANGE"
+    HEADER_MISSING = "HEADER_MISSING"  # a segment stands outside the envelope it needs
+    TRAILER_MISSING = "TRAILER_MISSING"
+    COUNT_MISMATCH = "COUNT_MISMATCH"
+    CONTROL_NUMBER_MISMATCH = "CONTROL_NUMBER_MISMATCH"
+    CONTROL_NUMBER_INVALID = "CONTROL_NUMBER_INVALID"
+    CONTROL_NUMBER_REPEATED = "CONTROL_NUMBER_REPEATED"
+    FUNCTIONAL_ID_MISMATCH = "FUNCTIONAL_ID_MISMATCH"  # the group is not one for this set
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    # what is not known here
+    SET_UNKNOWN = "SET_UNKNOWN"
+    VERSION_UNKNOWN = "VERSION_UNKNOWN"
+    # structure
+    SEGMENT_UNKNOWN = "SEGMENT_UNKNOWN"  # in no set of this version
+    SEGMENT_NOT_IN_SET = "SEGMENT_NOT_IN_SET"
+    SEGMENT_OUT_OF_ORDER = "SEGMENT_OUT_OF_ORDER"
+    SEGMENT_MISSING = "SEGMENT_MISSING"
+    SEGMENT_TOO_OFTEN = "SEGMENT_TOO_OFTEN"
+    LOOP_TOO_OFTEN = "LOOP_TOO_OFTEN"
+    # elements; `component` and `repetition` tell where inside one
+    ELEMENT_MISSING = "ELEMENT_MISSING"
+    ELEMENT_NOT_DEFINED = "ELEMENT_NOT_DEFINED"  # more elements than the segment has
+    COMPONENT_NOT_DEFINED = "COMPONENT_NOT_DEFINED"
+    REPEATED_TOO_OFTEN = "REPEATED_TOO_OFTEN"
+    TOO_SHORT = "TOO_SHORT"
+    TOO_LONG = "TOO_LONG"
+    CHARACTER_INVALID = "CHARACTER_INVALID"
+    NUMBER_INVALID = "NUMBER_INVALID"
+    DATE_INVALID = "DATE_INVALID"
+    TIME_INVALID = "TIME_INVALID"
+    CODE_UNKNOWN = "CODE_UNKNOWN"
+    CONDITION_UNMET = "CONDITION_UNMET"  # syntax notes P, R, C, L
+    CONDITION_EXCLUDES = "CONDITION_EXCLUDES"  # syntax note E
+    # meaning within one transaction
+    HIERARCHY_BROKEN = "HIERARCHY_BROKEN"
+    TOTAL_MISMATCH = "TOTAL_MISMATCH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +75,15 @@ class Problem:
     offset: int | None = None
     value: str | None = None
     loop: str | None = None  # id of the loop the segment stands in
+    reference: str | None = None  # number of the data element in its dictionary, e.g. "353"
+
+
+def status_of(problems: Iterable[Problem]) -> str:
+    """`accepted`, `accepted_with_errors` (warnings only) or `rejected`."""
+    severities = {problem.severity for problem in problems}
+    if Severity.ERROR in severities:
+        return "rejected"
+    return "accepted_with_errors" if Severity.WARNING in severities else "accepted"
 
 
 class EdiError(Exception):

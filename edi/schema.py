@@ -1,9 +1,9 @@
-"""How a transaction set is defined, and the compiler from definitions to generated checkers.
+"""How a transaction set is defined.
 
 A `SetDef` reads like the printed guide: areas of segment uses and loops, in order. `nodes` is the flat list
 of its segment uses; a *placement* is one node index per segment of a transaction, and is how the checker
 tells the maps in which loop each segment stands. A segment placed on the first node of a loop begins a new
-iteration of that loop.
+iteration of that loop. `edi.checker` compiles these values into functions.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class ElementDef:
     max: int
     codes: frozenset[str] | None = None
     components: tuple[ElementUse, ...] = ()  # a composite when not empty
+    notes: tuple[SyntaxNote, ...] = ()  # of a composite, on its components
 
 
 class ElementUse(NamedTuple):
@@ -36,7 +37,7 @@ class ElementUse(NamedTuple):
 
 
 class SyntaxNote(NamedTuple):
-    """P paired, R one required, E only one, C conditional, L list conditional; positions from 1 (X12.6 3.5)."""
+    """P paired, R one required, E only one, C conditional, L list conditional (X12.6 3.5); positions from 1."""
 
     kind: str
     positions: tuple[int, ...]
@@ -66,12 +67,25 @@ class SegmentUse:
 
 @dataclass(frozen=True, slots=True)
 class LoopDef:
-    """A loop: its first child is a SegmentUse, whose appearance begins an iteration. Id = that segment's tag."""
+    """A loop: its first child is a SegmentUse, whose appearance begins an iteration; its tag is the id."""
 
     id: str
     requirement: str
     repeat: int  # 0 = unbounded
     children: tuple[SegmentUse | LoopDef, ...]
+
+
+class Total(NamedTuple):
+    """A control total: element `element` of `segment` repeats a fact about the `of` segments.
+
+    Their number where `sums` is None, else the sum of their element `sums`. A wrong number rejects; a wrong
+    sum is a warning, as senders differ in what they add up.
+    """
+
+    segment: str
+    element: int
+    of: str
+    sums: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,8 @@ class SetDef:
     functional_id: str
     children: tuple[SegmentUse | LoopDef, ...]
     nodes: tuple[SegmentUse, ...]
+    totals: tuple[Total, ...] = ()
+    known_tags: frozenset[str] = frozenset()  # every segment of the version, to tell unknown from misplaced
 
 
 class Check(NamedTuple):

@@ -1,0 +1,48 @@
+"""ASC X12: read (`codec.read`), know (`dictionary`), check (`check`), acknowledge (`acks`) and write.
+
+A version suffix such as 004010VICS is governed by the tables of 004010. Sets and versions without tables are
+still read, as structure; `check` says so with SET_UNKNOWN or VERSION_UNKNOWN.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from edi.checker import Checker, compile_checker
+from edi.problems import Fault, Problem
+from edi.schema import Check
+from edi.tree import Transaction
+from x12 import dictionary
+
+__all__ = ["check", "checker"]
+
+
+def checker(transaction_set: str, version: str) -> Checker | None:
+    """The shared checker of a set ("850") in a version ("004010VICS"), or None where either is unknown."""
+    base = dictionary.base_version(version)
+    return None if base is None else _compiled(transaction_set, base)
+
+
+@lru_cache(maxsize=256)
+def _compiled(transaction_set: str, base: str) -> Checker | None:
+    definition = dictionary.definition(transaction_set, base)
+    return None if definition is None else compile_checker(definition)
+
+
+def check(transaction: Transaction) -> Check:
+    """Checks a transaction against its own set and version."""
+    known = checker(transaction.type, transaction.version)
+    if known is not None:
+        return known.check(transaction)
+    rows = [segment.split(transaction.separators.element) for segment in transaction.segments]
+    if dictionary.base_version(transaction.version) is None:
+        fault, element = Fault.VERSION_UNKNOWN, None
+        message = f"version {transaction.version!r} is not defined here"
+    else:
+        fault, element = Fault.SET_UNKNOWN, 1
+        message = f"set {transaction.type!r} is not defined in version {transaction.version}"
+    value = transaction.version if element is None else transaction.type
+    problem = Problem(
+        fault, message, segment="ST", position=1, element=element, offset=transaction.offset, value=value
+    )
+    return Check("rejected", (*transaction.problems, problem), rows, None)

@@ -1,0 +1,246 @@
+"""Checks one transaction against its definition: fast where it is right, thorough where it is not.
+
+The fast level places every segment by the automaton of `edi.structure` and evaluates the generated row checks
+of `edi.elements`. Rows it doubts are read again in detail; where the structure fails, the whole transaction
+is. The fast level never accepts what the detailed one refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from edi.elements import Finding, Row, problems_in_row, row_check
+from edi.problems import Fault, Problem, Severity, status_of
+from edi.schema import Check, SegmentDef, SetDef
+from edi.structure import Misplaced, Structure
+from edi.tree import Transaction
+
+_NUMBER_LENGTH = 30  # longer numerals are not added up
+_PROBLEMS = 1000  # told per transaction
+
+
+class Checker:
+    """A compiled definition. It may be shared by threads."""
+
+    def __init__(self, definition: SetDef) -> None:
+        self.definition = definition
+        self._structure = Structure(definition)
+        self._segments = {use.segment.tag: use.segment for use in reversed(definition.nodes)}
+        self._has_levels = "HL" in self._segments
+        tags = {use.segment.tag: use.index for use in reversed(definition.nodes)}
+        self._totals = [(total, tags[total.segment]) for total in definition.totals if total.segment in tags]
+
+    def check(self, transaction: Transaction) -> Check:
+        """Everything wrong with `transaction`, its rows and their places; never raises for bad content.
+
+        Time and memory are linear in the size of the transaction; at most 1000 problems are told.
+        """
+        separators = transaction.separators
+        segments = transaction.segments
+        rows = [segment.split(separators.element) for segment in segments]
+        fast = self._fast(rows) if len(rows) <= self._structure.exact_above else None
+        if fast is None:
+            return self._detailed(transaction, rows)
+        places, doubted = fast
+        text = separators.element.join(segments)
+        if not (text.isascii() and text.isprintable()):
+            doubted += [i for i, s in enumerate(segments) if not (s.isascii() and s.isprintable())]
+        for separator in (separators.component, separators.repetition):
+            if separator and separator in text:
+                doubted += [i for i, s in enumerate(segments) if separator in s]
+        if doubted or transaction.problems or self._semantics_doubted(rows, places):
+            return self._thorough(transaction, rows, places, sorted(set(doubted)), [])
+        return Check("accepted", (), rows, tuple(places))
+
+    def _fast(self, rows: list[Row]) -> tuple[list[int], list[int]] | None:
+        """The places of all rows and which of them need a second look; None if one has no place."""
+        places: list[int] = []
+        doubted: list[int] = []
+        place = places.append
+        step = self._structure.step
+        state = self._structure.start
+        for row in rows:
+            following = state.next.get(row[0]) or step(state, row[0])
+            if following is None:
+                return None
+            state = following
+            check = state.checks.get(len(row))
+            if check is None:
+                assert state.use is not None
+                check = row_check(state.use.segment, len(row) - 1)
+                if len(row) <= len(state.use.segment.elements) + 1:
+                    state.checks[len(row)] = check
+            if not check(row):
+                doubted.append(len(places))
+            place(state.index)
+        if state.index != self.definition.nodes[-1].index:
+            return None
+        return places, doubted
+
+    def _detailed(self, transaction: Transaction, rows: list[Row]) -> Check:
+        places, faults = self._structure.walk([row[0] for row in rows])
+        if any(p.fault is Fault.TRAILER_MISSING for p in transaction.problems):
+            last = self.definition.nodes[-1].segment.tag
+            faults = [f for f in faults if not (f.fault is Fault.SEGMENT_MISSING and f.tag == last)]
+        return self._thorough(transaction, rows, places, range(len(rows)), faults)
+
+    def _thorough(
+        self,
+        transaction: Transaction,
+        rows: list[Row],
+        places: Sequence[int | None],
+        doubted: Sequence[int],
+        misplaced: list[Misplaced],
+    ) -> Check:
+        """Names every fault of the rows in `doubted`, of the structure, and of meaning."""
+        found: list[tuple[int, int, Problem]] = []
+        starts = _Starts(transaction)
+        for fault, at, tag, loop, message in misplaced:
+            place = Problem(fault, message, Severity.ERROR, tag, at + 1, offset=starts[at], loop=loop)
+            found.append((at, 0, place))
+        for at in doubted:
+            segment = self._segment_at(rows[at], places[at])
+            if segment is None:
+                continue
+            for finding in problems_in_row(segment, rows[at], transaction.separators):
+                found.append(
+                    (at, finding.element, self._problem(segment, at, places[at], finding, starts=starts))
+                )
+                if len(found) >= _PROBLEMS:
+                    break
+            if len(found) >= _PROBLEMS:
+                break
+        for at, finding, severity in self._semantics(rows, places):
+            segment = self._segment_at(rows[at], places[at])
+            assert segment is not None
+            problem = self._problem(segment, at, places[at], finding, starts=starts, severity=severity)
+            found.append((at, finding.element, problem))
+        found.sort(key=lambda entry: entry[:2])
+        problems = (*transaction.problems, *(problem for _, _, problem in found[:_PROBLEMS]))
+        known = tuple(place for place in places if place is not None)
+        complete = len(known) == len(rows) and known[-1:] == (self.definition.nodes[-1].index,)
+        return Check(status_of(problems), problems, rows, known if complete else None)
+
+    def _segment_at(self, row: Row, place: int | None) -> SegmentDef | None:
+        return self._segments.get(row[0]) if place is None else self.definition.nodes[place].segment
+
+    def _problem(
+        self,
+        segment: SegmentDef,
+        at: int,
+        place: int | None,
+        finding: Finding,
+        *,
+        starts: _Starts,
+        severity: Severity = Severity.ERROR,
+    ) -> Problem:
+        loops = self.definition.nodes[place].loops if place is not None else ()
+        return Problem(
+            finding.fault,
+            finding.message,
+            severity,
+            segment.tag,
+            at + 1,
+            finding.element,
+            finding.component,
+            finding.repetition,
+            starts[at] + finding.at,
+            finding.value,
+            loops[-1] if loops else None,
+            finding.reference,
+        )
+
+    def _semantics_doubted(self, rows: list[Row], places: list[int]) -> bool:
+        if self._has_levels or any(index in places for _, index in self._totals):
+            return next(self._semantics(rows, places), None) is not None
+        return False
+
+    def _semantics(
+        self, rows: list[Row], places: Sequence[int | None]
+    ) -> Iterator[tuple[int, Finding, Severity]]:
+        """Hierarchy and totals: what single segments cannot show."""
+        if self._has_levels:
+            for at, finding in _levels(rows):
+                yield at, finding, Severity.ERROR
+        for total, index in self._totals:
+            if index not in places:
+                continue
+            at = places.index(index)
+            stated = rows[at][total.element] if total.element < len(rows[at]) else ""
+            expected = _total(rows, total.of, total.sums)
+            if not stated or expected is None or _number(stated) in (None, expected):
+                continue
+            what = (
+                f"the sum of {total.of}{total.sums:02}"
+                if total.sums
+                else f"the number of {total.of} segments"
+            )
+            message = f"{total.segment}{total.element:02} is {stated}, but {what} is {expected}"
+            begin = sum(len(value) + 1 for value in rows[at][: total.element])
+            finding = Finding(Fault.TOTAL_MISMATCH, message, total.element, value=stated, at=begin)
+            yield at, finding, Severity.WARNING if total.sums else Severity.ERROR
+
+
+def compile_checker(definition: SetDef) -> Checker:
+    """The checker of a definition; row checks are generated when a segment is first met."""
+    return Checker(definition)
+
+
+def _levels(rows: list[Row]) -> Iterator[tuple[int, Finding]]:
+    """HL01 names a level once; HL02 names a level before it (X12 segment HL)."""
+    seen: set[str] = set()
+    for at, row in enumerate(rows):
+        if row[0] != "HL":
+            continue
+        level = row[1] if len(row) > 1 else ""
+        parent = row[2] if len(row) > 2 else ""
+        if level in seen:
+            message = f"HL01 {level!r} was given to an earlier level"
+            yield at, Finding(Fault.HIERARCHY_BROKEN, message, 1, value=level, reference="628", at=3)
+        if parent and parent not in seen:
+            message = f"HL02 {parent!r} names no level before this one"
+            begin = 4 + len(level)
+            yield at, Finding(Fault.HIERARCHY_BROKEN, message, 2, value=parent, reference="734", at=begin)
+        seen.add(level)
+
+
+def _number(value: str) -> Decimal | None:
+    if len(value) > _NUMBER_LENGTH or not value.isascii() or "E" in value.upper() or "N" in value.upper():
+        return None
+    try:
+        return Decimal(value)
+    except ArithmeticError:
+        return None
+
+
+def _total(rows: list[Row], of: str, sums: int | None) -> Decimal | None:
+    """What a total should state; None where a value to add is no number, which is told elsewhere."""
+    if sums is None:
+        return Decimal(sum(row[0] == of for row in rows))
+    total = Decimal(0)
+    for row in rows:
+        if row[0] == of and len(row) > sums and row[sums]:
+            number = _number(row[sums])
+            if number is None:
+                return None
+            total += number
+    return total
+
+
+class _Starts:
+    """Byte offsets of the segments of a transaction, worked out only when a problem needs one."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._offsets = transaction.offsets
+
+    def __getitem__(self, at: int) -> int:
+        if self._offsets is None:
+            offset = self._transaction.offset
+            offsets = []
+            for segment in self._transaction.segments:
+                offsets.append(offset)
+                offset += len(segment) + self._transaction.gap
+            self._offsets = tuple(offsets)
+        return self._offsets[min(at, len(self._offsets) - 1)]

@@ -1,0 +1,367 @@
+"""Whether one segment is well formed: the values of its elements and its syntax notes, at two speeds.
+
+`row_check` generates, per segment and number of elements, one boolean expression over the split segment. It
+answers True only where `problems_in_row`, which names every fault, finds nothing; on any doubt it answers
+False. It takes printable ASCII for granted and looks at single values only: a row with other characters, or
+one in which a component or repetition separator occurs, must be given to `problems_in_row`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from functools import cache
+from typing import NamedTuple
+
+from edi.problems import Fault
+from edi.schema import ElementDef, ElementUse, SegmentDef, SyntaxNote
+from edi.tree import Separators
+
+Row = list[str]
+RowCheck = Callable[[Row], bool]
+
+_KNOWN_VALUES = 4096  # per type and length; beyond it values are checked afresh each time
+_SHOWN = 40  # characters of a value repeated in a message
+_INTEGER = re.compile(r"-?[0-9]+")
+_DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:E-?[0-9]{1,2})?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_C1 = re.compile(r"[\x80-\x9f]")
+_SIGNS = str.maketrans("", "", "-.")
+
+
+class Finding(NamedTuple):
+    """A fault inside one segment; `at` is the index of the value in the segment's text."""
+
+    fault: Fault
+    message: str
+    element: int
+    component: int | None = None
+    repetition: int | None = None
+    value: str | None = None
+    reference: str | None = None
+    at: int = 0
+
+
+def fault_in(element: ElementDef, value: str) -> tuple[Fault, str] | None:
+    """What is wrong with one non-empty value of a simple element (X12.6 section 3.3), or None."""
+    if element.codes is not None and value in element.codes:
+        return None
+    kind = element.type
+    text = _decoded(value)
+    if kind != "B" and (text is None or _CONTROL.search(text)):
+        return Fault.CHARACTER_INVALID, "holds a character the standard does not allow"
+    length = len(value if text is None else text)
+    if kind[0] == "N" or kind == "n":
+        if not (_INTEGER if kind[0] == "N" else _DECIMAL).fullmatch(value):
+            return Fault.NUMBER_INVALID, "is not a number"
+        length = len(value.translate(_SIGNS))
+    elif kind == "R":
+        if not _DECIMAL.fullmatch(value):
+            return Fault.NUMBER_INVALID, "is not a decimal number"
+        length = len(value.partition("E")[0].translate(_SIGNS))
+    if length > element.max > 0:
+        return Fault.TOO_LONG, f"has {length} characters, at most {element.max} are allowed"
+    if max(length, 0 if kind[0] in "NRn" else len(value)) < element.min:
+        return Fault.TOO_SHORT, f"has {length} characters, at least {element.min} are needed"
+    if kind == "DT" and not _is_date(value):
+        return Fault.DATE_INVALID, "is not a date of the calendar"
+    if kind == "TM" and not _is_time(value):
+        return Fault.TIME_INVALID, "is not a time of the day"
+    if kind == "a" and any(c.isdigit() for c in value):
+        return Fault.CHARACTER_INVALID, "may not hold digits"
+    if element.codes is not None:
+        return Fault.CODE_UNKNOWN, "is not in the code list"
+    return None
+
+
+def _decoded(value: str) -> str | None:
+    """The characters meant by the bytes: UTF-8, else latin-1; None where they are neither."""
+    if value.isascii():
+        return value
+    try:
+        text = value.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return None if _C1.search(value) else value
+    return text if all(c.isprintable() or c == "\xa0" for c in text) else None
+
+
+def _is_date(value: str) -> bool:
+    if not (value.isascii() and value.isdecimal() and len(value) in (6, 8)):
+        return False
+    century = value if len(value) == 8 else "20" + value
+    try:
+        date(int(century[:4]), int(century[4:6]), int(century[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_time(value: str) -> bool:
+    """HHMM, HHMMSS, HHMMSSD or HHMMSSDD (X12.6 section 3.3.1.7)."""
+    if not (value.isascii() and value.isdecimal() and len(value) in (4, 6, 7, 8)):
+        return False
+    return value[:2] < "24" and value[2:4] < "60" and value[4:6] < "60"
+
+
+def problems_in_row(segment: SegmentDef, row: Row, separators: Separators) -> Iterator[Finding]:
+    """Every fault of one split segment, in order of place."""
+    at = len(row[0]) + 1
+    for position, value in enumerate(row[1:], 1):
+        if position > len(segment.elements):
+            if value:
+                yield Finding(
+                    Fault.ELEMENT_NOT_DEFINED,
+                    f"{segment.tag} has {len(segment.elements)} elements, this is one more",
+                    position,
+                    value=value,
+                    at=at,
+                )
+        else:
+            yield from _in_element(segment, position, value, separators, at)
+        at += len(value) + 1
+    for position in range(len(row), len(segment.elements) + 1):
+        yield from _in_element(segment, position, "", separators, at - 1)
+    yield from _in_notes(segment.tag, segment.elements, segment.notes, row[1:], len(row[0]) + 1)
+
+
+def _in_element(
+    segment: SegmentDef, position: int, value: str, separators: Separators, at: int
+) -> Iterator[Finding]:
+    use = segment.elements[position - 1]
+    if not value:
+        if use.requirement == "M":
+            yield Finding(
+                Fault.ELEMENT_MISSING,
+                f"{segment.tag}{position:02} {_named(use.element)} is required",
+                position,
+                reference=use.element.id,
+                at=at,
+            )
+        return
+    if use.element.type == "B":
+        return
+    repetitions = value.split(separators.repetition) if separators.repetition else [value]
+    if len(repetitions) > use.repeat:
+        yield Finding(
+            Fault.REPEATED_TOO_OFTEN,
+            f"{segment.tag}{position:02} {_named(use.element)} occurs {len(repetitions)} times,"
+            f" at most {use.repeat} are allowed",
+            position,
+            repetition=use.repeat + 1 if use.repeat > 1 else None,
+            value=value,
+            reference=use.element.id,
+            at=at,
+        )
+        return
+    for number, repetition in enumerate(repetitions, 1):
+        which = number if use.repeat > 1 else None
+        for finding in _in_repetition(
+            segment, position, use.element, repetition, separators=separators, at=at
+        ):
+            yield finding._replace(repetition=which)
+        at += len(repetition) + 1
+
+
+def _in_repetition(
+    segment: SegmentDef, position: int, element: ElementDef, value: str, *, separators: Separators, at: int
+) -> Iterator[Finding]:
+    designator = f"{segment.tag}{position:02}"
+    if not element.components:
+        if separators.component and separators.component in value:
+            yield Finding(
+                Fault.COMPONENT_NOT_DEFINED,
+                f"{designator} {_named(element)} is a simple element but holds the component separator",
+                position,
+                value=value,
+                reference=element.id,
+                at=at,
+            )
+        elif fault := fault_in(element, value):
+            yield _finding(fault, designator, element, value, position=position, component=None, at=at)
+        return
+    components = value.split(separators.component) if separators.component else [value]
+    start = at
+    for number, component in enumerate(components, 1):
+        if number > len(element.components):
+            if component:
+                yield Finding(
+                    Fault.COMPONENT_NOT_DEFINED,
+                    f"{designator} {_named(element)} has {len(element.components)} components at most",
+                    position,
+                    number,
+                    value=component,
+                    at=at,
+                )
+        elif component and (fault := fault_in(element.components[number - 1].element, component)):
+            inner = element.components[number - 1].element
+            yield _finding(
+                fault, f"{designator}-{number}", inner, component, position=position, component=number, at=at
+            )
+        at += len(component) + 1
+    for number, use in enumerate(element.components, 1):
+        if use.requirement == "M" and (number > len(components) or not components[number - 1]):
+            yield Finding(
+                Fault.ELEMENT_MISSING,
+                f"{designator}-{number} {_named(use.element)} is required",
+                position,
+                number,
+                reference=use.element.id,
+                at=start,
+            )
+    for finding in _in_notes(designator + "-", element.components, element.notes, components, start):
+        yield finding._replace(element=position, component=finding.element)
+
+
+def _finding(
+    fault: tuple[Fault, str],
+    designator: str,
+    element: ElementDef,
+    value: str,
+    *,
+    position: int,
+    component: int | None,
+    at: int,
+) -> Finding:
+    shown = value if len(value) <= _SHOWN else value[:_SHOWN] + "..."
+    message = f"{designator} {_named(element)} {shown!r} {fault[1]}"
+    return Finding(fault[0], message, position, component, None, value, element.id, at)
+
+
+def _named(element: ElementDef) -> str:
+    return f"{element.name} ({element.id})" if element.name else f"({element.id})"
+
+
+def _in_notes(
+    prefix: str, uses: tuple[ElementUse, ...], notes: tuple[SyntaxNote, ...], values: list[str], at: int
+) -> Iterator[Finding]:
+    """Syntax notes (X12.6 section 3.5.3), told at the element that is missing or in excess."""
+
+    def present(position: int) -> bool:
+        return position <= len(values) and values[position - 1] != ""
+
+    for kind, positions in notes:
+        having = [p for p in positions if present(p)]
+        lacking = [p for p in positions if not present(p)]
+        names = [f"{prefix}{p:02}" for p in positions]
+        where: list[int] = []
+        if kind == "P" and having and lacking:
+            where, message = lacking, f"{' and '.join(names)} must be used together"
+        elif kind == "R" and not having:
+            where, message = [positions[0]], f"one of {', '.join(names)} is required"
+        elif kind == "E" and len(having) > 1:
+            where, message = having[1:], f"only one of {', '.join(names)} may be used"
+        elif kind == "C" and present(positions[0]) and lacking:
+            where, message = lacking, f"{names[0]} requires {' and '.join(names[1:])}"
+        elif kind == "L" and present(positions[0]) and len(having) == 1:
+            where, message = [positions[1]], f"{names[0]} requires one of {', '.join(names[1:])}"
+        for position in where:
+            excess = kind == "E"
+            yield Finding(
+                Fault.CONDITION_EXCLUDES if excess else Fault.CONDITION_UNMET,
+                f"{message} (syntax note {kind}{''.join(f'{p:02}' for p in positions)})",
+                position,
+                value=values[position - 1] if excess else None,
+                reference=uses[position - 1].element.id,
+                at=at + sum(len(value) + 1 for value in values[: position - 1]),
+            )
+
+
+@cache
+def _memo(kind: str, low: int, high: int) -> tuple[set[str], Callable[[str], bool]]:
+    """Values of a type known to be good, and the check that adds to them."""
+    known: set[str] = set()
+    element = ElementDef("", "", kind, low, high)
+
+    def good(value: str) -> bool:
+        if fault_in(element, value) is not None:
+            return False
+        if len(known) < _KNOWN_VALUES:
+            known.add(value)
+        return True
+
+    return known, good
+
+
+def row_check(segment: SegmentDef, count: int) -> RowCheck:
+    """The generated expression for rows of `segment` with `count` elements after the tag."""
+    if count > len(segment.elements):
+        return _doubt
+    names: dict[str, object] = {}
+    terms = []
+    for position, use in enumerate(segment.elements, 1):
+        if position <= count:
+            terms.append(_term(f"e{position}", use, names))
+        elif use.requirement == "M":
+            return _doubt
+    terms += [_note_term(note, count) for note in segment.notes]
+    if "False" in terms:
+        return _doubt
+    body = " and ".join(term for term in terms if term) or "True"
+    unpack = f"_, {', '.join(f'e{p}' for p in range(1, count + 1))} = row; " if count else ""
+    source = f"def check(row):\n    {unpack}return {body}\n"
+    exec(compile(source, f"<{segment.tag}, {count} elements>", "exec"), names)  # noqa: S102  (our own definitions)
+    check: RowCheck = names["check"]  # type: ignore[assignment]
+    return check
+
+
+def _doubt(row: Row) -> bool:
+    return False
+
+
+def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
+    element, required = use.element, use.requirement == "M"
+    if element.components:
+        first, *others = element.components
+        if any(other.requirement == "M" for other in others):
+            return f"not {name}" if not required else "False"
+        conditions = [_note_term(note, 1, name) for note in element.notes]
+        inner = _term(name, ElementUse(first.element, "M"), names)
+        inner = " and ".join([inner, *filter(None, conditions)])
+        return inner if required else f"(not {name} or {inner})"
+    low, high, kind = element.min, element.max, element.type
+    if kind == "B":
+        return name if required else ""
+    if element.codes is not None:
+        key = f"c{element.id}_{'m' if required else 'o'}"
+        names.setdefault(key, element.codes if required else element.codes | {""})
+        return f"{name} in {key}"
+    if kind in ("AN", "ID", "an") and high:
+        if low <= 1:
+            return f"0 < len({name}) <= {high}" if required else f"len({name}) <= {high}"
+        return (
+            f"{low} <= len({name}) <= {high}"
+            if required
+            else f"(not {name} or {low} <= len({name}) <= {high})"
+        )
+    known, good = _memo(kind, low, high)
+    key = f"{kind}_{low}_{high}"
+    names[key], names[f"is_{key}"] = known, good
+    term = f"({name} in {key} or is_{key}({name}))"
+    return term if required else f"(not {name} or {term})"
+
+
+def _note_term(note: SyntaxNote, count: int, only: str | None = None) -> str:
+    """The note as an expression, with positions beyond `count` known to be empty; "" is always true."""
+    present = [only or f"e{p}" for p in note.positions if p <= count]
+    absent = len(note.positions) - len(present)
+    if note.kind == "P":
+        if not present:
+            return ""
+        if absent:
+            return " and ".join(f"not {p}" for p in present)
+        first = present[0]
+        return " and ".join(f"(not {first}) is (not {other})" for other in present[1:])
+    if note.kind == "R":
+        return f"({' or '.join(present)})" if present else "False"
+    if note.kind == "E":
+        if len(present) < 2:
+            return ""
+        return " and ".join(f"not ({a} and {b})" for i, a in enumerate(present) for b in present[i + 1 :])
+    first_position = note.positions[0]
+    if first_position > count:
+        return ""
+    first, others = present[0], present[1:]
+    if note.kind == "C":
+        return f"not {first}" if absent else f"(not {first} or ({' and '.join(others)}))"
+    return f"(not {first} or {' or '.join(others)})" if others else f"not {first}"
