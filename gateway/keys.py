@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from gateway import toml
+from gateway.config.toml import replace
 from gateway.errors import Code, Failure
 
 VALID_FOR = timedelta(days=5 * 365)
@@ -79,7 +79,7 @@ def write_secret(path: Path, content: bytes) -> None:
     """Write a file that only its owner reads (0600), in a folder that only its owner enters (0700)."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chmod(path.parent, 0o700)
-    toml.replace(path, content, mode=0o600)
+    replace(path, content, mode=0o600)
 
 
 def read_certificate(path: Path) -> x509.Certificate:

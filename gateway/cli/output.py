@@ -276,7 +276,7 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not name.startswith("-") and self.get_command(context, name) is None:
-            from gateway.toml import suggest
+            from gateway.config.toml import suggest
 
             context.fail(f"no command is named {name!r}{suggest(name, self.list_commands(context))}")
         return super().resolve_command(context, args)

@@ -1,46 +1,23 @@
-"""partners.toml: who we are, who our partners are, and what is exchanged with each.
-
-The file is read whole and every problem in it is told at once, each with its line. What is written there is
-what is meant: unknown keys are refused, a secret is a file or an environment name and never a value, and a
-path is relative to the home folder that holds the file. A `Config` never changes; a server that sees
-`changed()` loads a new one and keeps the old if that fails.
-
-A home holds::
-
-    partners.toml   certs/   secrets/ (0700)   data/ (tradelane.db, blobs/, spool/)   backups/
-    erp/{in,out,done,refused}   sftp/<user>/{in,out}
-"""
+"""What partners.toml may say: each table a Struct, whose fields are the table's keys and their defaults."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import stat
-import tomllib
-import types
-import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edi.tree import PartyId, Separators
-from gateway import toml
 from gateway.errors import Code, Failure
 
-if typing.TYPE_CHECKING:
-    from tomlkit import TOMLDocument
-
-FILE = "partners.toml"
 NAME = "a name of a-z, 0-9, - and _, such as bigmart or acme-3pl"
 
 
@@ -201,7 +178,7 @@ class Erp(Struct, frozen=True, kw_only=True):
     """Where documents are handed over. `files`: JSON in the folders out/, in/, done/ and refused/."""
 
     kind: Literal["files"] = "files"
-    folder: Path = Path("erp")
+    folder: Path | None = None  # absent: erp/ in the home
 
 
 class X12(Struct, frozen=True, kw_only=True):
@@ -402,7 +379,9 @@ class Partner(Struct, frozen=True, kw_only=True):
         return None
 
 
-class _File(Struct, frozen=True, kw_only=True):
+class File(Struct, frozen=True, kw_only=True):
+    """The whole file but its partners."""
+
     schema: Literal[1]
     us: Us
     defaults: Defaults = Defaults()
@@ -410,189 +389,7 @@ class _File(Struct, frozen=True, kw_only=True):
     erp: Erp = Erp()
 
 
-class ConfigInvalid(Failure):
-    """The file cannot be used; `problems` are all that was found, in order of their lines."""
-
-    def __init__(self, file: Path, problems: tuple[toml.Found, ...]) -> None:
-        count = len(problems)
-        super().__init__(
-            Code.CONFIG_INVALID,
-            f"{count} problem{'' if count == 1 else 's'}",
-            where=str(file),
-            next=f"correct {file.name} and run `tradelane doctor`",
-        )
-        self.problems = problems
-        self.file = file
-
-    def as_dict(self) -> dict[str, object]:
-        return super().as_dict() | {"problems": [problem._asdict() for problem in self.problems]}
-
-    def __str__(self) -> str:
-        lines = (f"{self.file.name}:{line}: {key}: {message}" for line, key, message in self.problems)
-        return "\n".join([super().__str__(), *lines])
-
-
-@dataclass(frozen=True)
-class Config:
-    """A valid partners.toml and the home it lies in. All its paths are absolute.
-
-    `warnings` are what a person should look at although everything can run.
-    """
-
-    home: Path
-    us: Us
-    defaults: Defaults
-    server: Server
-    erp: Erp
-    partners: Mapping[str, Partner]
-    warnings: tuple[toml.Found, ...] = ()
-    stamp: tuple[int, int, int] | None = field(default=None, compare=False)
-
-    @cached_property
-    def _parties(self) -> Mapping[PartyId, Partner]:
-        return {party: partner for partner in self.partners.values() for party in partner.parties}
-
-    @cached_property
-    def _as2_ids(self) -> Mapping[str, Partner]:
-        return {partner.as2.id: partner for partner in self.partners.values() if partner.as2}
-
-    @cached_property
-    def _users(self) -> Mapping[str, Partner]:
-        return {p.sftp_account.user: p for p in self.partners.values() if p.sftp_account}
-
-    def partner(self, name: str) -> Partner:
-        """The partner of this name. Raises Failure PARTNER_UNKNOWN with the nearest name."""
-        if (partner := self.partners.get(name)) is None:
-            raise Failure(
-                Code.PARTNER_UNKNOWN,
-                f"no partner is named {name!r}{toml.suggest(name, self.partners)}",
-                where=str(self.home / FILE),
-                next="tradelane partner list",
-            )
-        return partner
-
-    def by_party(self, party: PartyId) -> Partner | None:
-        """Whose interchange identity this is, aliases included."""
-        return self._parties.get(party)
-
-    def by_as2(self, as2_id: str) -> Partner | None:
-        """Whose AS2 id this is: exact, case-sensitive (RFC 4130 6.2)."""
-        return self._as2_ids.get(as2_id)
-
-    def by_sftp_user(self, user: str) -> Partner | None:
-        """Whose account on our SFTP server this is."""
-        return self._users.get(user)
-
-    def changed(self) -> bool:
-        """Whether the file is no longer the one that was read."""
-        return _stamp(self.home / FILE) != self.stamp
-
-    @property
-    def data(self) -> Path:
-        """The folder of the database, the blobs and the spool."""
-        return self.home / "data"
-
-
-def load(home: Path) -> Config:
-    """The configuration in a home. Raises Failure NO_HOME, or ConfigInvalid with every problem in the file.
-
-    Beyond `read`, every file it names must exist, except those of partners still in draft.
-    """
-    home = home.absolute()
-    file = home / FILE
-    stamp = _stamp(file)
-    try:
-        text = file.read_text("utf-8")
-    except FileNotFoundError as error:
-        raise Failure(
-            Code.NO_HOME, f"no {FILE} there", where=str(home), next=f"tradelane init {home}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigInvalid(file, (toml.Found(1, FILE, "is not UTF-8"),)) from error
-    return _read(text, home, files=True, stamp=stamp)
-
-
-def read(text: str, home: Path) -> Config:
-    """The configuration a text would give in a home. Raises ConfigInvalid; looks at no other file."""
-    return _read(text, home.absolute(), files=False)
-
-
-def edit(home: Path, change: Callable[[TOMLDocument], None], *, dry_run: bool = False) -> str:
-    """Change partners.toml, keeping its comments, and return the diff; refused unless the result is valid.
-
-    Raises ConfigInvalid, or what `change` raises; the file is then untouched.
-    """
-    home = home.absolute()
-    file = home / FILE
-    if not file.exists():
-        raise Failure(Code.NO_HOME, f"no {FILE} there", where=str(home), next=f"tradelane init {home}")
-    return toml.edit(
-        file,
-        change,
-        check=lambda text: _read(text, home, files=True),
-        dry_run=dry_run,
-    )
-
-
-def _stamp(file: Path) -> tuple[int, int, int] | None:
-    with suppress(OSError):
-        found = file.stat()
-        return found.st_mtime_ns, found.st_size, found.st_ino
-    return None
-
-
-def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | None = None) -> Config:
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"\(at line (\d+)", str(error))
-        line = int(at[1]) if at else text.count("\n") + 1
-        raise ConfigInvalid(home / FILE, (toml.Found(line, "TOML", str(error)),)) from error
-
-    reading = toml.Reading(text, _leaves(home, _zone(tables)))
-    by_name = tables.pop("partner", {})
-    top = reading.table(_File, tables, ())
-    if top is not toml.BAD:
-        defaults = top.defaults
-        reading.fallbacks = {Ack: defaults.ack, Mdn: defaults.mdn, Retry: defaults.retry}
-    partners: dict[str, Partner] = {}
-    for name, table in by_name.items() if isinstance(by_name, dict) else ():
-        if reading.value(Name, name, ("partner", name)) is not toml.BAD:
-            partner = reading.table(Partner, table, ("partner", name), name=name)
-            if partner is not toml.BAD:
-                partners[name] = partner
-    if not isinstance(by_name, dict):
-        reading.problem(("partner",), "expected tables [partner.NAME]")
-
-    us = None if top is toml.BAD else top.us
-    for place, message in _contradictions(us, partners):
-        reading.problem(place, message)
-    if files:
-        for place, message in _missing_files(us, partners):
-            reading.problem(place, message)
-    if problems := reading.found():
-        raise ConfigInvalid(home / FILE, problems)
-    for place, message in _doubts(top, partners):
-        reading.problem(place, message)
-    return Config(
-        home=home,
-        us=top.us,
-        defaults=top.defaults,
-        server=top.server,
-        erp=top.erp,
-        partners=types.MappingProxyType(partners),
-        warnings=reading.found(),
-        stamp=stamp,
-    )
-
-
-def _zone(tables: dict[str, Any]) -> tzinfo:
-    with suppress(KeyError, TypeError, ValueError, OSError, ZoneInfoNotFoundError):
-        return ZoneInfo(tables["us"]["timezone"])
-    return UTC
-
-
-def _leaves(home: Path, zone: tzinfo) -> dict[Any, Callable[[Any], Any]]:
+def leaves(home: Path, zone: tzinfo) -> dict[Any, Callable[[Any], Any]]:
     """The types that TOML does not know. A time without a zone is read in ours."""
 
     def path(value: object) -> Path:
@@ -675,143 +472,3 @@ def _timezone(value: object) -> ZoneInfo:
         if isinstance(value, str):
             return ZoneInfo(value)
     raise ValueError("expected a time zone such as 'America/Chicago' or 'UTC'")
-
-
-_Problems: TypeAlias = Iterator[tuple[toml.Place, str]]
-
-
-def _contradictions(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
-    """What no single value is guilty of: identities claimed twice, agreements made twice, keys that lack."""
-    owners: dict[tuple[str, object], str] = {}
-    if us is not None:
-        if us.isa and not _fits_isa(us.isa):
-            yield ("us", "isa"), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
-        owners |= {("party", party): "us" for party in (us.isa, us.unb) if party}
-        owners |= {("as2", us.as2_id): "us"} if us.as2_id else {}
-        if len({key.id for key in us.keys}) < len(us.keys):
-            yield ("us", "keys"), "two keys have the same id"
-    for name, partner in partners.items():
-        here: toml.Place = ("partner", name)
-        for what, key, place in _identities(partner):
-            owner = owners.setdefault((what, key), name)
-            if owner != name:
-                taken = "our own" if owner == "us" else f"already that of partner {owner!r}"
-                yield (*here, *place), f"{key} is {taken}"
-        yield from _contradictions_of(us, partner, partners)
-
-
-def _fits_isa(party: PartyId) -> bool:
-    return len(party.qualifier) == 2 and len(party.id) <= 15
-
-
-def _identities(partner: Partner) -> Iterator[tuple[str, object, toml.Place]]:
-    if partner.isa:
-        yield "party", partner.isa, ("isa",)
-    if partner.unb:
-        yield "party", partner.unb, ("unb",)
-    for index, alias in enumerate(partner.aliases):
-        yield "party", alias, ("aliases", index)
-    if partner.as2:
-        yield "as2", partner.as2.id, ("as2", "id")
-    if partner.sftp_account:
-        yield "sftp", partner.sftp_account.user, ("sftp_account", "user")
-
-
-def _contradictions_of(us: Us | None, partner: Partner, partners: Mapping[str, Partner]) -> _Problems:
-    here: toml.Place = ("partner", partner.name)
-    if not partner.parties:
-        yield here, "has neither isa nor unb: by which id does it name itself in an interchange?"
-    if partner.isa and not _fits_isa(partner.isa):
-        yield (*here, "isa"), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
-    marks = (partner.x12.element, partner.x12.component, partner.x12.segment, partner.x12.repetition)
-    if len(set(marks)) < len(marks):
-        yield (*here, "x12"), "two separators are the same character"
-    if partner.status == "testing" and partner.usage == "P":
-        yield (*here, "usage"), "a partner in testing exchanges usage T"
-    if partner.as2:
-        yield from _as2_contradictions(us, partner.as2, (*here, "as2"))
-    if partner.sftp_account:
-        yield from _account_contradictions(partner.sftp_account, (*here, "sftp_account"))
-    seen: set[tuple[str, str]] = set()
-    for index, agreement in enumerate(partner.agreements):
-        place = (*here, "document", index)
-        if (agreement.type, agreement.direction) in seen:
-            yield place, f"{agreement.type} {agreement.direction} is agreed twice"
-        seen.add((agreement.type, agreement.direction))
-        target = partners.get(agreement.routed_to or "")
-        if target is not None and target.role != "3pl":
-            yield (*place, "route"), f"partner {target.name!r} has role {target.role!r}, not '3pl'"
-
-
-def _as2_contradictions(us: Us | None, as2: As2, here: toml.Place) -> _Problems:
-    if us is not None and us.as2_id is None:
-        yield here, "needs our own AS2 id: write as2_id in [us]"
-    if us is not None and not us.keys and (as2.sign != "none" or as2.encrypt != "none"):
-        yield here, "needs a key of ours: write keys in [us]"
-    if as2.url is not None:
-        url = urlsplit(as2.url)
-        if url.scheme not in ("http", "https") or not url.hostname or url.username or url.fragment:
-            yield (*here, "url"), "expected http://HOST[:PORT]/PATH or https://..., without a user"
-    if not as2.certs and (as2.sign != "none" or as2.encrypt != "none"):
-        yield here, "has no certificate of theirs: write certs, or sign = 'none' and encrypt = 'none'"
-
-
-def _account_contradictions(account: SftpAccount, here: toml.Place) -> _Problems:
-    for index, key in enumerate(account.keys):
-        if not re.match(r"(ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(\s|\Z)", key):
-            yield (*here, "keys", index), "expected a public key line such as 'ssh-ed25519 AAAA... name'"
-    for index, network in enumerate(account.allow_from):
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            yield (*here, "allow_from", index), str(error)
-    for key in ("inbox", "outbox"):
-        if not re.fullmatch(r"/[A-Za-z0-9_-]+", getattr(account, key)):
-            yield (*here, key), "expected one folder, such as '/in'"
-
-
-def _doubts(top: _File, partners: Mapping[str, Partner]) -> _Problems:
-    """What works, but perhaps not as meant."""
-    warehouses = [name for name, partner in partners.items() if partner.role == "3pl"]
-    for name, partner in partners.items():
-        here: toml.Place = ("partner", name)
-        if partner.as2 and partner.as2.legacy:
-            yield (*here, "as2"), "SHA-1 or 3DES protects these messages: agree on sha256 and aes256-cbc"
-        if partner.as2 and partner.as2.mdn.mode == "async" and top.server.public_url is None:
-            yield (
-                (*here, "as2", "mdn"),
-                "async receipts need public_url in [server]: our URL for them",
-            )
-        if partner.sftp_account and not partner.sftp_account.keys:
-            yield (*here, "sftp_account", "keys"), "no key yet, so nobody can log in"
-        for index, agreement in enumerate(partner.agreements):
-            target = agreement.routed_to
-            if target is not None and target not in partners:
-                yield (
-                    (*here, "document", index, "route"),
-                    f"no partner is named {target!r}{toml.suggest(target, warehouses)}: its orders wait",
-                )
-
-
-def _missing_files(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
-    for index, key in enumerate(us.keys if us else ()):
-        place: toml.Place = ("us", "keys", index)
-        if not key.cert.is_file():
-            yield (*place, "cert"), f"{key.cert} does not exist; `tradelane init` makes it"
-        if key.key.kind == "file" and not Path(key.key.name).is_file():
-            yield (*place, "key"), "its file does not exist; `tradelane init` makes it"
-    for partner in partners.values():
-        if partner.status == "draft":
-            continue
-        for index, cert in enumerate(partner.as2.certs if partner.as2 else ()):
-            if not cert.file.is_file():
-                yield (
-                    ("partner", partner.name, "as2", "certs", index, "file"),
-                    f"{cert.file} does not exist; save their certificate there (PEM or DER)",
-                )
-        for index, agreement in enumerate(partner.agreements):
-            if agreement.map and not agreement.map.is_file():
-                yield (
-                    ("partner", partner.name, "document", index, "map"),
-                    f"{agreement.map} does not exist; without `map` the standard map is used",
-                )

@@ -1,0 +1,276 @@
+"""partners.toml: who we are, who our partners are, and what is exchanged with each.
+
+The file is read whole and every problem in it is told at once, each with its line. What is written there is
+what is meant: unknown keys are refused, a secret is a file or an environment name and never a value, and a
+path is relative to the home folder that holds the file. A `Config` never changes; a server that sees
+`changed()` loads a new one and keeps the old if that fails.
+
+A home holds::
+
+    partners.toml   certs/   secrets/ (0700)   data/ (tradelane.db, blobs/, spool/)   backups/
+    erp/{in,out,done,refused}   sftp/<user>/{in,out}
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import types
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from edi.tree import PartyId
+from gateway.config import checks, toml
+from gateway.config.schema import (
+    X12,
+    Ack,
+    Address,
+    Agreement,
+    As2,
+    Cert,
+    Defaults,
+    Erp,
+    File,
+    Key,
+    Mdn,
+    Name,
+    Partner,
+    Retry,
+    Secret,
+    Server,
+    SftpAccount,
+    SftpPoll,
+    Us,
+    leaves,
+)
+from gateway.errors import Code, Failure
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+__all__ = [
+    "FILE",
+    "X12",
+    "Ack",
+    "Address",
+    "Agreement",
+    "As2",
+    "Cert",
+    "Config",
+    "ConfigInvalid",
+    "Defaults",
+    "Erp",
+    "Key",
+    "Mdn",
+    "Partner",
+    "Retry",
+    "Secret",
+    "Server",
+    "SftpAccount",
+    "SftpPoll",
+    "Us",
+    "edit",
+    "load",
+    "read",
+]
+
+FILE = "partners.toml"
+
+
+class ConfigInvalid(Failure):
+    """The file cannot be used; `problems` are all that was found, in order of their lines."""
+
+    def __init__(self, file: Path, problems: tuple[toml.Found, ...]) -> None:
+        count = len(problems)
+        super().__init__(
+            Code.CONFIG_INVALID,
+            f"{count} problem{'' if count == 1 else 's'}",
+            where=str(file),
+            next=f"correct {file.name} and run `tradelane doctor`",
+        )
+        self.problems = problems
+        self.file = file
+
+    def as_dict(self) -> dict[str, object]:
+        return super().as_dict() | {"problems": [problem._asdict() for problem in self.problems]}
+
+    def __str__(self) -> str:
+        lines = (f"{self.file.name}:{line}: {key}: {message}" for line, key, message in self.problems)
+        return "\n".join([super().__str__(), *lines])
+
+
+@dataclass(frozen=True)
+class Config:
+    """A valid partners.toml and the home it lies in. All its paths are absolute.
+
+    `warnings` are what a person should look at although everything can run.
+    """
+
+    home: Path
+    us: Us
+    defaults: Defaults
+    server: Server
+    erp: Erp
+    partners: Mapping[str, Partner]
+    warnings: tuple[toml.Found, ...] = ()
+    stamp: tuple[int, int, int] | None = field(default=None, compare=False)
+
+    @cached_property
+    def _parties(self) -> Mapping[PartyId, Partner]:
+        return {party: partner for partner in self.partners.values() for party in partner.parties}
+
+    @cached_property
+    def _as2_ids(self) -> Mapping[str, Partner]:
+        return {partner.as2.id: partner for partner in self.partners.values() if partner.as2}
+
+    @cached_property
+    def _users(self) -> Mapping[str, Partner]:
+        return {p.sftp_account.user: p for p in self.partners.values() if p.sftp_account}
+
+    def partner(self, name: str) -> Partner:
+        """The partner of this name. Raises Failure PARTNER_UNKNOWN with the nearest name."""
+        if (partner := self.partners.get(name)) is None:
+            raise Failure(
+                Code.PARTNER_UNKNOWN,
+                f"no partner is named {name!r}{toml.suggest(name, self.partners)}",
+                where=str(self.home / FILE),
+                next="tradelane partner list",
+            )
+        return partner
+
+    def by_party(self, party: PartyId) -> Partner | None:
+        """Whose interchange identity this is, aliases included."""
+        return self._parties.get(party)
+
+    def by_as2(self, as2_id: str) -> Partner | None:
+        """Whose AS2 id this is: exact, case-sensitive (RFC 4130 6.2)."""
+        return self._as2_ids.get(as2_id)
+
+    def by_sftp_user(self, user: str) -> Partner | None:
+        """Whose account on our SFTP server this is."""
+        return self._users.get(user)
+
+    def changed(self) -> bool:
+        """Whether the file is no longer the one that was read."""
+        return _stamp(self.home / FILE) != self.stamp
+
+    @property
+    def erp_folder(self) -> Path:
+        """Where the file ERP has its folders."""
+        return self.erp.folder or self.home / "erp"
+
+    @property
+    def sftp_folder(self) -> Path:
+        """Where each account on our SFTP server has its folder."""
+        return self.home / "sftp"
+
+    @property
+    def data(self) -> Path:
+        """The folder of the database, the blobs and the spool."""
+        return self.home / "data"
+
+
+def load(home: Path) -> Config:
+    """The configuration in a home. Raises Failure NO_HOME, or ConfigInvalid with every problem in the file.
+
+    Beyond `read`, every file it names must exist, except those of partners still in draft.
+    """
+    home = home.absolute()
+    file = home / FILE
+    stamp = _stamp(file)
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise Failure(
+            Code.NO_HOME, f"no {FILE} there", where=str(home), next=f"tradelane init {home}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid(file, (toml.Found(1, FILE, "is not UTF-8"),)) from error
+    return _read(text, home, files=True, stamp=stamp)
+
+
+def read(text: str, home: Path) -> Config:
+    """The configuration a text would give in a home. Raises ConfigInvalid; looks at no other file."""
+    return _read(text, home.absolute(), files=False)
+
+
+def edit(home: Path, change: Callable[[TOMLDocument], None], *, dry_run: bool = False) -> str:
+    """Change partners.toml, keeping its comments, and return the diff; refused unless the result is valid.
+
+    Raises ConfigInvalid, or what `change` raises; the file is then untouched. A dry run changes nothing, and
+    does not ask for the files that the change names.
+    """
+    home = home.absolute()
+    file = home / FILE
+    if not file.exists():
+        raise Failure(Code.NO_HOME, f"no {FILE} there", where=str(home), next=f"tradelane init {home}")
+    return toml.edit(
+        file,
+        change,
+        check=lambda text: _read(text, home, files=not dry_run),
+        dry_run=dry_run,
+    )
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    with suppress(OSError):
+        found = file.stat()
+        return found.st_mtime_ns, found.st_size, found.st_ino
+    return None
+
+
+def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | None = None) -> Config:
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+)", str(error))
+        line = int(at[1]) if at else text.count("\n") + 1
+        raise ConfigInvalid(home / FILE, (toml.Found(line, "TOML", str(error)),)) from error
+
+    reading = toml.Reading(text, leaves(home, _zone(tables)))
+    by_name = tables.pop("partner", {})
+    top = reading.table(File, tables, ())
+    if top is not toml.BAD:
+        defaults = top.defaults
+        reading.fallbacks = {Ack: defaults.ack, Mdn: defaults.mdn, Retry: defaults.retry}
+    partners: dict[str, Partner] = {}
+    for name, table in by_name.items() if isinstance(by_name, dict) else ():
+        if reading.value(Name, name, ("partner", name)) is not toml.BAD:
+            partner = reading.table(Partner, table, ("partner", name), name=name)
+            if partner is not toml.BAD:
+                partners[name] = partner
+    if not isinstance(by_name, dict):
+        reading.problem(("partner",), "expected tables [partner.NAME]")
+
+    us = None if top is toml.BAD else top.us
+    for place, message in checks.contradictions(us, partners):
+        reading.problem(place, message)
+    if files:
+        for place, message in checks.missing_files(us, partners):
+            reading.problem(place, message)
+    if problems := reading.found():
+        raise ConfigInvalid(home / FILE, problems)
+    for place, message in checks.doubts(top, partners):
+        reading.problem(place, message)
+    return Config(
+        home=home,
+        us=top.us,
+        defaults=top.defaults,
+        server=top.server,
+        erp=top.erp,
+        partners=types.MappingProxyType(partners),
+        warnings=reading.found(),
+        stamp=stamp,
+    )
+
+
+def _zone(tables: dict[str, Any]) -> tzinfo:
+    with suppress(KeyError, TypeError, ValueError, OSError, ZoneInfoNotFoundError):
+        return ZoneInfo(tables["us"]["timezone"])
+    return UTC

@@ -1,0 +1,154 @@
+"""What is wrong with partners.toml although each value by itself is right, and what is doubtful."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from edi.tree import PartyId
+from gateway.config import toml
+from gateway.config.schema import As2, File, Partner, SftpAccount, Us
+
+_Problems: TypeAlias = Iterator[tuple[toml.Place, str]]
+
+
+def contradictions(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
+    """What no single value is guilty of: identities claimed twice, agreements made twice, keys that lack."""
+    owners: dict[tuple[str, object], str] = {}
+    if us is not None:
+        if us.isa and not _fits_isa(us.isa):
+            yield ("us", "isa"), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
+        owners |= {("party", party): "us" for party in (us.isa, us.unb) if party}
+        owners |= {("as2", us.as2_id): "us"} if us.as2_id else {}
+        if len({key.id for key in us.keys}) < len(us.keys):
+            yield ("us", "keys"), "two keys have the same id"
+    for name, partner in partners.items():
+        here: toml.Place = ("partner", name)
+        for what, key, place in _identities(partner):
+            owner = owners.setdefault((what, key), name)
+            if owner != name:
+                taken = "our own" if owner == "us" else f"already that of partner {owner!r}"
+                yield (*here, *place), f"{key} is {taken}"
+        yield from _contradictions_of(us, partner, partners)
+
+
+def _fits_isa(party: PartyId) -> bool:
+    return len(party.qualifier) == 2 and len(party.id) <= 15
+
+
+def _identities(partner: Partner) -> Iterator[tuple[str, object, toml.Place]]:
+    if partner.isa:
+        yield "party", partner.isa, ("isa",)
+    if partner.unb:
+        yield "party", partner.unb, ("unb",)
+    for index, alias in enumerate(partner.aliases):
+        yield "party", alias, ("aliases", index)
+    if partner.as2:
+        yield "as2", partner.as2.id, ("as2", "id")
+    if partner.sftp_account:
+        yield "sftp", partner.sftp_account.user, ("sftp_account", "user")
+
+
+def _contradictions_of(us: Us | None, partner: Partner, partners: Mapping[str, Partner]) -> _Problems:
+    here: toml.Place = ("partner", partner.name)
+    if not partner.parties:
+        yield here, "has neither isa nor unb: by which id does it name itself in an interchange?"
+    if partner.isa and not _fits_isa(partner.isa):
+        yield (*here, "isa"), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
+    marks = (partner.x12.element, partner.x12.component, partner.x12.segment, partner.x12.repetition)
+    if len(set(marks)) < len(marks):
+        yield (*here, "x12"), "two separators are the same character"
+    if partner.status == "testing" and partner.usage == "P":
+        yield (*here, "usage"), "a partner in testing exchanges usage T"
+    if partner.as2:
+        yield from _as2_contradictions(us, partner.as2, (*here, "as2"))
+    if partner.sftp_account:
+        yield from _account_contradictions(partner.sftp_account, (*here, "sftp_account"))
+    seen: set[tuple[str, str]] = set()
+    for index, agreement in enumerate(partner.agreements):
+        place = (*here, "document", index)
+        if (agreement.type, agreement.direction) in seen:
+            yield place, f"{agreement.type} {agreement.direction} is agreed twice"
+        seen.add((agreement.type, agreement.direction))
+        target = partners.get(agreement.routed_to or "")
+        if target is not None and target.role != "3pl":
+            yield (*place, "route"), f"partner {target.name!r} has role {target.role!r}, not '3pl'"
+
+
+def _as2_contradictions(us: Us | None, as2: As2, here: toml.Place) -> _Problems:
+    if us is not None and us.as2_id is None:
+        yield here, "needs our own AS2 id: write as2_id in [us]"
+    if us is not None and not us.keys and (as2.sign != "none" or as2.encrypt != "none"):
+        yield here, "needs a key of ours: write keys in [us]"
+    if as2.url is not None:
+        url = urlsplit(as2.url)
+        if url.scheme not in ("http", "https") or not url.hostname or url.username or url.fragment:
+            yield (*here, "url"), "expected http://HOST[:PORT]/PATH or https://..., without a user"
+    if not as2.certs and (as2.sign != "none" or as2.encrypt != "none"):
+        yield here, "has no certificate of theirs: write certs, or sign = 'none' and encrypt = 'none'"
+
+
+def _account_contradictions(account: SftpAccount, here: toml.Place) -> _Problems:
+    for index, key in enumerate(account.keys):
+        if not re.match(r"(ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(\s|\Z)", key):
+            yield (*here, "keys", index), "expected a public key line such as 'ssh-ed25519 AAAA... name'"
+    for index, network in enumerate(account.allow_from):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            yield (*here, "allow_from", index), str(error)
+    for key in ("inbox", "outbox"):
+        if not re.fullmatch(r"/[A-Za-z0-9_-]+", getattr(account, key)):
+            yield (*here, key), "expected one folder, such as '/in'"
+
+
+def doubts(top: File, partners: Mapping[str, Partner]) -> _Problems:
+    """What works, but perhaps not as meant."""
+    warehouses = [name for name, partner in partners.items() if partner.role == "3pl"]
+    for name, partner in partners.items():
+        here: toml.Place = ("partner", name)
+        if partner.as2 and partner.as2.legacy:
+            yield (*here, "as2"), "SHA-1 or 3DES protects these messages: agree on sha256 and aes256-cbc"
+        if partner.as2 and partner.as2.mdn.mode == "async" and top.server.public_url is None:
+            yield (
+                (*here, "as2", "mdn"),
+                "async receipts need public_url in [server]: our URL for them",
+            )
+        if partner.sftp_account and not partner.sftp_account.keys:
+            yield (*here, "sftp_account", "keys"), "no key yet, so nobody can log in"
+        for index, agreement in enumerate(partner.agreements):
+            target = agreement.routed_to
+            if target is not None and target not in partners:
+                yield (
+                    (*here, "document", index, "route"),
+                    f"no partner is named {target!r}{toml.suggest(target, warehouses)}: its orders wait",
+                )
+
+
+def missing_files(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
+    """Files that are named and do not exist; a partner in draft may still lack its own."""
+    for index, key in enumerate(us.keys if us else ()):
+        place: toml.Place = ("us", "keys", index)
+        if not key.cert.is_file():
+            yield (*place, "cert"), f"{key.cert} does not exist; `tradelane init` makes it"
+        if key.key.kind == "file" and not Path(key.key.name).is_file():
+            yield (*place, "key"), "its file does not exist; `tradelane init` makes it"
+    for partner in partners.values():
+        if partner.status == "draft":
+            continue
+        for index, cert in enumerate(partner.as2.certs if partner.as2 else ()):
+            if not cert.file.is_file():
+                yield (
+                    ("partner", partner.name, "as2", "certs", index, "file"),
+                    f"{cert.file} does not exist; save their certificate there (PEM or DER)",
+                )
+        for index, agreement in enumerate(partner.agreements):
+            if agreement.map and not agreement.map.is_file():
+                yield (
+                    ("partner", partner.name, "document", index, "map"),
+                    f"{agreement.map} does not exist; without `map` the standard map is used",
+                )
