@@ -20,6 +20,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from gateway.config.toml import replace
 from gateway.errors import Code, Failure
 
+Certificate = x509.Certificate
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
 VALID_FOR = timedelta(days=5 * 365)
 
 
@@ -82,7 +85,7 @@ def write_secret(path: Path, content: bytes) -> None:
     replace(path, content, mode=0o600)
 
 
-def read_certificate(path: Path) -> x509.Certificate:
+def read_certificate(path: Path) -> Certificate:
     """The certificate in a PEM or DER file. Raises Failure BAD_CERTIFICATE, also for a private key."""
     try:
         content = path.read_bytes()
@@ -91,7 +94,7 @@ def read_certificate(path: Path) -> x509.Certificate:
     return parse_certificate(content, where=str(path))
 
 
-def parse_certificate(content: bytes, *, where: str) -> x509.Certificate:
+def parse_certificate(content: bytes, *, where: str) -> Certificate:
     """The certificate in PEM or DER bytes; a chain in PEM gives its first. Raises as `read_certificate`."""
     if b"PRIVATE KEY-----" in content or _is_private_der(content):
         raise Failure(
@@ -114,7 +117,12 @@ def parse_certificate(content: bytes, *, where: str) -> x509.Certificate:
         ) from error
 
 
-def read_private_key(content: bytes, *, where: str) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+def as_pem(certificate: Certificate) -> bytes:
+    """The certificate as PEM."""
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def read_private_key(content: bytes, *, where: str) -> PrivateKey:
     """The RSA or EC key in PEM or DER bytes without a passphrase. Raises Failure BAD_KEY."""
     load = (
         serialization.load_pem_private_key
@@ -132,12 +140,20 @@ def read_private_key(content: bytes, *, where: str) -> rsa.RSAPrivateKey | ec.El
     return key
 
 
-def is_pair(certificate: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bool:
+def is_pair(certificate: Certificate, key: PrivateKey) -> bool:
     """Whether the certificate is for this key."""
     return certificate.public_key() == key.public_key()
 
 
-def fingerprint(certificate: x509.Certificate) -> str:
+def weakness(certificate: Certificate) -> str | None:
+    """Why the certificate's key is not accepted, if it is not: RSA under 2048 bits, or neither RSA nor EC."""
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA of {key.key_size} bits, where 2048 are the least" if key.key_size < 2048 else None
+    return None if isinstance(key, ec.EllipticCurvePublicKey) else "its key is neither RSA nor EC"
+
+
+def fingerprint(certificate: Certificate) -> str:
     """SHA-256 of the DER form, as openssl prints it: upper-case pairs between colons."""
     return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 

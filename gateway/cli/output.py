@@ -76,6 +76,8 @@ def cell(value: object) -> str:
             return "yes" if value else "no"
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        case _ if isinstance(value, tuple) and hasattr(value, "_fields"):  # a named tuple names itself
+            return _CELL.sub(_escape, str(value))
         case list() | tuple() | set() | frozenset():
             return ",".join(cell(item) for item in value)
         case Enum():
@@ -120,7 +122,7 @@ def _print_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Non
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for index, heading in enumerate(headings):
-        numeric = all(re.fullmatch(r"[0-9,.]+", line[index]) for line in lines if line[index])
+        numeric = all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", line[index]) for line in lines if line[index])
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for line in lines:
         table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in line))
@@ -139,12 +141,20 @@ def value(item: Any, shown: RenderableType | str | Callable[[], RenderableType |
         console().print(text)
 
 
-def styled(word: object) -> Any:
-    """A state word as rich Text in its colour: green done, yellow waiting, red wrong."""
+def page(item: Any, lines: Callable[[], Iterable[tuple[str, object]]]) -> None:
+    """Print one thing as labelled lines: aligned on a terminal, tab-separated when piped."""
+    if settings().json or not sys.stdout.isatty():
+        value(item, lambda: "\n".join(f"{label.strip()}\t{cell(text)}" for label, text in lines()))
+        return
+    from rich.table import Table
     from rich.text import Text
 
-    text = cell(word)
-    return Text(text, style=_STYLES.get(text, ""))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in lines():
+        grid.add_row(label, Text(cell(text), style=_STYLES.get(cell(text), "")))
+    console().print(grid)
 
 
 _STYLES = {
@@ -332,6 +342,7 @@ class Root(Group):
         **extra: Any,
     ) -> NoReturn:
         """Run and exit; every failure ends here, whatever `standalone_mode` says."""
+        os.umask(0o077)
         given = list(sys.argv[1:] if args is None else args)
         json = "--json" in given
         try:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from edi.tree import PartyId
 from gateway.config import toml
-from gateway.config.schema import As2, File, Partner, SftpAccount, Us
+from gateway.config.schema import NO_ISA, As2, File, Partner, SftpAccount, Us, fits_isa
 
 _Problems: TypeAlias = Iterator[tuple[toml.Place, str]]
 
@@ -20,8 +19,8 @@ def contradictions(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
     """What no single value is guilty of: identities claimed twice, agreements made twice, keys that lack."""
     owners: dict[tuple[str, object], str] = {}
     if us is not None:
-        if us.isa and not _fits_isa(us.isa):
-            yield ("us", "isa"), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
+        if us.isa and not fits_isa(us.isa):
+            yield ("us", "isa"), NO_ISA
         owners |= {("party", party): "us" for party in (us.isa, us.unb) if party}
         owners |= {("as2", us.as2_id): "us"} if us.as2_id else {}
         if len({key.id for key in us.keys}) < len(us.keys):
@@ -34,10 +33,6 @@ def contradictions(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
                 taken = "our own" if owner == "us" else f"already that of partner {owner!r}"
                 yield (*here, *place), f"{key} is {taken}"
         yield from _contradictions_of(us, partner, partners)
-
-
-def _fits_isa(party: PartyId) -> bool:
-    return len(party.qualifier) == 2 and len(party.id) <= 15
 
 
 def _identities(partner: Partner) -> Iterator[tuple[str, object, toml.Place]]:
@@ -57,8 +52,8 @@ def _contradictions_of(us: Us | None, partner: Partner, partners: Mapping[str, P
     here: toml.Place = ("partner", partner.name)
     if not partner.parties:
         yield here, "has neither isa nor unb: by which id does it name itself in an interchange?"
-    if partner.isa and not _fits_isa(partner.isa):
-        yield (*here, "isa"), "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
+    if partner.isa and not fits_isa(partner.isa):
+        yield (*here, "isa"), NO_ISA
     marks = (partner.x12.element, partner.x12.component, partner.x12.segment, partner.x12.repetition)
     if len(set(marks)) < len(marks):
         yield (*here, "x12"), "two separators are the same character"

@@ -93,6 +93,8 @@ Sign = Literal["sha256", "sha384", "sha512", "sha1", "none"]
 Encrypt = Literal["aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm", "aes256-gcm", "3des", "none"]
 Compress = Literal["none", "before-sign", "after-sign"]
 
+ACKNOWLEDGMENTS = frozenset({"997", "999", "TA1", "CONTRL"})
+
 
 class Key(Struct, frozen=True, kw_only=True):
     """One of our key pairs. Every key decrypts until `retire_after`; exactly one signs at a time."""
@@ -332,6 +334,15 @@ class Agreement(Struct, frozen=True, kw_only=True):
     expect_daily: ExpectDaily | None = None
     ack: Ack = Ack()
 
+    def __post_init__(self) -> None:
+        mode = self.ack.mode
+        if self.type in ACKNOWLEDGMENTS:
+            mode = "none"  # an acknowledgment is never acknowledged
+        elif self.type.isalpha() and mode != "none":
+            mode = "contrl"  # EDIFACT has no other
+        if mode != self.ack.mode:
+            msgspec.structs.force_setattr(self, "ack", msgspec.structs.replace(self.ack, mode=mode))
+
     @property
     def routed_to(self) -> str | None:
         """The name of the 3PL that fulfils it."""
@@ -465,6 +476,14 @@ def party(qualifier: object, id: object) -> PartyId:
     if not isinstance(id, str) or not re.fullmatch(r"[!-~](?:[ -~]{0,33}[!-~])?", id):
         raise ValueError("expected an id of 1 to 35 printable characters, without the padding")
     return PartyId(qualifier, id)
+
+
+NO_ISA = "an ISA qualifier has 2 characters and an id at most 15 (X12.5, ISA05-08)"
+
+
+def fits_isa(party: PartyId) -> bool:
+    """Whether the identity can stand in an ISA."""
+    return len(party.qualifier) == 2 and len(party.id) <= 15
 
 
 def _timezone(value: object) -> ZoneInfo:

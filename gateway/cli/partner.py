@@ -1,0 +1,362 @@
+"""`partner`: adding a trading partner to partners.toml, and showing who is there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli import output
+from gateway.cli.output import Group
+from gateway.cli.parameters import ISA, TYPES, UNB
+from gateway.errors import Code, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tomlkit import TOMLDocument
+    from tomlkit.items import Table
+
+    from edi.tree import PartyId
+    from gateway.config import Config, Partner
+
+ORDERS = frozenset({"850", "875", "ORDERS"})  # what a route can stand on
+
+SIGN = ["sha256", "sha384", "sha512", "sha1", "none"]
+ENCRYPT = ["aes256-cbc", "aes192-cbc", "aes128-cbc", "aes256-gcm", "aes128-gcm", "3des", "none"]
+
+
+@click.group(cls=Group, short_help="Add, list and show trading partners.")
+def partner() -> None:
+    """Add, list and show trading partners."""
+
+
+@partner.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(["retailer", "3pl", "supplier", "marketplace"]), required=True)
+@click.option("--isa", type=ISA, help="Their ISA05/06, as 08:9254110060.")
+@click.option("--unb", type=UNB, help="Their UNB identity, as 5412345000020:14.")
+@click.option("--as2-id", help="Their AS2 id: exact, case-sensitive.")
+@click.option("--as2-url", help="Where we POST to them; without it they only send to us.")
+@click.option(
+    "--cert",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Their certificate, PEM or DER; it is copied into certs/.",
+)
+@click.option("--sign", type=click.Choice(SIGN), default="sha256", show_default=True)
+@click.option("--encrypt", type=click.Choice(ENCRYPT), default="aes256-cbc", show_default=True)
+@click.option(
+    "--compress",
+    type=click.Choice(["none", "before-sign", "after-sign"]),
+    default="none",
+    show_default=True,
+)
+@click.option(
+    "--mdn",
+    type=click.Choice(["sync", "async", "none"]),
+    default="sync",
+    show_default=True,
+    help="The receipt we ask for.",
+)
+@click.option("--mdn-signed/--mdn-unsigned", default=True, help="Whether we ask for it to be signed.")
+@click.option("--sftp-user", help="Their account on our SFTP server.")
+@click.option(
+    "--sftp-key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Their public SSH key (.pub).",
+)
+@click.option("--usage", type=click.Choice(["T", "P"]), help="ISA15: test or production; P when --live.")
+@click.option("--in", "inbound", type=TYPES, default=(), help="What they send us, as 850,997.")
+@click.option("--out", "outbound", type=TYPES, default=(), help="What we send them, as 856,810.")
+@click.option("--route", metavar="3pl:NAME", help="The warehouse that fulfils their orders.")
+@click.option("--live", is_flag=True, help="Trade at once, instead of status draft.")
+@click.option("--dry-run", is_flag=True, help="Show the change and make none.")
+def add(name: str, **given: Any) -> None:
+    """Add a partner to partners.toml.
+
+    What is not told by a flag stays as [defaults] says; comments in the file are kept, and the former file
+    goes to backups/.
+    """
+    from gateway import config, keys
+
+    _refuse_contradicting(given)
+    _refuse_taken(output.config(), name, given)
+    home = output.home()
+    certificate = keys.read_certificate(given["cert"]) if given["cert"] else None
+    ssh_keys = keys.read_ssh_public_keys(given["sftp_key"]) if given["sftp_key"] else ()
+
+    def change(document: TOMLDocument) -> None:
+        _insert(document, name, _table(name, given, f"certs/{name}.crt", ssh_keys))
+
+    copied: Path | None = None
+    if certificate is not None and not given["dry_run"]:
+        copied = _copy_certificate(home / "certs" / f"{name}.crt", keys.as_pem(certificate))
+    try:
+        diff = config.edit(home, change, dry_run=given["dry_run"])
+    except BaseException as error:
+        if copied:
+            copied.unlink()
+        if isinstance(error, config.ConfigInvalid):  # the file was valid: these flags are what is wrong
+            told = "\n".join(f"{key}: {message}" for _, key, message in error.problems)
+            raise click.UsageError(told) from error
+        raise
+    if given["dry_run"]:
+        output.value({"name": name, "dry_run": True, "diff": diff}, diff)
+        return
+    loaded = config.load(home)
+    added = loaded.partner(name)
+    output.value(_described(loaded, added), lambda: f"added {name}: {added.role}, {added.status}")
+    for line, key, message in loaded.warnings:
+        if key.startswith(f"partner.{name}"):
+            output.note(f"partners.toml:{line}: {key}: {message}")
+    output.note("Next: tradelane doctor")
+
+
+def _refuse_contradicting(given: dict[str, Any]) -> None:
+    if not given["isa"] and not given["unb"]:
+        raise click.UsageError("--isa or --unb says by which id they name themselves in an interchange")
+    if not given["as2_id"] and (given["as2_url"] or given["cert"]):
+        raise click.UsageError("--as2-url and --cert need --as2-id")
+    if given["as2_id"] and not given["cert"] and (given["sign"] != "none" or given["encrypt"] != "none"):
+        raise click.UsageError("--as2-id needs --cert, or --sign none --encrypt none")
+    if given["sftp_key"] and not given["sftp_user"]:
+        raise click.UsageError("--sftp-key needs --sftp-user")
+    if given["route"] and not ORDERS.intersection(given["inbound"]):
+        raise click.UsageError("--route needs an order set in --in, such as 850")
+
+
+def _refuse_taken(config: Config, name: str, given: dict[str, Any]) -> None:
+    """Names and identities that are another's already are a conflict."""
+    claims = [
+        ("the name", config.partners.get(name)),
+        (given["isa"], config.by_party(given["isa"])),
+        (given["unb"], config.by_party(given["unb"])),
+        (given["as2_id"], config.by_as2(given["as2_id"])),
+        (given["sftp_user"], config.by_sftp_user(given["sftp_user"])),
+    ]
+    for claim, owner in claims:
+        if owner is not None:
+            raise Failure(
+                Code.PARTNER_EXISTS,
+                f"{claim} is already taken by partner {owner.name!r}",
+                where=str(config.home / "partners.toml"),
+                next=f"tradelane partner show {owner.name}",
+            )
+
+
+def _copy_certificate(file: Path, pem: bytes) -> Path | None:
+    """Write the certificate where the new table points to; None when the same one is there already."""
+    from gateway.config.toml import replace
+
+    if file.exists():
+        if file.read_bytes() == pem:
+            return None
+        raise Failure(
+            Code.PARTNER_EXISTS,
+            "another certificate is there already",
+            where=str(file),
+            next="move it away, or add the partner under another name",
+        )
+    file.parent.mkdir(exist_ok=True)
+    replace(file, pem)
+    return file
+
+
+def _insert(document: TOMLDocument, name: str, table: Table) -> None:
+    import tomlkit
+
+    if "partner" not in document:
+        document.append("partner", tomlkit.table(is_super_table=True))
+    partners: Any = document["partner"]
+    partners.append(name, table)
+
+
+def _table(name: str, given: dict[str, Any], cert_file: str, ssh_keys: tuple[str, ...]) -> Table:
+    """The partner's table as a person would write it."""
+    import tomlkit
+
+    table = tomlkit.table()
+    table["role"] = given["role"]
+    table["status"] = "live" if given["live"] else "draft"
+    table["usage"] = given["usage"] or ("P" if given["live"] else "T")
+    for key in ("isa", "unb"):
+        if given[key] is not None:
+            table[key] = _inline(given[key]._asdict())
+    if given["as2_id"]:
+        as2 = tomlkit.table()
+        as2["id"] = given["as2_id"]
+        if given["as2_url"]:
+            as2["url"] = given["as2_url"]
+        for key in ("sign", "encrypt", "compress"):
+            as2[key] = given[key]
+        as2["mdn"] = _inline({"mode": given["mdn"], "signed": given["mdn_signed"]})
+        if given["cert"]:
+            certs = tomlkit.array()
+            certs.append(_inline({"file": cert_file}))
+            as2["certs"] = certs
+        table["as2"] = as2
+    if given["sftp_user"]:
+        account = tomlkit.table()
+        account["user"] = given["sftp_user"]
+        account["keys"] = list(ssh_keys)
+        table["sftp_account"] = account
+    documents = tomlkit.aot()
+    for direction, types in (("in", given["inbound"]), ("out", given["outbound"])):
+        for type in types:
+            agreement = tomlkit.table()
+            agreement["type"] = type
+            agreement["direction"] = direction
+            if given["route"] and direction == "in" and type in ORDERS:
+                agreement["route"] = given["route"]
+            documents.append(agreement)
+    if documents:
+        table["document"] = documents
+    return table
+
+
+def _inline(values: dict[str, Any]) -> Any:
+    import tomlkit
+
+    pairs = (f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items())
+    return tomlkit.value(f"{{ {', '.join(pairs)} }}")
+
+
+@partner.command("list")
+def list_() -> None:
+    """List the partners."""
+    config = output.config()
+    output.rows(
+        (_summary(partner) for partner in config.partners.values()),
+        {
+            "name": "name",
+            "role": "role",
+            "status": "status",
+            "usage": "usage",
+            "id": lambda row: ", ".join(
+                f"{id['qualifier']}:{id['id']}" for id in (row["isa"], row["unb"]) if id
+            ),
+            "channel": "channel",
+            "in": "in",
+            "out": "out",
+        },
+    )
+
+
+def _summary(partner: Partner) -> dict[str, Any]:
+    def types(direction: str) -> list[str]:
+        return [agreed.type for agreed in partner.agreements if agreed.direction == direction]
+
+    channel = {"as2": "as2", "sftp_account": "sftp", "sftp_poll": "sftp"}.get(partner.channel or "")
+    return {
+        "name": partner.name,
+        "role": partner.role,
+        "status": partner.status,
+        "usage": partner.usage,
+        "isa": _id(partner.isa),
+        "unb": _id(partner.unb),
+        "channel": channel,
+        "as2_id": partner.as2.id if partner.as2 else None,
+        "as2_url": partner.as2.url if partner.as2 else None,
+        "sftp_user": partner.sftp_account.user if partner.sftp_account else None,
+        "in": types("in"),
+        "out": types("out"),
+    }
+
+
+def _id(party: PartyId | None) -> dict[str, str] | None:
+    return party._asdict() if party else None
+
+
+@partner.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show what partners.toml says of a partner, defaults included."""
+    config = output.config()
+    found = config.partner(name)
+    output.page(_described(config, found), lambda: _lines(config, found))
+
+
+def _described(config: Config, partner: Partner) -> dict[str, Any]:
+    """Every setting as JSON types, and of each certificate what identifies it."""
+    import msgspec
+
+    described: dict[str, Any] = msgspec.to_builtins(
+        partner, enc_hook=lambda value: _as_written(config, value)
+    )
+    for key, party in (("isa", partner.isa), ("unb", partner.unb)):
+        described[key] = _id(party)
+    described["aliases"] = [_id(alias) for alias in partner.aliases]
+    if partner.as2:
+        for table, cert in zip(described["as2"]["certs"], partner.as2.certs, strict=True):
+            table.update(_certificate(cert.file))
+    return described
+
+
+def _as_written(config: Config, value: object) -> object:
+    if isinstance(value, Path):
+        return str(value.relative_to(config.home) if value.is_relative_to(config.home) else value)
+    return str(value)
+
+
+def _certificate(file: Path) -> dict[str, Any]:
+    from gateway import keys
+
+    try:
+        certificate = keys.read_certificate(file)
+    except Failure as failure:
+        return {"sha256": None, "not_after": None, "problem": failure.what}
+    return {
+        "sha256": keys.fingerprint(certificate),
+        "not_after": certificate.not_valid_after_utc,
+        "problem": None,
+    }
+
+
+def _lines(config: Config, partner: Partner) -> Iterator[tuple[str, object]]:
+    yield "name", partner.name
+    yield "role", partner.role
+    yield "status", partner.status
+    yield "usage", f"{partner.usage} ({'production' if partner.usage == 'P' else 'test'})"
+    for label, party in (("ISA", partner.isa), ("UNB", partner.unb)):
+        if party:
+            yield label, party
+    if partner.aliases:
+        yield "aliases", ", ".join(map(str, partner.aliases))
+    x12 = partner.x12
+    yield "X12", f"{x12.version}, separators {x12.element} {x12.component} {x12.segment!r}"
+    if as2 := partner.as2:
+        yield "AS2 id", as2.id
+        yield "  url", as2.url or "none: they only send to us"
+        yield "  messages", f"sign {as2.sign}, encrypt {as2.encrypt}, compress {as2.compress}"
+        signed = "signed" if as2.mdn.signed else "unsigned"
+        yield "  receipt", f"{as2.mdn.mode}, {signed}, due in {duration(as2.mdn.due)}"
+        for cert in as2.certs:
+            facts = _certificate(cert.file)
+            until = facts["problem"] or f"valid until {facts['not_after']:%Y-%m-%d}"
+            yield "  cert", f"{_as_written(config, cert.file)}, {until}"
+            yield "  SHA-256", facts["sha256"]
+    if account := partner.sftp_account:
+        yield "SFTP user", account.user
+        for key in account.keys:
+            kind, _, rest = key.partition(" ")
+            yield "  key", f"{kind} ...{rest.partition(' ')[0][-12:]} {rest.partition(' ')[2]}"
+    if poll := partner.sftp_poll:
+        yield "SFTP poll", f"{poll.host}:{poll.port}{'' if poll.enabled else ' (off)'}"
+    for agreed in partner.agreements:
+        route = f", to {agreed.route}" if agreed.route else ""
+        ack = "no acknowledgment" if agreed.ack.mode == "none" else f"{agreed.ack.mode} in "
+        if agreed.ack.mode != "none":
+            ack += duration(agreed.ack.send_within if agreed.direction == "in" else agreed.ack.due)
+        yield agreed.direction, f"{agreed.type}{route}, {ack}"
+
+
+def duration(span: timedelta) -> str:
+    """A duration as the file writes it: `24h` is `1d`."""
+    seconds = round(span.total_seconds())
+    text = ""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
