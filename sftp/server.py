@@ -111,6 +111,8 @@ class Server:
         if self._listener is None:
             return
         self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept
         self._thread.join()
         self._listener.close()
         deadline = time.monotonic() + timeout
@@ -139,8 +141,9 @@ class Server:
             except TimeoutError:
                 pass
             except OSError:  # out of descriptors, or the peer has gone
-                _log.exception("accept failed")
-                self._stopping.wait(_TICK_S)
+                if not self._stopping.is_set():
+                    _log.exception("accept failed")
+                    self._stopping.wait(_TICK_S)
             else:
                 self._admit(sock, address[0].removeprefix("::ffff:"))
             if time.monotonic() >= next_round:

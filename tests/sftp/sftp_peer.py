@@ -1,0 +1,129 @@
+"""A running server on loopback with its accounts, and the clients that trade with it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from sftp.events import Account, Event
+from sftp.keys import load_host_keys, load_private_key, public_line
+from sftp.server import Server
+
+
+def need(program: str) -> str:
+    """The path of a program outside Python; a test that lacks it says so and skips."""
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    return path
+
+
+def eventually(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within 10 s: {what}")
+        time.sleep(0.01)
+
+
+@dataclass
+class Ledger:
+    """A journal that keeps what it hears and can be told to refuse."""
+
+    events: list[Event] = field(default_factory=list)
+    refuse: dict[type, Exception] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, event: Event) -> None:
+        if type(event) in self.refuse:
+            raise self.refuse[type(event)]
+        with self.lock:
+            self.events.append(event)
+
+    def of(self, kind: type) -> list:
+        with self.lock:
+            return [event for event in self.events if type(event) is kind]
+
+    def paths(self, kind: type) -> list[str]:
+        return [event.path for event in self.of(kind)]
+
+
+@dataclass(frozen=True)
+class Keys:
+    folder: Path
+    host: Path
+    acme: Path  # private keys, with .pub beside them
+    globex: Path
+
+
+@dataclass
+class Peer:
+    """One server with the accounts acme and globex, and ways to reach it as acme."""
+
+    keys: Keys
+    parent: Path
+    ledger: Ledger
+    server: Server
+    accounts: dict[str, tuple[Account, frozenset[str]]]
+    port: int = 0
+
+    @property
+    def root(self) -> Path:
+        return self.parent / "acme"
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "in"
+
+    @property
+    def outbox(self) -> Path:
+        return self.root / "out"
+
+    def set_quota(self, quota_bytes: int) -> None:
+        account, allowed = self.accounts["acme"]
+        self.accounts["acme"] = (replace(account, quota_bytes=quota_bytes), allowed)
+
+    def ssh_options(self, key: Path | None = None) -> list[str]:
+        known = self.parent / "known_hosts"
+        if not known.exists():
+            lines = [
+                f"[127.0.0.1]:{self.port} {public_line(key)}\n" for key in load_host_keys(self.keys.host)
+            ]
+            known.write_text("".join(lines))
+        options = ["BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={known}", "LogLevel=ERROR"]
+        return [
+            "-F", "none", "-i", str(key or self.keys.acme), *(part for one in options for part in ("-o", one))
+        ]  # fmt: skip
+
+    def sftp(self, *commands: str, options: tuple[str, ...] = (), check: bool = True) -> str:
+        """Runs OpenSSH's sftp with a batch of commands and returns what it printed."""
+        done = subprocess.run(
+            [need("sftp"), "-b", "-", "-P", str(self.port), *options, *self.ssh_options(), "acme@127.0.0.1"],
+            input="".join(f"{command}\n" for command in commands),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if check and done.returncode:
+            pytest.fail(f"sftp exited {done.returncode}: {done.stderr}")
+        return done.stdout if check else done.stdout + done.stderr
+
+    def transport(self, user: str = "acme", key: Path | None = None) -> paramiko.Transport:
+        transport = paramiko.Transport(("127.0.0.1", self.port))
+        transport.start_client(timeout=15)
+        transport.auth_publickey(user, load_private_key(key or getattr(self.keys, user)))
+        return transport
+
+    def client(self, user: str = "acme") -> paramiko.SFTPClient:
+        client = paramiko.SFTPClient.from_transport(self.transport(user))
+        assert client is not None
+        return client
