@@ -29,28 +29,12 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, BinaryIO, NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Float,
-    Row,
-    and_,
-    bindparam,
-    case,
-    delete,
-    func,
-    insert,
-    literal_column,
-    null,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, and_, delete, select, update
 
 from gateway.errors import DeadReason, GatewayError
 from gateway.store import Store, StoreFatal, StoreUnavailable, after_commit
-from gateway.store.dialect import Upsert, database_now
-from gateway.store.lane_tables import job, job_event, lane, node, schedule
+from gateway.store import lane_sql as sql
+from gateway.store.lane_tables import job, job_event, lane, schedule
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +45,7 @@ MAX_ATTEMPTS = 32  # about a day with the default back-off
 _POLL_S = 0.2  # how soon what another process enqueued is seen
 _TICK_S = 1.0  # how often leases and schedules are looked at
 _OUTAGE_S = 0.5  # how long to wait while the store is unavailable
+_TEXT_LENGTH = 4000  # characters kept of a failure, which may quote a partner
 
 
 class Job(NamedTuple):
@@ -173,7 +158,7 @@ class Engine:
         self._working: list[threading.Thread] = []
         self._stopping = threading.Event()  # claim nothing more
         self._abandoned = threading.Event()  # do not even wait for the store any more
-        self._runner: BinaryIO | None = None
+        self._runner_lock: BinaryIO | None = None
 
     # What a caller's transaction may do to jobs and lanes.
 
@@ -195,7 +180,7 @@ class Engine:
         """
         at = run_at.timestamp() if run_at is not None else 0.0
         # The lane first: its lock puts concurrent callers in order before they number their jobs.
-        conn.execute(_OPEN_LANE.on(conn), {"id": lane, "direction": lane.rpartition(":")[2], "next_at": at})
+        self._open_lane(conn, lane, at)
         values = {
             "lane": lane,
             "kind": kind,
@@ -204,9 +189,9 @@ class Engine:
             "run_at": at,
             "max_attempts": max_attempts,
         }
-        added: int | None = conn.execute(_ADD_JOB.on(conn), values).scalar()
+        added: int | None = conn.execute(sql.ADD_JOB.on(conn), values).scalar()
         if added is None:
-            return int(conn.execute(_BY_UNIQ, {"uniq": uniq}).scalar_one())
+            return int(conn.execute(sql.BY_UNIQ, {"uniq": uniq}).scalar_one())
         after_commit(conn, self._wake)
         return added
 
@@ -215,20 +200,21 @@ class Engine:
 
         One that runs is fenced: it may end, and records nothing.
         """
-        row = conn.execute(_CANCEL, {"name": uniq}).one_or_none()
+        row = conn.execute(sql.CANCEL, {"name": uniq}).one_or_none()
         if row is None:
             return False
         self._note(conn, row.id, "cancel", row.attempts, "")
-        conn.execute(_LOOK_AT_LANE, {"lane": row.lane})
+        conn.execute(sql.LOOK_AT_LANE, {"lane": row.lane})
+        after_commit(conn, self._wake)
         return True
 
     def replay(self, conn: Connection, job_id: int) -> bool:
         """Give a dead letter new attempts; whether it was one."""
-        row = conn.execute(_REPLAY, {"dead_id": job_id}).one_or_none()
+        row = conn.execute(sql.REPLAY, {"dead_id": job_id}).one_or_none()
         if row is None:
             return False
         self._note(conn, job_id, "replay", 0, "")
-        conn.execute(_LOOK_AT_LANE, {"lane": row.lane})
+        conn.execute(sql.LOOK_AT_LANE, {"lane": row.lane})
         after_commit(conn, self._wake)
         return True
 
@@ -238,12 +224,15 @@ class Engine:
         """Say how many jobs of a lane run at once (1 keeps their order), and how many may begin a second."""
         if max_running < 1 or (rate_per_s is not None and rate_per_s <= 0):
             raise ValueError("a lane runs at least one job, at a rate above zero; to stop it, pause it")
-        conn.execute(
-            _OPEN_LANE.on(conn), {"id": lane_id, "direction": lane_id.rpartition(":")[2], "next_at": 0.0}
-        )
+        self._open_lane(conn, lane_id, 0.0)
         values = {"max_running": max_running, "rate_per_s": rate_per_s}
         conn.execute(update(lane).where(lane.c.id == lane_id).values(**values))
         after_commit(conn, self._wake)
+
+    def _open_lane(self, conn: Connection, lane_id: str, next_at: float) -> None:
+        """Have the lane looked at by then; one that is new gets the defaults."""
+        values = {"id": lane_id, "direction": lane_id.rpartition(":")[2], "next_at": next_at}
+        conn.execute(sql.OPEN_LANE.on(conn), values)
 
     def pause_lane(self, conn: Connection, lane_id: str) -> None:
         """Begin no more jobs of this lane; what runs, ends. Jobs may still be enqueued."""
@@ -269,25 +258,24 @@ class Engine:
         Occasions missed while nothing ran are made up for once.
         """
         values = {"id": schedule_id, "every_s": every_s, "lane": lane, "kind": kind, "payload": payload}
-        conn.execute(_SET_SCHEDULE.on(conn), values)
+        conn.execute(sql.SET_SCHEDULE.on(conn), values)
 
     def drop_schedule(self, conn: Connection, schedule_id: str) -> None:
         """Enqueue no more of it."""
         conn.execute(delete(schedule).where(schedule.c.id == schedule_id))
 
-    def forget(self, conn: Connection, before: datetime) -> int:
-        """Delete jobs done or cancelled before a time, with their events; how many. Dead letters stay."""
-        over = and_(job.c.state.in_(("done", "cancelled")), job.c.done_at < before.timestamp())
-        conn.execute(delete(job_event).where(job_event.c.job.in_(select(job.c.id).where(over))))
-        return conn.execute(delete(job).where(over)).rowcount
+    def forget(self, conn: Connection, before: datetime, limit: int = 1000) -> int:
+        """Delete jobs done or cancelled before a time, the oldest first; how many. Dead letters stay."""
+        ids = conn.execute(sql.FORGETTABLE, {"before": before.timestamp(), "limit": limit}).scalars().all()
+        conn.execute(delete(job_event).where(job_event.c.job.in_(ids)))
+        conn.execute(delete(job).where(job.c.id.in_(ids)))
+        return len(ids)
 
     # What an operator wants to see.
 
     def lanes(self, conn: Connection) -> list[LaneState]:
         """Every lane, by id."""
-        counts: dict[tuple[str, str], int] = {
-            (row.lane, row.state): row.n for row in conn.execute(_COUNT_BY_LANE)
-        }
+        counts = {(row.lane, row.state): row.n for row in conn.execute(sql.COUNT_BY_LANE)}
         return [
             LaneState(
                 row.id,
@@ -297,20 +285,14 @@ class Engine:
                 bool(row.paused),
                 None if row.next_at is None else max(0.0, max(row.next_at, row.open_at) - row.now),
             )
-            for row in conn.execute(select(lane, database_now().label("now")).order_by(lane.c.id))
+            for row in conn.execute(select(lane, sql.NOW.label("now")).order_by(lane.c.id))
         ]
 
     def dead(self, conn: Connection, limit: int = 100) -> list[DeadJob]:
         """The dead letters among the jobs, the latest first."""
-        rows = conn.execute(
-            select(job)
-            .where(job.c.state == _DEAD)
-            .order_by(job.c.done_at.desc(), job.c.id.desc())
-            .limit(limit)
-        )
         return [
             DeadJob(row.id, row.lane, row.kind, row.payload, row.reason, row.error, row.attempts, row.done_at)
-            for row in rows
+            for row in conn.execute(sql.DEAD_JOBS, {"limit": limit})
         ]
 
     # Running.
@@ -328,8 +310,8 @@ class Engine:
         directions. A pool of its own keeps slow partners' sends from holding up intake. `on_dead[job.kind]`
         runs in the transaction that makes a job a dead letter. Raises RunnerExists.
         """
-        self._runner = self._store.sole_runner()
         self._handlers, self._on_dead = handlers, on_dead or {}
+        self._runner_lock = self._store.sole_runner()
         self._store.write(self._begin)
         named = [name for name in pools if name != ANY]
         self._pools = {name: _Pool(name, size, named) for name, size in pools.items()}
@@ -355,9 +337,9 @@ class Engine:
             thread.join(max(0.0, until - time.monotonic()))
         self._abandoned.set()
         ended = not any(thread.is_alive() for thread in self._claiming + self._working)
-        if self._runner is not None:
-            self._runner.close()
-            self._runner = None
+        if self._runner_lock is not None:
+            self._runner_lock.close()
+            self._runner_lock = None
         return ended
 
     def _start(self, name: str, target: Callable[..., None], *args: Any) -> threading.Thread:
@@ -370,14 +352,15 @@ class Engine:
             pool.wake.set()
 
     def _begin(self, conn: Connection) -> None:
-        conn.execute(_SET_NODE.on(conn), {"id": self._node, "owner": self._owner})
-        if self._runner is not None:  # no one else can be running any
-            self._take_over(conn, job.c.state == _RUNNING)
+        conn.execute(sql.SET_NODE.on(conn), {"id": self._node, "owner": self._owner})
+        if self._runner_lock is not None:  # no one else can be running any
+            self._take_over(conn, job.c.state == sql.RUNNING)
 
     # Claiming.
 
     def _claim_for(self, pool: _Pool) -> None:
         """The loop of the thread that claims for a pool."""
+        outage = False
         while not self._stopping.is_set():
             pool.wake.clear()
             free = pool.free()
@@ -390,13 +373,16 @@ class Engine:
                 log.critical("the store failed; no more jobs begin")
                 return
             except StoreUnavailable as error:
-                log.warning("no jobs begin while the store is unavailable: %s", error)
+                if not outage:
+                    log.warning("no jobs begin while the store is unavailable: %s", error)
+                outage = True
                 self._stopping.wait(_OUTAGE_S)
                 continue
             except Exception:
                 log.exception("claiming jobs failed")
                 self._stopping.wait(_OUTAGE_S)
                 continue
+            outage = False
             for claimed in claim.jobs:
                 pool.take(claimed)
             if not claim.jobs and claim.due_s > 0:
@@ -412,14 +398,14 @@ class Engine:
         chosen: list[int] = []
         lanes: list[dict[str, Any]] = []  # what is to be written back
         unknown: list[dict[str, Any]] = []  # those of them whose next time hangs on their other jobs
-        for row in conn.execute(_INSPECT, {"ids": [row.id for row in eligible], "now": now}):
+        for row in conn.execute(sql.INSPECT, {"ids": [row.id for row in eligible], "now": now}):
             if len(chosen) == free:
                 break
             slots = min(row.max_running - row.running, free - len(chosen), 1 if row.rate_per_s else free)
             next_at = None
             picked: Sequence[int] = []
             if slots > 0 and row.max_running > 1:
-                picked = conn.execute(_DUE, {"lane": row.id, "now": now, "limit": slots}).scalars().all()
+                picked = conn.execute(sql.DUE, {"lane": row.id, "now": now, "limit": slots}).scalars().all()
             elif slots > 0 and row.head is not None:
                 if row.head_at <= now:
                     picked = [row.head]
@@ -437,11 +423,11 @@ class Engine:
             chosen += picked
         jobs = self._lease(conn, chosen, now) if chosen else []
         if unknown:
-            found = conn.execute(_EARLIEST, {"lanes": [back["lane_id"] for back in unknown]})
+            found = conn.execute(sql.EARLIEST, {"lanes": [back["lane_id"] for back in unknown]})
             earliest = {row.lane: row.at for row in found}
             for back in unknown:
                 back["new_next_at"] = earliest.get(back["lane_id"])
-        conn.execute(_PUT_BACK, lanes)
+        conn.execute(sql.PUT_BACK, lanes)
         return _Claim(jobs, 0.0)
 
     def _lease(self, conn: Connection, chosen: Sequence[int], now: float) -> list[Job]:
@@ -451,7 +437,7 @@ class Engine:
             "new_owner": self._owner,
             "new_lease": now + self._lease_s,
         }
-        return sorted(map(_job, conn.execute(_LEASE, values)))
+        return sorted(map(_job, conn.execute(sql.LEASE, values)))
 
     # Carrying out.
 
@@ -503,7 +489,7 @@ class Engine:
                     raise
 
     def _finish(self, conn: Connection, claimed: Job, done: Done) -> None:
-        self._fence(conn, claimed, _FINISH, {})
+        self._fence(conn, claimed, sql.FINISH, {})
         if done.commit is not None:
             done.commit(conn)
 
@@ -516,13 +502,17 @@ class Engine:
             self._bury(conn, claimed, DeadReason.DELIVERY_EXHAUSTED, message)
             return
         wait_s = self._backoff.after(claimed.attempt) if after_s is None else after_s
-        values = {"wait_s": wait_s, "new_error": text, "new_max": claimed.max_attempts + forgive}
-        self._fence(conn, claimed, _TRY_AGAIN, values)
+        values = {
+            "wait_s": wait_s,
+            "new_error": text[:_TEXT_LENGTH],
+            "new_max": claimed.max_attempts + forgive,
+        }
+        self._fence(conn, claimed, sql.TRY_AGAIN, values)
         self._note(conn, claimed.id, "retry", claimed.attempt, text)
 
     def _bury(self, conn: Connection, claimed: Job, reason: str, message: str) -> None:
         """To the dead letters, with what the kind wants done about it."""
-        self._fence(conn, claimed, _BURY, {"new_reason": str(reason), "new_error": message})
+        self._fence(conn, claimed, sql.BURY, {"new_reason": str(reason), "new_error": message[:_TEXT_LENGTH]})
         self._note(conn, claimed.id, "dead", claimed.attempt, f"{reason}: {message}")
         if (on_dead := self._on_dead.get(claimed.kind)) is None:
             return
@@ -539,11 +529,11 @@ class Engine:
         held = {"held_id": claimed.id, "held_token": claimed.token}
         if conn.execute(change, held | dict(values)).rowcount != 1:
             raise Fenced(f"job {claimed.id}")
-        conn.execute(_LOOK_AT_LANE, {"lane": claimed.lane})
+        conn.execute(sql.LOOK_AT_LANE, {"lane": claimed.lane})
         after_commit(conn, self._wake)
 
     def _note(self, conn: Connection, job_id: int, what: str, attempt: int, text: str) -> None:
-        conn.execute(_NOTE, {"job": job_id, "what": what, "attempt": attempt, "text": text})
+        conn.execute(sql.NOTE, {"job": job_id, "what": what, "attempt": attempt, "text": text[:_TEXT_LENGTH]})
 
     # Keeping.
 
@@ -556,8 +546,7 @@ class Engine:
                 self._store.write(partial(self._tick, beats=beats))
             except StoreFatal:
                 return
-            except StoreUnavailable as error:
-                log.warning("leases are not renewed while the store is unavailable: %s", error)
+            except StoreUnavailable:  # renewed first thing when it is back
                 continue
             except Exception:
                 log.exception("renewing leases failed")
@@ -568,11 +557,11 @@ class Engine:
     def _tick(self, conn: Connection, beats: bool) -> None:
         if beats:
             # First, so that a process that was stopped for long keeps what no other has taken meanwhile.
-            conn.execute(_RENEW, {"held_owner": self._owner, "lease_s": self._lease_s})
-            conn.execute(_SET_NODE.on(conn), {"id": self._node, "owner": self._owner})
-        self._take_over(conn, and_(job.c.state == _RUNNING, job.c.lease_until < database_now()))
-        for row in conn.execute(_DUE_SCHEDULES).all():
-            moved = conn.execute(_MOVE_SCHEDULE, {"schedule_id": row.id, "was": row.next_at}).rowcount
+            conn.execute(sql.RENEW, {"held_owner": self._owner, "lease_s": self._lease_s})
+            conn.execute(sql.SET_NODE.on(conn), {"id": self._node, "owner": self._owner})
+        self._take_over(conn, and_(job.c.state == sql.RUNNING, job.c.lease_until < sql.NOW))
+        for row in conn.execute(sql.DUE_SCHEDULES).all():
+            moved = conn.execute(sql.MOVE_SCHEDULE, {"schedule_id": row.id, "was": row.next_at}).rowcount
             if moved:
                 self.enqueue(conn, lane=row.lane, kind=row.kind, payload=row.payload)
 
@@ -584,7 +573,7 @@ class Engine:
                 message = f"each of {lost.attempt} attempts ended with the process that made it"
                 self._bury(conn, lost, DeadReason.DELIVERY_EXHAUSTED, message)
             else:
-                self._fence(conn, lost, _RELEASE, {})
+                self._fence(conn, lost, sql.RELEASE, {})
                 self._note(conn, lost.id, "takeover", lost.attempt, f"{row.owner} is gone")
 
 
@@ -605,16 +594,8 @@ class _Pool:
         self._busy = 0
         self._lock = threading.Lock()
         mine = lane.c.direction.not_in(others) if name == ANY else lane.c.direction == name
-        live = and_(mine, lane.c.paused == 0)
-        self.eligible = (
-            select(lane.c.id, _NOW.label("now"))
-            .where(live, lane.c.next_at <= _NOW, lane.c.open_at <= _NOW)
-            .order_by(lane.c.served_at, lane.c.id)
-            .limit(bindparam("limit"))
-            .with_for_update(skip_locked=True)
-        )
-        due_at = case((lane.c.open_at > lane.c.next_at, lane.c.open_at), else_=lane.c.next_at)
-        self.next_due = select(func.min(due_at) - _NOW).where(live, lane.c.next_at.is_not(None))
+        self.eligible = sql.eligible(mine)
+        self.next_due = sql.next_due(mine)
 
     def free(self) -> int:
         """How many more jobs it can take."""
@@ -641,167 +622,3 @@ class _Pool:
 
 def _job(row: Row[Any]) -> Job:
     return Job(row.id, row.lane, row.kind, row.payload, row.uniq, row.attempts, row.max_attempts, row.token)
-
-
-# The statements, built once. States stand in them as literals, so that the partial indexes serve them.
-
-_NOW = database_now()
-_READY: ColumnElement[str] = literal_column("'ready'")
-_RUNNING: ColumnElement[str] = literal_column("'running'")
-_DEAD: ColumnElement[str] = literal_column("'dead'")
-_OF_LANE = job.c.lane == lane.c.id
-_HEAD = (
-    select(job.c.id)
-    .where(_OF_LANE, job.c.state == _READY, or_(job.c.run_at <= bindparam("now"), job.c.attempts > 0))
-    .order_by(job.c.id)
-    .limit(1)
-)
-_RUNNING_NOW = select(func.count()).select_from(job).where(_OF_LANE, job.c.state == _RUNNING)
-_HELD = and_(
-    job.c.id == bindparam("held_id"), job.c.token == bindparam("held_token"), job.c.state == _RUNNING
-)
-_UNLEASED = {"token": null(), "owner": null(), "lease_until": null()}
-
-_INSPECT = (
-    select(
-        lane,
-        _RUNNING_NOW.scalar_subquery().label("running"),
-        _HEAD.scalar_subquery().label("head"),
-        _HEAD.with_only_columns(job.c.run_at).scalar_subquery().label("head_at"),
-    )
-    .where(lane.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(lane.c.served_at, lane.c.id)
-)
-_DUE = (
-    select(job.c.id)
-    .where(job.c.lane == bindparam("lane"), job.c.state == _READY, job.c.run_at <= bindparam("now"))
-    .order_by(job.c.run_at, job.c.id)
-    .limit(bindparam("limit"))
-)
-_EARLIEST = (
-    select(job.c.lane, func.min(job.c.run_at).label("at"))
-    .where(job.c.lane.in_(bindparam("lanes", expanding=True)), job.c.state == _READY)
-    .group_by(job.c.lane)
-)
-_LEASE = (
-    update(job)
-    .where(job.c.id.in_(bindparam("ids", expanding=True)), job.c.state == _READY)
-    .values(
-        state=_RUNNING,
-        attempts=job.c.attempts + 1,
-        token=bindparam("new_token"),
-        owner=bindparam("new_owner"),
-        lease_until=bindparam("new_lease"),
-    )
-    .returning(job)
-)
-_PUT_BACK = (
-    update(lane)
-    .where(lane.c.id == bindparam("lane_id"))
-    .values(
-        next_at=bindparam("new_next_at"),
-        served_at=bindparam("new_served_at"),
-        open_at=bindparam("new_open_at"),
-    )
-)
-_LOOK_AT_LANE = update(lane).where(lane.c.id == bindparam("lane")).values(next_at=0.0)
-
-_OPEN_LANE = Upsert(
-    lane,
-    lambda new: new.values(max_running=1, paused=0, open_at=0.0, served_at=0.0).on_conflict_do_update(
-        index_elements=[lane.c.id],
-        set_={
-            "next_at": case(
-                (
-                    or_(lane.c.next_at.is_(None), lane.c.next_at > new.excluded.next_at),
-                    new.excluded.next_at,
-                ),
-                else_=lane.c.next_at,
-            )
-        },
-    ),
-)
-_ADD_JOB = Upsert(
-    job,
-    lambda new: (
-        new.values(state="ready", attempts=0, created_at=_NOW)
-        .on_conflict_do_nothing(index_elements=[job.c.uniq])
-        .returning(job.c.id)
-    ),
-)
-_BY_UNIQ = select(job.c.id).where(job.c.uniq == bindparam("uniq"))
-
-_FINISH = update(job).where(_HELD).values(state="done", done_at=_NOW, error=null(), **_UNLEASED)
-_TRY_AGAIN = (
-    update(job)
-    .where(_HELD)
-    .values(
-        state="ready",
-        run_at=_NOW + bindparam("wait_s", type_=Float),
-        max_attempts=bindparam("new_max"),
-        error=bindparam("new_error"),
-        **_UNLEASED,
-    )
-)
-_BURY = (
-    update(job)
-    .where(_HELD)
-    .values(
-        state="dead",
-        done_at=_NOW,
-        reason=bindparam("new_reason"),
-        error=bindparam("new_error"),
-        **_UNLEASED,
-    )
-)
-_RELEASE = update(job).where(_HELD).values(state="ready", **_UNLEASED)
-_RENEW = (
-    update(job)
-    .where(job.c.owner == bindparam("held_owner"), job.c.state == _RUNNING)
-    .values(lease_until=_NOW + bindparam("lease_s", type_=Float))
-)
-_CANCEL = (
-    update(job)
-    .where(job.c.uniq == bindparam("name"), job.c.state.in_(("ready", "running")))
-    .values(state="cancelled", done_at=_NOW, **_UNLEASED)
-    .returning(job.c.id, job.c.lane, job.c.attempts)
-)
-_REPLAY = (
-    update(job)
-    .where(job.c.id == bindparam("dead_id"), job.c.state == _DEAD)
-    .values(state="ready", run_at=0.0, attempts=0, done_at=null(), reason=null())
-    .returning(job.c.lane)
-)
-_NOTE = insert(job_event).values(at=_NOW)
-
-_SET_NODE = Upsert(
-    node,
-    lambda new: new.values(started_at=_NOW, heartbeat_at=_NOW).on_conflict_do_update(
-        index_elements=[node.c.id],
-        set_={
-            "owner": new.excluded.owner,
-            "heartbeat_at": new.excluded.heartbeat_at,
-            "started_at": case(
-                (node.c.owner == new.excluded.owner, node.c.started_at), else_=new.excluded.started_at
-            ),
-        },
-    ),
-)
-_SET_SCHEDULE = Upsert(
-    schedule,
-    lambda new: new.values(next_at=0.0).on_conflict_do_update(
-        index_elements=[schedule.c.id],
-        set_={name: new.excluded[name] for name in ("every_s", "lane", "kind", "payload")},
-    ),
-)
-_DUE_SCHEDULES = select(schedule).where(schedule.c.next_at <= _NOW)
-_MOVE_SCHEDULE = (
-    update(schedule)
-    .where(schedule.c.id == bindparam("schedule_id"), schedule.c.next_at == bindparam("was"))
-    .values(next_at=_NOW + schedule.c.every_s)
-)
-_COUNT_BY_LANE = (
-    select(job.c.lane, job.c.state, func.count().label("n"))
-    .where(or_(job.c.state == _READY, job.c.state == _RUNNING, job.c.state == _DEAD))
-    .group_by(job.c.lane, job.c.state)
-)

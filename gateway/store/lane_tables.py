@@ -43,7 +43,8 @@ lane = Table(
 
 _READY = text("state = 'ready'")
 _RUNNING = text("state = 'running'")
-_OVER = text("state IN ('done', 'dead', 'cancelled')")
+_DEAD = text("state = 'dead'")
+_OVER = text("done_at IS NOT NULL")
 
 job = Table(
     "job",
@@ -68,7 +69,8 @@ job = Table(
     Index("ix_job_ready", "lane", "id", sqlite_where=_READY, postgresql_where=_READY),
     Index("ix_job_due", "lane", "run_at", "id", sqlite_where=_READY, postgresql_where=_READY),
     Index("ix_job_running", "lane", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
-    Index("ix_job_over", "state", "done_at", sqlite_where=_OVER, postgresql_where=_OVER),
+    Index("ix_job_dead", "done_at", sqlite_where=_DEAD, postgresql_where=_DEAD),
+    Index("ix_job_done_at", "done_at", sqlite_where=_OVER, postgresql_where=_OVER),
 )
 
 # What did not go straight: failed attempts, takeovers, dead letters, replays, cancellations.

@@ -65,18 +65,25 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_job_dead",
+            ["done_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'dead'"),
+            postgresql_where=sa.text("state = 'dead'"),
+        )
+        batch_op.create_index(
+            "ix_job_done_at",
+            ["done_at"],
+            unique=False,
+            sqlite_where=sa.text("done_at IS NOT NULL"),
+            postgresql_where=sa.text("done_at IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_job_due",
             ["lane", "run_at", "id"],
             unique=False,
             sqlite_where=sa.text("state = 'ready'"),
             postgresql_where=sa.text("state = 'ready'"),
-        )
-        batch_op.create_index(
-            "ix_job_over",
-            ["state", "done_at"],
-            unique=False,
-            sqlite_where=sa.text("state IN ('done', 'dead', 'cancelled')"),
-            postgresql_where=sa.text("state IN ('done', 'dead', 'cancelled')"),
         )
         batch_op.create_index(
             "ix_job_ready",
@@ -197,7 +204,7 @@ def upgrade() -> None:
         sa.Column("claim", sa.String(length=64), nullable=True),
         sa.Column("peer", sa.Text(), nullable=True),
         sa.Column("step", sa.String(length=16), nullable=True),
-        sa.Column("correlation", sa.String(length=32), nullable=True),
+        sa.Column("correlation", sa.String(length=40), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_transmission")),
@@ -248,6 +255,7 @@ def upgrade() -> None:
         sa.Column("ack", sa.String(length=24), nullable=False),
         sa.Column("ack_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ack_by", sa.String(length=40), nullable=True),
+        sa.Column("step", sa.String(length=16), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cause", sa.String(length=40), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
