@@ -9,7 +9,7 @@ tables are derived by `facts/derive.py` from the sources whose licences lie besi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from edi.schema import ElementDef, ElementUse, LoopDef, SegmentDef, SegmentUse, SetDef, SyntaxNote, Total
@@ -40,6 +40,7 @@ def sets(version: str) -> tuple[str, ...]:
     return tuple(_version(version).sets)
 
 
+@lru_cache(maxsize=256)
 def functional_id(transaction_set: str) -> str | None:
     """The GS01 of the groups that carry a set, e.g. "PO" for the 850."""
     for version in reversed(VERSIONS):
@@ -86,14 +87,26 @@ class _Version:
 
     def __init__(self, version: str) -> None:
         self.version = version
-        folder = _FACTS / version
-        self.sets = dict(_blocks((folder / "sets.txt").read_text("utf-8").splitlines()))
-        self.segments = _by_first_column(folder / "segments.tsv")
-        self.elements = _by_first_column(folder / "elements.tsv")
-        self.codes = _by_first_column(folder / "codes.tsv")
+        self._folder = _FACTS / version
         self._definitions: dict[str, SetDef] = {}
         self._segments: dict[str, SegmentDef] = {}
         self._elements: dict[str, ElementDef] = {}
+
+    @cached_property
+    def sets(self) -> dict[str, list[str]]:
+        return dict(_blocks((self._folder / "sets.txt").read_text("utf-8").splitlines()))
+
+    @cached_property
+    def segments(self) -> dict[str, list[str]]:
+        return _by_first_column(self._folder / "segments.tsv")
+
+    @cached_property
+    def elements(self) -> dict[str, list[str]]:
+        return _by_first_column(self._folder / "elements.tsv")
+
+    @cached_property
+    def codes(self) -> dict[str, list[str]]:
+        return _by_first_column(self._folder / "codes.tsv")
 
     def definition(self, transaction_set: str) -> SetDef:
         built = self._definitions.get(transaction_set)

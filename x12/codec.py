@@ -1,0 +1,635 @@
+"""Bytes to X12 events (X12.5 interchange, X12.6 syntax); `x12.writer` is the way back.
+
+One transaction is held at a time. Text is latin-1, so an index is a byte offset. A transaction whose segments
+are all followed by the same terminator and line end is found and split by string search; one that is not
+(wrapped lines, binary segments, missing trailers) is read segment by segment. Bad content never raises: it
+becomes problems of the event it belongs to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from typing import BinaryIO, NamedTuple
+
+from edi.problems import Fault, NotEdi, Problem, Severity
+from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, PartyId, Separators, Transaction
+from x12 import dictionary
+
+_READ = 256 * 1024
+_BLANK = " \t\r\n"
+_ISA_WIDTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)  # with the tag and separators 105: X12.5
+_ISA_LONGEST = 512  # with widths that are wrong
+_SEARCHED = 64 * 1024  # bytes that may stand before the first ISA
+_KEPT = 100  # loose segments, and problems of one kind of place, that are kept
+_INTERCHANGE = re.compile(r"ISA[^A-Za-z0-9\s]")
+_UTF8 = re.compile(r"[\xc2-\xf4][\x80-\xbf]{1,3}")
+_LINE_END = re.compile(r"[\r\n]*")
+
+
+class Limits(NamedTuple):
+    """What a reader takes before it calls the content hostile; lengths in bytes."""
+
+    segment: int = 128 * 1024  # a binary segment may be as long as a transaction
+    elements: int = 1000  # of one segment
+    segments: int = 100_000  # of one transaction
+    transaction: int = 16 * 1024 * 1024
+
+
+LIMITS = Limits()
+
+
+def read(stream: BinaryIO, limits: Limits = LIMITS) -> Iterator[Event]:
+    """The events of every interchange in `stream`, in the order of its bytes.
+
+    Raises NotEdi, on the first step, where no ISA stands within the first 64 KiB.
+    """
+    return _Reader(stream, limits).events()
+
+
+class _SegmentTooLongError(Exception):
+    """No terminator within the longest segment allowed: the interchange cannot be followed further."""
+
+
+class _Segment(NamedTuple):
+    """A segment without its terminator, line breaks removed, and the byte offset of its tag."""
+
+    text: str
+    offset: int
+    tag: str
+
+
+class _Isa(NamedTuple):
+    """ISA taken apart. `separators` is None where they cannot be made out or cannot work."""
+
+    elements: list[str]
+    separators: Separators | None
+    length: int  # with the terminator
+    problems: tuple[Problem, ...]
+
+
+class _Reader:
+    """Holds the text read and not yet yielded: `text[at:]`, whose byte offset is `base + at`."""
+
+    def __init__(self, stream: BinaryIO, limits: Limits) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._text = ""
+        self._at = 0
+        self._base = 0
+        self._ended = False
+        self._separators = Separators()
+        self._blank = _BLANK  # what may stand between segments
+        self._line_ends = "\r\n"  # those that are no service characters
+        self._service_heads: frozenset[str] = frozenset()
+        self._regular = True  # in this interchange the same line end has followed every terminator so far
+
+    # the text
+
+    @property
+    def _offset(self) -> int:
+        return self._base + self._at
+
+    def _fill(self) -> bool:
+        """Reads on, as much again as is held so that a long transaction costs linear time."""
+        if self._ended:
+            return False
+        data = self._stream.read(max(_READ, len(self._text) - self._at))
+        if not data:
+            self._ended = True
+            return False
+        self._text = self._text[self._at :] + data.decode("latin-1")
+        self._base += self._at
+        self._at = 0
+        return True
+
+    def _have(self, length: int) -> bool:
+        while len(self._text) - self._at < length:
+            if not self._fill():
+                return False
+        return True
+
+    def _skip_blank(self) -> bool:
+        """Goes to the next character that is no blank; False at the end of the file."""
+        while True:
+            text, at, end = self._text, self._at, len(self._text)
+            while at < end and text[at] in self._blank:
+                at += 1
+            self._at = at
+            if at < end:
+                return True
+            if not self._fill():
+                return False
+
+    def _peek_tag(self) -> str:
+        """The tag at the current place; "" at the end of the file."""
+        if not self._skip_blank():
+            return ""
+        self._have(4)
+        head = self._text[self._at : self._at + 4]
+        return head.partition(self._separators.element)[0].partition(self._separators.segment)[0]
+
+    def _segment(self) -> _Segment:
+        """Takes the next segment; `_peek_tag` has found that there is one."""
+        element, terminator = self._separators.element, self._separators.segment
+        offset, tag = self._offset, self._peek_tag()
+        if tag in ("BIN", "BDS"):
+            length = self._length_of_binary(tag)
+            if length is not None:
+                text = self._text[self._at : self._at + length]
+                self._at += length + (len(terminator) if self._have(length + len(terminator)) else 0)
+                return _Segment(text, offset, tag)
+        searched = 0
+        while (end := self._text.find(terminator, self._at + searched)) < 0:
+            searched = max(0, len(self._text) - self._at - len(terminator))
+            if searched > self._limits.segment:
+                raise _SegmentTooLongError
+            if not self._fill():
+                end = len(self._text)
+                break
+        if end - self._at > self._limits.segment:
+            raise _SegmentTooLongError
+        text = self._text[self._at : end]
+        self._at = min(end + len(terminator), len(self._text))
+        for character in self._line_ends:
+            text = text.replace(character, "")
+        return _Segment(text, offset, text.split(element, 1)[0])
+
+    def _length_of_binary(self, tag: str) -> int | None:
+        """The length of a BIN or BDS segment, by its own length element; None where that is no number."""
+        self._have(64)
+        lead = self._text[self._at : self._at + 64].split(self._separators.element, 3 if tag == "BDS" else 2)
+        if len(lead) < (4 if tag == "BDS" else 3) or not (lead[-2].isascii() and lead[-2].isdecimal()):
+            return None
+        length = sum(len(part) + 1 for part in lead[:-1]) + int(lead[-2])
+        if length > self._limits.transaction:
+            raise _SegmentTooLongError
+        return length if self._have(length) else None
+
+    # interchanges
+
+    def events(self) -> Iterator[Event]:
+        problems = self._find_first()
+        while True:
+            yield from self._interchange(problems)
+            if not self._skip_blank():
+                return
+            problems = ()
+
+    def _find_first(self) -> tuple[Problem, ...]:
+        self._have(_SEARCHED)
+        if self._text.startswith("\xef\xbb\xbf"):
+            self._at = 3
+        self._skip_blank()
+        if self._text.startswith("ISA", self._at):
+            return ()
+        found = _INTERCHANGE.search(self._text, self._at, self._at + _SEARCHED)
+        if found is None:
+            raise NotEdi(_what_is_missing(self._text[self._at : self._at + 8]))
+        stray = self._stray()
+        self._at = found.start()
+        return (stray,)
+
+    def _stray(self) -> Problem:
+        return Problem(
+            Fault.TEXT_OUTSIDE_INTERCHANGE,
+            "this text belongs to no interchange",
+            Severity.WARNING,
+            offset=self._offset,
+            value=self._text[self._at : self._at + 80],
+        )
+
+    def _to_next_interchange(self) -> tuple[Problem, ...]:
+        """Skips what stands between interchanges, which is told; memory does not grow with it."""
+        self._blank = _BLANK
+        if not self._skip_blank() or (self._have(3) and self._text.startswith("ISA", self._at)):
+            return ()
+        stray = self._stray()
+        while not (found := _INTERCHANGE.search(self._text, self._at)):
+            self._at = max(self._at, len(self._text) - 3)
+            if not self._fill():
+                self._at = len(self._text)
+                return (stray,)
+        self._at = found.start()
+        return (stray,)
+
+    def _interchange(self, problems: tuple[Problem, ...]) -> Iterator[Event]:
+        self._have(_ISA_LONGEST)
+        offset = self._offset
+        isa = _take_isa(self._text[self._at : self._at + _ISA_LONGEST], offset)
+        self._at += isa.length
+        separators = isa.separators or Separators()
+        elements = isa.elements
+        yield Interchange(
+            syntax="x12",
+            separators=separators,
+            sender=PartyId(elements[5].strip(), elements[6].strip()),
+            receiver=PartyId(elements[7].strip(), elements[8].strip()),
+            control_number=elements[13].strip(),
+            version=elements[12].strip(),
+            usage=elements[15].strip(),
+            ack_requested=elements[14] == "1",
+            date=elements[9].strip(),
+            time=elements[10].strip(),
+            offset=offset,
+            segment=separators.element.join(elements),
+            problems=problems + isa.problems,
+        )
+        end = InterchangeEnd("", 0)
+        if isa.separators:
+            self._separators = separators
+            self._regular = True
+            service = "".join(separators[:4])
+            self._line_ends = "".join(c for c in "\r\n" if c not in service)
+            self._blank = "".join(c for c in _BLANK if c not in service)
+            self._blank += separators.segment if len(separators.segment) == 1 else ""
+            ending = separators.element
+            self._service_heads = frozenset((f"GE{ending}", f"GS{ending}", "ISA", "IEA", "BIN", "BDS"))
+            end = yield from self._groups(elements[13].strip(), offset)
+        yield replace(end, problems=end.problems + self._to_next_interchange())
+
+    def _groups(self, control_number: str, offset: int) -> Generator[Event, None, InterchangeEnd]:
+        groups = 0
+        loose: list[str] = []
+        problems: list[Problem] = []
+        stated, trailer = "", None
+        try:
+            while tag := self._peek_tag():
+                if tag in ("GS", "ST"):
+                    groups += 1
+                    yield from self._group(tag)
+                elif tag == "ISA":
+                    break
+                else:
+                    segment = self._segment()
+                    if tag == "IEA":
+                        trailer = segment
+                        break
+                    if tag in ("TA1", "ISB", "ISE", "ISX"):
+                        loose.extend([segment.text] if len(loose) < _KEPT else [])
+                    elif len(problems) < _KEPT:
+                        problems.append(_misplaced(segment))
+        except _SegmentTooLongError:
+            problems.append(self._too_long())
+        if trailer is None:
+            problems.append(_no_trailer("IEA", f"interchange {control_number}", self._offset))
+        else:
+            iea = trailer.text.split(self._separators.element)
+            stated = _at(iea, 2)
+            problems += _count(iea, groups, "groups", trailer.offset)
+            problems += _echo(iea, control_number, "ISA13", trailer.offset)
+        return InterchangeEnd(stated, groups, tuple(problems), tuple(loose))
+
+    def _too_long(self) -> Problem:
+        message = f"no segment terminator within {self._limits.segment} bytes"
+        return Problem(Fault.LIMIT_EXCEEDED, message, offset=self._offset)
+
+    # groups
+
+    def _group(self, tag: str) -> Iterator[Event]:
+        """A group and all in it, up to and with GE; one that lacks GS is implied."""
+        group = self._open_group(tag)
+        yield group
+        seen = _Seen()
+        transactions = 0
+        problems: list[Problem] = []
+        trailer = None
+        too_long: _SegmentTooLongError | None = None
+        try:
+            while tag := self._peek_tag():
+                if tag == "ST":
+                    transactions += 1
+                    yield from self._transaction(group, seen)
+                elif tag in ("GS", "IEA", "ISA"):
+                    break
+                else:
+                    segment = self._segment()
+                    if tag == "GE":
+                        trailer = segment
+                        break
+                    if len(problems) < _KEPT:
+                        problems.append(_misplaced(segment))
+        except _SegmentTooLongError as error:
+            too_long = error
+        if trailer is None:
+            if group.segment:
+                problems.append(_no_trailer("GE", f"group {group.control_number}", self._offset))
+            yield GroupEnd("", transactions, tuple(problems))
+        else:
+            ge = trailer.text.split(self._separators.element)
+            problems += _count(ge, transactions, "transaction sets", trailer.offset)
+            problems += _echo(ge, group.control_number, "GS06", trailer.offset)
+            yield GroupEnd(_at(ge, 2), transactions, tuple(problems))
+        if too_long:
+            raise too_long
+
+    def _open_group(self, tag: str) -> Group:
+        offset = self._offset
+        if tag == "ST":
+            missing = Problem(
+                Fault.HEADER_MISSING,
+                "transaction sets stand outside a group (GS)",
+                segment="GS",
+                offset=offset,
+            )
+            return Group("", "", "", "", "", offset, "", (missing,))
+        segment = self._segment()
+        gs = segment.text.split(self._separators.element)
+        problems = tuple(
+            Problem(
+                Fault.ENVELOPE_MALFORMED,
+                f"GS{i:02} is required",
+                segment="GS",
+                element=i,
+                offset=segment.offset,
+            )
+            for i in (1, 2, 3, 6, 8)
+            if not _at(gs, i)
+        )
+        return Group(
+            _at(gs, 1), _at(gs, 2), _at(gs, 3), _at(gs, 6), _at(gs, 8), offset, segment.text, problems
+        )
+
+    # transactions
+
+    def _transaction(self, group: Group, seen: _Seen) -> Iterator[Transaction]:
+        offset = self._offset
+        segments = self._split_transaction() if self._regular else None
+        if segments is not None:
+            yield self._built(group, seen, segments, offset=offset, problems=[])
+            return
+        self._regular = False
+        problems: list[Problem] = []
+        pieces: list[str] = []
+        offsets: list[int] = []
+        held = 0
+        too_long: _SegmentTooLongError | None = None
+        try:
+            for segment in self._transaction_segments():
+                held += len(segment.text)
+                if len(pieces) < self._limits.segments and held <= self._limits.transaction:
+                    pieces.append(segment.text)
+                    offsets.append(segment.offset)
+                elif not problems:
+                    problems.append(self._too_large(offset))
+        except _SegmentTooLongError as error:
+            too_long = error
+            problems.append(self._too_long())
+        yield self._built(group, seen, pieces, offset=offset, offsets=tuple(offsets), problems=problems)
+        if too_long:
+            raise too_long
+
+    def _too_large(self, offset: int) -> Problem:
+        limits = self._limits
+        message = (
+            f"a transaction set may have {limits.segments} segments and {limits.transaction} bytes at most"
+        )
+        return Problem(Fault.LIMIT_EXCEEDED, message, segment="ST", position=1, offset=offset)
+
+    def _split_transaction(self) -> list[str] | None:
+        """The segments from ST to SE by string search; None, with nothing taken, where that is not right."""
+        separators = self._separators
+        between = separators.segment + separators.suffix
+        last = f"{between}SE{separators.element}"
+        searched = 0
+        while True:
+            begin = self._text.find(last, self._at + searched)
+            if begin >= 0:
+                end = self._text.find(separators.segment, begin + len(last))
+                if end >= 0:
+                    break
+                searched = begin - self._at
+            else:
+                searched = max(0, len(self._text) - self._at - len(last))
+                if searched > self._limits.transaction:
+                    return None
+            if not self._fill():
+                if begin < 0:
+                    return None
+                end = len(self._text)
+                break
+        chunk = self._text[self._at : end].rstrip(self._blank)
+        segments = chunk.split(between)
+        if not self._is_regular(chunk, segments):
+            return None
+        self._at = min(end + len(separators.segment), len(self._text))
+        return segments
+
+    def _is_regular(self, chunk: str, segments: list[str]) -> bool:
+        """Whether splitting gave the segments of one transaction and nothing else."""
+        limits, separators = self._limits, self._separators
+        element = separators.element
+        breaks = len(segments) - 1
+        if chunk.count(separators.segment) != breaks:
+            return False
+        if any(chunk.count(c) != breaks * separators.suffix.count(c) for c in self._line_ends):
+            return False
+        heads = [segment[:3] for segment in segments]
+        if min(heads) < "0" or heads.count(f"ST{element}") > 1 or heads.count(f"SE{element}") > 1:
+            return False
+        if not self._service_heads.isdisjoint(heads):
+            return False
+        if len(chunk) > limits.elements and max(map(len, segments)) > limits.elements:
+            return max(map(len, segments)) <= limits.segment and all(
+                segment.count(element) <= limits.elements for segment in segments
+            )
+        return len(segments) <= limits.segments and len(chunk) <= limits.transaction
+
+    def _transaction_segments(self) -> Iterator[_Segment]:
+        """The segments from ST to SE, or to where another envelope segment shows that SE is missing."""
+        yield self._segment()
+        while tag := self._peek_tag():
+            if tag in ("ST", "GE", "GS", "IEA", "ISA"):
+                return
+            yield self._segment()
+            if tag == "SE":
+                return
+
+    def _built(
+        self,
+        group: Group,
+        seen: _Seen,
+        segments: list[str],
+        *,
+        offset: int,
+        offsets: tuple[int, ...] | None = None,
+        problems: list[Problem],
+    ) -> Transaction:
+        """The transaction with what its envelope shows: SE01, SE02, ST02 unique, a group that suits it."""
+        separators = self._separators
+        gap = len(separators.segment) + len(separators.suffix)
+        st = segments[0].split(separators.element)
+        se = segments[-1].split(separators.element)
+        number = _at(st, 2)
+        if se[0] != "SE":
+            problems.append(_no_trailer("SE", f"transaction set {number}", self._offset))
+        elif not any(problem.fault is Fault.LIMIT_EXCEEDED for problem in problems):
+            start = offset + sum(map(len, segments)) - len(segments[-1]) + gap * (len(segments) - 1)
+            se_offset = offsets[-1] if offsets else start
+            position = len(segments)
+            problems += _count(se, len(segments), "segments", se_offset, position)
+            problems += _echo(se, number, "ST02", se_offset, position)
+        if not seen.first_time(number):
+            message = f"ST02 {number!r} was given to an earlier transaction set of this group"
+            problems.append(_st(Fault.CONTROL_NUMBER_REPEATED, message, 2, number, offset=offset))
+        expected = dictionary.functional_id(_at(st, 1)) if group.functional_id else None
+        if expected and expected != group.functional_id:
+            message = f"GS01 is {group.functional_id!r}, but {st[1]} belongs into a group {expected!r}"
+            problems.append(
+                _st(Fault.FUNCTIONAL_ID_MISMATCH, message, 1, st[1], offset=offset, severity=Severity.WARNING)
+            )
+        return Transaction(
+            _at(st, 1),
+            number,
+            _at(st, 3) or group.version,
+            separators,
+            tuple(segments),
+            offset,
+            gap,
+            offsets,
+            tuple(problems),
+        )
+
+
+class _Seen:
+    """Control numbers met in a group; one bit each, as a large group has very many."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, int] = {}
+        self._others: set[str] = set()
+
+    def first_time(self, number: str) -> bool:
+        if not (number.isascii() and number.isdecimal() and len(number) <= 9):
+            if number in self._others:
+                return False
+            if len(self._others) < 10_000:
+                self._others.add(number)
+            return True
+        block, bit = divmod(int(number), 512)
+        known = self._blocks.get(block, 0)
+        self._blocks[block] = known | (1 << bit)
+        return not known >> bit & 1
+
+
+def _take_isa(text: str, offset: int) -> _Isa:
+    """Takes ISA apart by its element separator, so that wrong widths are told and read all the same."""
+
+    def problem(
+        fault: Fault, message: str, severity: Severity = Severity.ERROR, element: int | None = None
+    ) -> Problem:
+        return Problem(fault, message, severity, "ISA", element=element, offset=offset)
+
+    def unreadable(fault: Fault, message: str) -> _Isa:
+        elements = (["ISA", *parts[1:17]] + [""] * 17)[:17]
+        return _Isa([value[:20] for value in elements], None, 3, (problem(fault, message),))
+
+    element = text[3:4]
+    parts = ["ISA"]
+    if not element or element.isalnum() or element in _BLANK:
+        return unreadable(Fault.SEPARATORS_INVALID, f"ISA: {element!r} cannot separate elements")
+    parts = text.split(element, 16)
+    tail = parts[-1]
+    if len(parts) < 17 or len(tail) < 2:
+        return unreadable(
+            Fault.ENVELOPE_MALFORMED, "ISA is not complete; it has 16 elements and a terminator"
+        )
+    parts[16] = component = tail[0]
+    utf8 = _UTF8.match(tail, 1)
+    terminator = utf8[0] if utf8 else tail[1]
+    if terminator in "\r\n" and (line := tail[1:].strip("\r\n").splitlines()) and line[0].endswith(component):
+        parts[16] = component = ""  # the next segment shows that it is the terminator, and ISA16 absent
+        terminator = tail[0]
+    length = sum(len(part) + 1 for part in parts) - 1 + len(terminator)
+    wrong = [i for i, width in enumerate(_ISA_WIDTHS, 1) if len(parts[i]) != width]
+    parts = [part.replace("\r", "").replace("\n", "") for part in parts[:16]] + [component]
+    if wrong and not (parts[12].isascii() and parts[12].isdecimal()):
+        return unreadable(
+            Fault.ENVELOPE_MALFORMED, f"ISA12 {parts[12][:20]!r} is not a version; ISA cannot be read"
+        )
+    repetition = parts[11] if len(parts[11]) == 1 and parts[12] >= "00402" else ""
+    if repetition.isalnum() or repetition == " ":
+        repetition = ""
+    services = [element, component, terminator]
+    if (
+        component.isalnum()
+        or component in (" ", "\t", "\r", "\n")
+        or terminator.isalnum()
+        or terminator in (" ", "\t")
+    ):
+        message = f"ISA: {component!r} and {terminator!r} cannot be separators"
+        return unreadable(Fault.SEPARATORS_INVALID, message)
+    if len(set(services)) < len(services):
+        return unreadable(Fault.SEPARATORS_INVALID, "ISA: one character is used as two separators")
+    problems = []
+    if repetition and repetition in services:
+        message = f"ISA11: {repetition!r} is another separator too and is not taken as repetition separator"
+        problems.append(problem(Fault.SEPARATORS_INVALID, message, Severity.WARNING, 11))
+        repetition = ""
+    for i in wrong:
+        message = f"ISA{i:02} has {len(parts[i])} characters, its width is {_ISA_WIDTHS[i - 1]}"
+        problems.append(problem(Fault.ENVELOPE_MALFORMED, message, Severity.WARNING, i))
+    if not parts[13].strip():
+        problems.append(problem(Fault.CONTROL_NUMBER_INVALID, "ISA13 is required", Severity.ERROR, 13))
+    line_end = _LINE_END.match(text, length)
+    suffix = line_end[0] if line_end else ""
+    separators = Separators(element, component, terminator, repetition, suffix=suffix)
+    return _Isa(parts, separators, length, tuple(problems))
+
+
+def _what_is_missing(head: str) -> str:
+    for tag, missing in (("GS", "the interchange header ISA"), ("ST", "the headers ISA and GS")):
+        if head.startswith(tag) and not head[2:3].isalnum():
+            return f"this begins with {tag}: {missing} (and the trailers that go with it) are missing"
+    return "no ISA segment stands at the beginning of this file"
+
+
+def _at(row: list[str], position: int) -> str:
+    return row[position].strip() if position < len(row) else ""
+
+
+def _st(
+    fault: Fault, message: str, element: int, value: str, *, offset: int, severity: Severity = Severity.ERROR
+) -> Problem:
+    return Problem(fault, message, severity, "ST", 1, element, offset=offset, value=value)
+
+
+def _misplaced(segment: _Segment) -> Problem:
+    message = f"segment {segment.tag[:20]!r} stands outside the envelope it belongs into"
+    return Problem(Fault.HEADER_MISSING, message, segment=segment.tag[:3], offset=segment.offset)
+
+
+def _no_trailer(tag: str, what: str, offset: int) -> Problem:
+    return Problem(Fault.TRAILER_MISSING, f"{what} ends without {tag}", segment=tag, offset=offset)
+
+
+def _count(row: list[str], found: int, what: str, offset: int, position: int | None = None) -> list[Problem]:
+    """Compares a trailer's first element with what was there."""
+    stated = _at(row, 1)
+    if stated.isascii() and stated.isdecimal() and len(stated) <= 10 and int(stated) == found:
+        return []
+    message = f"{row[0]}01 says {stated!r}, but there are {found} {what}"
+    place = offset + len(row[0]) + 1
+    return [
+        Problem(
+            Fault.COUNT_MISMATCH, message, Severity.ERROR, row[0], position, 1, offset=place, value=stated
+        )
+    ]
+
+
+def _echo(
+    row: list[str], number: str, header: str, offset: int, position: int | None = None
+) -> list[Problem]:
+    """Compares a trailer's control number with its header's; another padding alone is a warning."""
+    stated = _at(row, 2)
+    if stated == number:
+        return []
+    padded = stated.lstrip("0") == number.lstrip("0") != ""
+    message = f"{row[0]}02 {stated!r} is not the number in {header}, {number!r}"
+    place = offset + sum(len(value) + 1 for value in row[:2])
+    severity = Severity.WARNING if padded else Severity.ERROR
+    return [
+        Problem(
+            Fault.CONTROL_NUMBER_MISMATCH, message, severity, row[0], position, 2, offset=place, value=stated
+        )
+    ]
