@@ -30,7 +30,7 @@ def contradictions(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
         for what, key, place in _identities(partner):
             owner = owners.setdefault((what, key), name)
             if owner != name:
-                taken = "our own" if owner == "us" else f"already that of partner {owner!r}"
+                taken = "our own" if owner == "us" else f"taken by partner {owner!r}"
                 yield (*here, *place), f"{key} is {taken}"
         yield from _contradictions_of(us, partner, partners)
 
