@@ -435,7 +435,7 @@ class ShipmentConfirmation(
 ):
     """What a warehouse shipped for a WarehouseOrder, `number` being that order's number."""
 
-    number: str
+    number: str | None = None
     shipped_on: dt.date | None = None
     shipment: str | None = None
     purchase_order: str | None = None

@@ -58,6 +58,8 @@ class Fault(StrEnum):
     # meaning within one transaction
     HIERARCHY_BROKEN = "HIERARCHY_BROKEN"
     TOTAL_MISMATCH = "TOTAL_MISMATCH"
+    # between tree and document
+    MAPPING_FAILED = "MAPPING_FAILED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,140 @@
+"""Trees to documents and back: one map reads and writes.
+
+A map is a table (`mappings/language.py` explains the language; `mappings/x12/850.toml` is an example), bound
+to the definition of a set when it is loaded, which finds every mistake in it, and compiled to functions.
+What a map does not place is kept in the document's `extra`, so reading loses nothing, and a document that can
+be written is read back equal.
+
+    map = mappings.load(definition)                         # or load(definition, overlay=Path("acme.toml"))
+    document, problems = map.read(check.rows, check.places, transaction.separators)
+    rows = map.write(document)                              # raises CannotWrite with problems
+
+Canonical form: segments in the order of the definition, those the map places before the others at the same
+place; no empty pairs; numbers without needless zeros in front, times in their shortest form; hierarchies
+depth first and numbered from 1; the counts the map states.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from edi.documents import Document
+from edi.problems import Fault, Problem
+from edi.schema import SetDef
+from edi.tree import Separators
+from mappings.language import MapError, Scope, Slot, read_map
+from mappings.reader import Missing, Read, compile_reader
+from mappings.writer import write_rows
+
+__all__ = ["Map", "MapError", "load"]
+
+_SEPARATORS = Separators()
+_ENVELOPE = frozenset({"ST", "SE", "UNH", "UNT"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """A map bound to one set in one version. `source` is what reading was compiled to."""
+
+    definition: SetDef
+    document: type[Document]
+    source: str
+    _scope: Scope
+    _read: Read
+
+    def read(
+        self, rows: list[list[str]], places: tuple[int, ...] | None, separators: Separators = _SEPARATORS
+    ) -> tuple[Document | None, tuple[Problem, ...]]:
+        """The document in a transaction's rows, or None with problems (fault MAPPING_FAILED).
+
+        `rows` and `places` are those of its `Check`; places None (the structure is broken) gives no document.
+        """
+        if places is None:
+            return None, (Problem(Fault.MAPPING_FAILED, "the structure could not be followed"),)
+        start = 1 if rows and rows[0][0] in _ENVELOPE else 0
+        end = len(rows) - 1 if len(rows) > start and rows[-1][0] in _ENVELOPE else len(rows)
+        try:
+            document, _ = self._read(rows, places, start, end, separators.component)
+        except Missing as missing:
+            at = min(missing.at, len(rows) - 1)
+            message = f"{missing.place} is needed for {missing.name!r}"
+            return None, (Problem(Fault.MAPPING_FAILED, message, segment=rows[at][0], position=at + 1),)
+        except ValueError:
+            return None, tuple(_unreadable(self._scope, rows, places, separators.component))
+        return document, ()
+
+    def write(self, document: Document, separators: Separators = _SEPARATORS) -> list[list[str]]:
+        """The rows of a transaction without header and trailer; raises CannotWrite with every problem."""
+        if not isinstance(document, self.document):
+            raise TypeError(f"the map of {self.definition.type} writes {self.document.__name__}")
+        return write_rows(self._scope, document, self.definition.nodes, separators.component)
+
+
+def load(definition: SetDef, overlay: Path | bytes | None = None) -> Map:
+    """The map of a set: the standard one, or `overlay` (a TOML file or its bytes) on top of it.
+
+    Raises MapError with every finding (file and key). Loaded once per definition and overlay; a
+    changed file is loaded anew.
+    """
+    if isinstance(overlay, Path):
+        try:
+            return _load(_Definition(definition), overlay, overlay.stat().st_mtime_ns)
+        except OSError as error:
+            raise MapError([f"{overlay.name}: {error.strerror}"]) from None
+    return _load(_Definition(definition), overlay, 0)
+
+
+class _Definition:
+    """A definition as a cache key: by identity of set and version, not by its thousands of parts."""
+
+    def __init__(self, definition: SetDef) -> None:
+        self.definition = definition
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Definition) and self.definition is other.definition
+
+    def __hash__(self) -> int:
+        return hash((self.definition.type, self.definition.version))
+
+
+@lru_cache(maxsize=256)
+def _load(key: _Definition, overlay: Path | bytes | None, changed_at: int) -> Map:
+    struct, scope = read_map(key.definition, overlay)
+    read, source = compile_reader(scope)
+    return Map(key.definition, struct, source, scope, read)
+
+
+def _unreadable(
+    scope: Scope, rows: list[list[str]], places: tuple[int, ...], separator: str
+) -> list[Problem]:
+    """Every value that could not be converted, with its place: the slow second look."""
+    slots: dict[int, list[Slot]] = {}
+    waiting = [scope]
+    while waiting:
+        current = waiting.pop()
+        waiting += current.scopes
+        for slot in current.slots:
+            slots.setdefault(slot.node.index, []).append(slot)
+    found: dict[tuple[int, int, int], Problem] = {}
+    for at, (row, place) in enumerate(zip(rows, places, strict=False)):
+        for slot in slots.get(place, ()):
+            for item in slot.fields:
+                text = row[item.element] if len(row) > item.element else ""
+                if item.component:
+                    parts = text.split(separator)
+                    text = parts[item.component - 1] if len(parts) >= item.component else ""
+                try:
+                    item.conversion.read[text]
+                except ValueError as error:
+                    found[at, item.element, item.component] = Problem(
+                        Fault.MAPPING_FAILED,
+                        f"{row[0]}{item.element:02d} {error}",
+                        segment=row[0],
+                        position=at + 1,
+                        element=item.element,
+                        component=item.component or None,
+                        value=text,
+                    )
+    return list(found.values())

@@ -1,0 +1,639 @@
+"""The map language: a TOML table of `document field = reference designator`, bound to a set's definition.
+
+::
+
+    document = "sales_order"                     # which canonical document
+    [map]
+    number = "BEG03"                             # a field and where it stands
+    currency = { at = "CUR02", codes = "currency" }
+    department = "REF[DP]02"                     # the REF whose first element is DP
+    second = "DTM[#2]02"                         # the second DTM;  "TD5[02=2]03": TD502 is 2
+    city = "N1[ST]>N401"                         # in the N1 loop of the ship-to;  "AK401-1": a component
+    [map.address]                                # a table of its own is a value inside the value
+    city = "N401"
+    street = { list = ["N301", "N302"] }         # all values, in order, over repeated segments
+    [map.lines]
+    each = "PO1"                                 # one line per PO1 loop (or per segment)
+    ids = { pair = "PO106/07", codes = "product" }    # qualifier and value, and the pairs that follow
+    [map.levels]
+    each = "HL"
+    tree = "HL01/02"                             # id and parent: the levels nest; the writer numbers them
+    [always]
+    PER01 = "IC"                                 # written whenever the segment is; inside an `each`: `always`
+    [count]
+    CTT01 = "PO1"                                # how many of these were written
+    [codes.unit]
+    EA = "each"                                  # a code and its word, read both ways
+    [version.005010.map]                         # what only this version has
+
+`as` (text, decimal, implied decimal, integer, date, time) is needed only where the field's type and the
+element's do not already say it. A pair may be `"upc_case_code=W0103"`: a value whose kind the place tells.
+An overlay names its `base` ("850") and states only what differs; `""` takes a field away. There are no
+conditions and no expressions. All is checked here, when a map is loaded: each finding names file and key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from edi.documents import DOCUMENTS, Document
+from edi.problems import EdiError
+from edi.schema import ElementUse, LoopDef, SegmentDef, SegmentUse, SetDef
+from mappings.values import CONVERSIONS, Codes, Conversion, implied_decimal
+
+_FIELD_KEYS = {"at", "as", "codes", "pair", "list"}
+_LOOP_KEYS = {"each", "tree", "always"}
+_PART = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[(?:#(\d+)|(?:(\d\d)=)?([^\]#=>]+))\])?")
+_PLACE = re.compile(r"(.*?[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
+
+
+class MapError(EdiError):
+    """A map cannot be used; `findings` are its faults, each with file and key."""
+
+    def __init__(self, findings: list[str]) -> None:
+        super().__init__("\n".join(findings))
+        self.findings = tuple(findings)
+
+
+class Selector(NamedTuple):
+    """Which of several: those whose `element` is `code`, or the `occurrence`-th (from 1)."""
+
+    element: int = 1
+    code: str = ""
+    occurrence: int = 0
+
+    def __str__(self) -> str:
+        if self.occurrence:
+            return f"[#{self.occurrence}]"
+        return f"[{self.code}]" if self.element == 1 else f"[{self.element:02d}={self.code}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value of the document at `path` (attribute names) and its place in the slot's segment."""
+
+    path: tuple[str, ...]
+    element: int
+    component: int  # 0 where the element is no composite
+    conversion: Conversion
+    codes: Codes | None
+    required: bool
+
+
+class PairPlace(NamedTuple):
+    """Where a qualifier and its value stand; `kind` instead of a qualifier where the place tells it."""
+
+    qualifier: int
+    value: int
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A dict {kind: value} over the places of one segment."""
+
+    path: tuple[str, ...]
+    places: tuple[PairPlace, ...]
+    codes: Codes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A tuple of texts over `elements`, and over repeated segments where `repeats`."""
+
+    path: tuple[str, ...]
+    elements: tuple[int, ...]
+    repeats: bool
+
+
+@dataclass(slots=True)
+class Slot:
+    """What a map says about one segment at one place of a loop."""
+
+    node: SegmentUse
+    selector: Selector | None
+    fields: list[Field] = field(default_factory=list)
+    pairs: list[Pairs] = field(default_factory=list)
+    texts: list[Texts] = field(default_factory=list)
+    always: dict[int, str] = field(default_factory=dict)
+    counts: dict[int, int] = field(default_factory=dict)  # element -> node whose segments are counted
+    tree: tuple[int, ...] = ()  # elements of id, parent and, if written, "has children"
+
+    @property
+    def name(self) -> str:
+        """As `extra` calls it: `REF[DP]`."""
+        return self.node.segment.tag + (str(self.selector) if self.selector else "")
+
+    def placed(self) -> frozenset[int]:
+        """The elements the map accounts for."""
+        elements = (
+            {item.element for item in self.fields} | set(self.always) | set(self.counts) | set(self.tree)
+        )
+        for pairs in self.pairs:
+            for place in pairs.places:
+                elements |= {place.value} | ({place.qualifier} if place.qualifier else set())
+        for texts in self.texts:
+            elements |= set(texts.elements)
+        if self.selector and not self.selector.occurrence:
+            elements.add(self.selector.element)
+        return frozenset(elements)
+
+
+@dataclass(slots=True)
+class Scope:
+    """A loop (or one segment, or the whole set) as a map sees it.
+
+    `many` scopes give one `struct` each, collected in `path` of the enclosing value; the others pick one
+    iteration and fill the enclosing struct.
+    """
+
+    first: int  # node of its first segment; -1 for the whole set
+    last: int  # its last node
+    struct: type[msgspec.Struct]
+    name: str = ""  # as `extra` calls it: `N1[ST]`
+    selector: Selector | None = None
+    many: bool = True
+    path: tuple[str, ...] = ()
+    slots: list[Slot] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
+    children: tuple[SegmentUse | LoopDef, ...] = ()
+    nodes: dict[str, tuple[int, int]] = field(default_factory=dict)  # path -> (outermost first node, node)
+    tree: bool = False
+
+    def structs(self) -> dict[tuple[str, ...], type[msgspec.Struct]]:
+        """The values inside the value, by their path: {("address",): Address}."""
+        found: dict[tuple[str, ...], type[msgspec.Struct]] = {}
+        for path in self.paths():
+            for depth in range(1, len(path)):
+                found[path[:depth]] = _struct_of(_type_at(self.struct, path[:depth]))
+        return found
+
+    def paths(self) -> Iterator[tuple[str, ...]]:
+        """Every attribute path that this scope, with the single scopes in it, fills."""
+        for slot in self.slots:
+            yield from (item.path for item in slot.fields)
+            yield from (pairs.path for pairs in slot.pairs)
+            yield from (texts.path for texts in slot.texts)
+        for scope in self.scopes:
+            if scope.many:
+                yield scope.path
+            else:
+                yield from scope.paths()
+
+
+def read_map(definition: SetDef, overlay: Path | bytes | None = None) -> tuple[type[Document], Scope]:
+    """The document type and the bound map of `definition`; raises MapError with every finding."""
+    table, names = _tables(definition, overlay)
+    return _Binding(definition, table, names).bind()
+
+
+def _tables(definition: SetDef, overlay: Path | bytes | None) -> tuple[dict[str, Any], str]:
+    """The merged TOML of base and overlay, and the name to report."""
+    if overlay is None:
+        return _standard(definition.type), f"{definition.type}.toml"
+    name = overlay.name if isinstance(overlay, Path) else "overlay"
+    try:
+        text = (overlay.read_bytes() if isinstance(overlay, Path) else overlay).decode()
+        table = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MapError([f"{name}: {error}"]) from None
+    base = table.pop("base", None)
+    if base is None:
+        return table, name
+    if base != definition.type:
+        raise MapError([f"{name}: base: is {base!r}, but the set is {definition.type!r}"])
+    return _merged(_standard(base), table), name
+
+
+def _standard(type: str) -> dict[str, Any]:
+    folder = resources.files("mappings")
+    for syntax in ("x12", "edifact"):
+        file = folder / syntax / f"{type}.toml"
+        if re.fullmatch(r"[A-Z0-9]+", type) and file.is_file():
+            table = tomllib.loads(file.read_text())
+            shared = tomllib.loads((folder / syntax / "codes.toml").read_text())
+            return _merged({"codes": shared}, table)
+    raise MapError([f"there is no map of {type}"])
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`: tables are merged, all else is replaced."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and not ({"at", "pair", "list"} & value.keys()):
+            merged[key] = _merged(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+class _Finding(Exception):
+    """One thing wrong under the key being bound."""
+
+
+class _Binding:
+    """Binds one merged table to one definition, gathering findings."""
+
+    def __init__(self, definition: SetDef, table: dict[str, Any], file: str) -> None:
+        self.definition = definition
+        version = table.get("version", {}).get(definition.version, {})
+        self.table = _merged(table, version) if version else table
+        self.file = file
+        self.findings: list[str] = []
+        self.codes: dict[str, Codes] = {}
+
+    def bind(self) -> tuple[type[Document], Scope]:
+        known = {"document", "map", "always", "count", "codes", "version"}
+        for key in self.table.keys() - known:
+            self.complain(key, f"is not one of {', '.join(sorted(known))}")
+        struct = self.document()
+        for name, codes in self.table.get("codes", {}).items():
+            with_word: dict[str, str] = {}
+            for code, word in codes.items():
+                if not isinstance(word, str) or (word and word in with_word.values()):
+                    self.complain(f"codes.{name}.{code}", "needs a word of its own")
+                elif word:
+                    with_word[code] = word
+            self.codes[name] = Codes(with_word)
+        root = self.scope(-1, len(self.definition.nodes), struct, self.definition.children)
+        self.table_into(root, struct, self.table.get("map", {}), (), "map")
+        self.always(root, self.table.get("always", {}), "always")
+        for place, counted in self.table.get("count", {}).items():
+            with _Reporting(self, f"count.{place}"):
+                slot, element, _ = self.place(root, place)
+                _, loop = self.find(root, counted)
+                slot.counts[element] = loop.first
+        if self.findings:
+            raise MapError(self.findings)
+        return struct, root
+
+    def document(self) -> type[Document]:
+        name = self.table.get("document")
+        struct = DOCUMENTS.get(f"tradelane.{name}/1")
+        if struct is None:
+            raise MapError([f"{self.file}: document: {name!r} is none of {', '.join(DOCUMENTS)}"])
+        return struct
+
+    def complain(self, key: str, message: str) -> None:
+        self.findings.append(f"{self.file}: {key}: {message}")
+
+    def scope(
+        self, first: int, last: int, struct: type[msgspec.Struct], children: tuple[SegmentUse | LoopDef, ...]
+    ) -> Scope:
+        scope = Scope(first, last, struct, children=children)
+        for path, key, node in _paths(children, "", None):
+            scope.nodes.setdefault(path, (key, node))
+        return scope
+
+    def table_into(
+        self,
+        scope: Scope,
+        struct: type[msgspec.Struct],
+        table: dict[str, Any],
+        path: tuple[str, ...],
+        key: str,
+    ) -> None:
+        """Binds the fields of one table; `path` leads from the scope's struct to `struct`."""
+        types_by_name = {info.name: info for info in msgspec.structs.fields(struct)}
+        for name, given in table.items():
+            here = f"{key}.{name}"
+            if given == "" or name in _LOOP_KEYS:
+                continue
+            value = {"at": given} if isinstance(given, str) else given
+            info = types_by_name.get(name)
+            if info is None or name == "extra":
+                self.complain(here, f"{struct.__name__} has no such field")
+                continue
+            with _Reporting(self, here):
+                if not isinstance(value, dict):
+                    raise _Finding("is neither a reference designator nor a table")
+                if "each" in value:
+                    self.each(scope, info, value, (*path, name), here)
+                elif value.keys() & {"at", "pair", "list"}:
+                    self.field(scope, info, value, (*path, name))
+                else:
+                    self.table_into(scope, _struct_of(info.type), value, (*path, name), here)
+
+    def each(
+        self,
+        scope: Scope,
+        info: msgspec.structs.FieldInfo,
+        table: dict[str, Any],
+        path: tuple[str, ...],
+        key: str,
+    ) -> None:
+        """A tuple of structs: one per iteration of a loop, or per segment."""
+        struct = _struct_of(_item_of(info.type))
+        place, found = self.find(scope, table["each"])
+        inner = self.scope(found.first, found.last, struct, found.children)
+        inner.name, inner.selector, inner.path = found.name, found.selector, path
+        first = Slot(self.definition.nodes[found.first], found.selector)
+        inner.slots.append(first)
+        if tree := table.get("tree"):
+            match = re.fullmatch(rf"{first.node.segment.tag}(\d\d)/(\d\d)(?:/(\d\d))?", tree)
+            if not match or path[-1] not in struct.__struct_fields__:
+                raise _Finding("tree: needs the elements of id and parent, and a field to nest in")
+            first.tree = tuple(int(element) for element in match.groups() if element)
+            inner.tree = True
+        place.scopes.append(inner)
+        self.table_into(inner, struct, table, (), key)
+        self.always(inner, table.get("always", {}), f"{key}.always")
+
+    def field(
+        self, scope: Scope, info: msgspec.structs.FieldInfo, table: dict[str, Any], path: tuple[str, ...]
+    ) -> None:
+        """One field: `at` one place, `pair`s, or a `list`."""
+        for unknown in table.keys() - _FIELD_KEYS:
+            raise _Finding(f"{unknown!r} is not one of {', '.join(sorted(_FIELD_KEYS))}")
+        codes = None
+        if "codes" in table:
+            codes = self.codes.get(table["codes"])
+            if codes is None:
+                raise _Finding(f"codes: there is no table {table['codes']!r}")
+        if "pair" in table:
+            self.pairs(scope, info, table["pair"], codes, path)
+        elif "list" in table:
+            self.texts(scope, info, table["list"], path)
+        else:
+            slot, element, component = self.place(scope, table["at"])
+            use = _element(slot.node.segment, element, component)
+            conversion = _conversion(info.type, use, table.get("as"))
+            if codes and conversion is not CONVERSIONS["text"]:
+                raise _Finding("codes: only a text has codes")
+            required = info.required and len(path) == 1
+            slot.fields.append(Field(path, element, component, conversion, codes, required))
+
+    def pairs(
+        self,
+        scope: Scope,
+        info: msgspec.structs.FieldInfo,
+        spelled: str | list[str],
+        codes: Codes | None,
+        path: tuple[str, ...],
+    ) -> None:
+        if info.type != dict[str, str]:
+            raise _Finding("pair: the field is no table of kinds and values")
+        slot = None
+        places: list[PairPlace] = []
+        for pair in [spelled] if isinstance(spelled, str) else spelled:
+            kind, _, rest = pair.rpartition("=") if "/" not in pair else ("", "", pair)
+            if not kind:
+                rest, _, value = rest.partition("/")
+                if not value.isdigit():
+                    raise _Finding(f"pair: {pair!r} is not like PO106/07")
+            found, element, _ = self.place(scope, rest)
+            if slot not in (None, found):
+                raise _Finding("pair: the places are of different segments")
+            slot = found
+            if kind:
+                places.append(PairPlace(0, element, kind))
+            else:
+                places += _series(slot.node.segment, element, int(value))
+        assert slot is not None
+        slot.pairs.append(Pairs(path, tuple(places), codes))
+
+    def texts(
+        self, scope: Scope, info: msgspec.structs.FieldInfo, spelled: str | list[str], path: tuple[str, ...]
+    ) -> None:
+        if info.type != tuple[str, ...]:
+            raise _Finding("list: the field is no list of texts")
+        found = [self.place(scope, place) for place in ([spelled] if isinstance(spelled, str) else spelled)]
+        slot = found[0][0]
+        if any(other is not slot for other, _, _ in found):
+            raise _Finding("list: the places are of different segments")
+        repeats = slot.node.max_use != 1 and not slot.fields
+        slot.texts.append(Texts(path, tuple(element for _, element, _ in found), repeats))
+
+    def always(self, scope: Scope, table: dict[str, Any], key: str) -> None:
+        for place, value in table.items():
+            with _Reporting(self, f"{key}.{place}"):
+                if value == "":
+                    continue
+                slot, element, component = self.place(scope, place)
+                use = _element(slot.node.segment, element, component)
+                if not isinstance(value, str) or component:
+                    raise _Finding("needs a text for a whole element")
+                _known_code(use, value)
+                slot.always[element] = value
+
+    def find(self, scope: Scope, spelled: str) -> tuple[Scope, Scope]:
+        """The scope that holds a loop or segment such as `N1[ST]>N4`, and a new one for itself."""
+        *loops, last = spelled.split(">")
+        for part in loops:
+            scope = self.single(scope, part)
+        tag, selector = self.part(last, scope)
+        child = _child(scope, tag, prefer_loop=True)
+        if child is None:
+            raise _Finding(f"there is no {last} in {scope.name or self.definition.type}")
+        if isinstance(child, LoopDef):
+            found = self.scope(*_range(child), scope.struct, child.children[1:])
+        else:
+            found = self.scope(child.index, child.index, scope.struct, ())
+        found.name, found.selector = last, selector
+        return scope, found
+
+    def single(self, scope: Scope, part: str) -> Scope:
+        """The scope of one picked iteration of a loop, made on first use."""
+        for known in scope.scopes:
+            if known.name == part and not known.many:
+                return known
+        tag, selector = self.part(part, scope)
+        child = _child(scope, tag, prefer_loop=True)
+        if not isinstance(child, LoopDef):
+            raise _Finding(f"there is no loop {tag} in {scope.name or self.definition.type}")
+        found = self.scope(*_range(child), scope.struct, child.children[1:])
+        found.name, found.selector, found.many = part, selector, False
+        found.slots.append(Slot(self.definition.nodes[found.first], selector))
+        scope.scopes.append(found)
+        return found
+
+    def place(self, scope: Scope, spelled: str) -> tuple[Slot, int, int]:
+        """Slot, element and component of a reference designator, seen from `scope`."""
+        match = _PLACE.fullmatch(spelled)
+        if not match:
+            raise _Finding(f"{spelled!r} is no reference designator")
+        *loops, last = match[1].split(">")
+        for part in loops:
+            scope = self.single(scope, part)
+        tag, selector = self.part(last, scope)
+        element, component = int(match[2]), int(match[3] or 0)
+        own = scope.slots[0] if scope.first >= 0 else None
+        if own and own.node.segment.tag == tag and selector is None:
+            slot = own
+        else:
+            child = _child(scope, tag)
+            if isinstance(child, LoopDef):
+                slot = self.single(scope, last).slots[0]
+            elif child is None:
+                raise _Finding(f"there is no segment {tag} in {scope.name or self.definition.type}")
+            else:
+                known = (s for s in scope.slots if s.node is child and s.selector == selector)
+                slot = next(known, None) or Slot(child, selector)
+                if slot not in scope.slots:
+                    scope.slots.append(slot)
+        _element(slot.node.segment, element, component)
+        return slot, element, component
+
+    def part(self, spelled: str, scope: Scope) -> tuple[str, Selector | None]:
+        """Tag and selector of one part of a path; a selecting code must be one the element may have."""
+        match = _PART.fullmatch(spelled)
+        if not match:
+            raise _Finding(f"{spelled!r} is neither a segment nor a loop")
+        tag, occurrence, element, code = match.groups()
+        if occurrence:
+            return tag, Selector(occurrence=int(occurrence))
+        if not code:
+            return tag, None
+        child = _child(scope, tag)
+        if child is not None:
+            first = child if isinstance(child, SegmentUse) else child.children[0]
+            assert isinstance(first, SegmentUse)
+            _known_code(_element(first.segment, int(element or 1), 0), code)
+        return tag, Selector(int(element or 1), code)
+
+
+class _Reporting:
+    """Turns a finding raised inside into one of the binding's, under `key`."""
+
+    def __init__(self, binding: _Binding, key: str) -> None:
+        self.binding = binding
+        self.key = key
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> bool:
+        if isinstance(error, _Finding):
+            self.binding.complain(self.key, str(error))
+            return True
+        return False
+
+
+def _child(scope: Scope, tag: str, prefer_loop: bool = False) -> SegmentUse | LoopDef | None:
+    """The child of a loop with this tag: a segment, else the loop that it begins."""
+    segments = [c for c in scope.children if isinstance(c, SegmentUse) and c.segment.tag == tag]
+    loops = [c for c in scope.children if isinstance(c, LoopDef) and c.id == tag]
+    both: list[SegmentUse | LoopDef] = [*loops, *segments] if prefer_loop else [*segments, *loops]
+    return both[0] if both else None
+
+
+def _range(loop: LoopDef) -> tuple[int, int]:
+    """First and last node of a loop; nodes are numbered in order."""
+    nodes = [node for _, _, node in _paths((loop,), "", None)]
+    return nodes[0], nodes[-1]
+
+
+def _paths(
+    children: tuple[SegmentUse | LoopDef, ...], prefix: str, outermost: int | None
+) -> Iterator[tuple[str, int, int]]:
+    """(path, first node of the outermost loop on it, node) of every segment under `children`."""
+    seen: dict[str, int] = {}
+    for child in children:
+        tag = child.segment.tag if isinstance(child, SegmentUse) else child.id
+        seen[tag] = seen.get(tag, 0) + 1
+        name = prefix + tag + (f":{seen[tag]}" if seen[tag] > 1 else "")
+        if isinstance(child, SegmentUse):
+            yield name, child.index if outermost is None else outermost, child.index
+        else:
+            first = child.children[0]
+            assert isinstance(first, SegmentUse)
+            top = first.index if outermost is None else outermost
+            yield name, top, first.index
+            yield from _paths(child.children[1:], f"{name}>", top)
+
+
+def _element(segment: SegmentDef, element: int, component: int) -> ElementUse:
+    """The definition at a place of a segment."""
+    if not 1 <= element <= len(segment.elements):
+        raise _Finding(f"{segment.tag} has {len(segment.elements)} elements, not {element}")
+    use = segment.elements[element - 1]
+    if component:
+        if component > len(use.element.components):
+            raise _Finding(f"{segment.tag}{element:02d} has no component {component}")
+        return use.element.components[component - 1]
+    return use
+
+
+def _known_code(use: ElementUse, code: str) -> None:
+    if use.element.codes and code not in use.element.codes:
+        raise _Finding(f"{code!r} is no code of element {use.element.id} ({use.element.name})")
+
+
+def _series(segment: SegmentDef, qualifier: int, value: int) -> Iterator[PairPlace]:
+    """The pair at these places and those that follow it with the same two elements."""
+    of_qualifier = _element(segment, qualifier, 0).element.id
+    of_value = _element(segment, value, 0).element.id
+    while (
+        value <= len(segment.elements)
+        and segment.elements[qualifier - 1].element.id == of_qualifier
+        and segment.elements[value - 1].element.id == of_value
+    ):
+        yield PairPlace(qualifier, value)
+        qualifier, value = qualifier + 2, value + 2
+
+
+_BY_TYPE: dict[Any, str] = {str: "text", Decimal: "decimal", int: "integer", dt.date: "date", dt.time: "time"}
+
+
+def _conversion(annotation: Any, use: ElementUse, asked: str | None) -> Conversion:
+    """How the element's text becomes the field's value: from both types, or as the map asks."""
+    wanted = _BY_TYPE.get(_bare(annotation))
+    if wanted is None:
+        raise _Finding("the field holds more than one value")
+    decimals = re.fullmatch(r"N(\d)", use.element.type)
+    if asked is None:
+        asked = "implied decimal" if wanted == "decimal" and decimals else wanted
+    if asked == "implied decimal" and wanted == "decimal":
+        if not decimals:
+            raise _Finding(f"as: element {use.element.id} of type {use.element.type} implies no decimals")
+        return implied_decimal(int(decimals[1]))
+    if asked not in CONVERSIONS:
+        raise _Finding(f"as: {asked!r} is not one of {', '.join(CONVERSIONS)}, implied decimal")
+    if asked != wanted:
+        raise _Finding(f"as: the field is {wanted}, not {asked}")
+    return CONVERSIONS[asked]
+
+
+def _bare(annotation: Any) -> Any:
+    """`T` of `T | None`."""
+    if isinstance(annotation, types.UnionType):
+        return next(part for part in typing.get_args(annotation) if part is not type(None))
+    return annotation
+
+
+def _item_of(annotation: Any) -> Any:
+    """`T` of `tuple[T, ...]`."""
+    if typing.get_origin(annotation) is not tuple:
+        raise _Finding("each: the field is no list")
+    return typing.get_args(annotation)[0]
+
+
+def _struct_of(annotation: Any) -> type[msgspec.Struct]:
+    struct = _bare(annotation)
+    if not (isinstance(struct, type) and issubclass(struct, msgspec.Struct)):
+        raise _Finding("the field is a single value")
+    return struct
+
+
+def _type_at(struct: type[msgspec.Struct], path: tuple[str, ...]) -> Any:
+    annotation: Any = struct
+    for name in path:
+        annotation = next(
+            info.type for info in msgspec.structs.fields(_struct_of(annotation)) if info.name == name
+        )
+    return annotation

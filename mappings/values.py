@@ -1,0 +1,179 @@
+"""Texts of elements and values of documents: the conversions, both ways, and code tables.
+
+`read` tables are dicts that fill themselves: a text converted once is found at once the next time. They are
+bounded, because partners choose what goes in, and keys are checked before they are converted, so nothing a
+partner wrote can be costly. The empty text reads as None.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+_REMEMBERED = 4096  # texts per conversion
+_MOST_DIGITS = 30  # of any number; X12 R is at most 18, and a numeral must not become a cost
+
+_DECIMAL = re.compile(r"-?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
+_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+_DATE = re.compile(r"\d{8}", re.ASCII)
+_TIME = re.compile(r"\d{4}(?:\d\d(?:\d{1,2})?)?", re.ASCII)
+
+
+class _Remembering(dict[str, Any]):
+    """Text -> value, converted on first sight; raises ValueError for what cannot be converted."""
+
+    def __init__(self, convert: Callable[[str], Any]) -> None:
+        super().__init__({"": None})
+        self.convert = convert
+
+    def __missing__(self, text: str) -> Any:
+        value = self.convert(text)
+        if len(self) >= _REMEMBERED:
+            self.clear()
+            self[""] = None
+        self[text] = value
+        return value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conversion:
+    """`read[text]` is the value; `write(value)` its text. Both raise ValueError saying what is wrong."""
+
+    name: str
+    read: Mapping[str, Any]
+    write: Callable[[Any], str]
+
+
+class Codes:
+    """A two-way table of codes and words; what it does not know stays as it is."""
+
+    def __init__(self, words: dict[str, str]) -> None:
+        self.words: dict[str, str | None] = {"": None, **words}
+        self.codes = {word: code for code, word in words.items()}
+
+    def write(self, word: str) -> str:
+        """The code of a word. A code that has a word is refused: it would come back as the word."""
+        known = self.words.get(word)
+        if known:
+            raise ValueError(f"code {word!r} is called {known!r}")
+        return self.codes.get(word, word)
+
+
+def _matching(pattern: re.Pattern[str], what: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        if not pattern.fullmatch(text):
+            raise ValueError(f"is no {what}")
+        return convert(text)
+
+    return read
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"is {type(value).__name__}, not text")  # noqa: TRY004 - a value like any other that cannot be written
+    return value
+
+
+def _decimal_text(value: Any) -> str:
+    """Plain digits; an exponent never reaches the wire."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = Decimal(value)
+    if not isinstance(value, Decimal):
+        raise ValueError(f"is {type(value).__name__}, not a decimal")  # noqa: TRY004 - a value like any other that cannot be written
+    if not value.is_finite() or (value and abs(value.adjusted()) > _MOST_DIGITS):
+        raise ValueError("is no number that can be written")
+    text = format(value, "f")
+    if len(text) > 2 * _MOST_DIGITS:
+        raise ValueError("has too many digits")
+    return text
+
+
+def _integer_text(value: Any) -> str:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"is {type(value).__name__}, not a whole number")  # noqa: TRY004 - a value like any other that cannot be written
+    if abs(value) >= 10**18:
+        raise ValueError("has too many digits")
+    return str(value)
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        raise ValueError("is no date") from None
+
+
+def _date_text(value: Any) -> str:
+    if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
+        raise ValueError(f"is {type(value).__name__}, not a date")  # noqa: TRY004 - a value like any other that cannot be written
+    return f"{value.year:04d}{value.month:02d}{value.day:02d}"
+
+
+def _time(text: str) -> dt.time:
+    """HHMM, HHMMSS, HHMMSSD or HHMMSSDD (X12 TM)."""
+    try:
+        return dt.time(
+            int(text[:2]), int(text[2:4]), int(text[4:6] or 0), int(text[6:].ljust(2, "0")) * 10_000
+        )
+    except ValueError:
+        raise ValueError("is no time") from None
+
+
+def _time_text(value: Any) -> str:
+    """The shortest of the forms that loses nothing."""
+    if not isinstance(value, dt.time) or value.tzinfo is not None:
+        raise ValueError(f"is {type(value).__name__}, not a local time")
+    hundredths, lost = divmod(value.microsecond, 10_000)
+    if lost:
+        raise ValueError("is finer than a hundredth of a second")
+    text = f"{value.hour:02d}{value.minute:02d}"
+    if value.second or hundredths:
+        text += f"{value.second:02d}"
+    if hundredths:
+        text += f"{hundredths:02d}".rstrip("0")
+    return text
+
+
+class _Same(dict[str, Any]):
+    """Text as it is."""
+
+    def __missing__(self, text: str) -> str:
+        return text
+
+
+CONVERSIONS = {
+    "text": Conversion("text", _Same({"": None}), _text),
+    "decimal": Conversion("decimal", _Remembering(_matching(_DECIMAL, "number", Decimal)), _decimal_text),
+    "integer": Conversion("integer", _Remembering(_matching(_INTEGER, "whole number", int)), _integer_text),
+    "date": Conversion("date", _Remembering(_matching(_DATE, "date", _date)), _date_text),
+    "time": Conversion("time", _Remembering(_matching(_TIME, "time", _time)), _time_text),
+}
+
+
+def _implied(places: int) -> Conversion:
+    scale = Decimal(1).scaleb(-places)
+
+    def read(text: str) -> Decimal:
+        return Decimal(text) * scale
+
+    def write(value: Any) -> str:
+        digits = Decimal(_decimal_text(value)) / scale
+        if digits != digits.to_integral_value():
+            raise ValueError(f"has more than {places} decimals")
+        return format(digits.to_integral_value(), "f")
+
+    return Conversion(
+        f"implied decimal {places}", _Remembering(_matching(_INTEGER, "whole number", read)), write
+    )
+
+
+_IMPLIED = {places: _implied(places) for places in range(1, 10)}
+
+
+def implied_decimal(places: int) -> Conversion:
+    """The conversion of X12 Nn: digits whose last `places` are decimals."""
+    return _IMPLIED[places] if places else CONVERSIONS["decimal"]
