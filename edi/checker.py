@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from edi.elements import Finding, Row, problems_in_row, row_check
+from edi.elements import Finding, Row, RowCheck, problems_in_row, row_check
 from edi.problems import Fault, Problem, Severity, status_of
 from edi.schema import Check, SegmentDef, SetDef
-from edi.structure import Misplaced, Structure
+from edi.structure import Misplaced, State, Structure
 from edi.tree import Transaction
 
 _NUMBER_LENGTH = 30  # longer numerals are not added up
@@ -28,8 +28,10 @@ class Checker:
         self._structure = Structure(definition)
         self._segments = {use.segment.tag: use.segment for use in reversed(definition.nodes)}
         self._has_levels = "HL" in self._segments
-        tags = {use.segment.tag: use.index for use in reversed(definition.nodes)}
-        self._totals = [(total, tags[total.segment]) for total in definition.totals if total.segment in tags]
+        nodes: dict[str, list[int]] = {}
+        for use in definition.nodes:
+            nodes.setdefault(use.segment.tag, []).append(use.index)
+        self._totals = [(total, nodes[total.segment][0], nodes[total.of]) for total in definition.totals]
 
     def check(self, transaction: Transaction) -> Check:
         """Everything wrong with `transaction`, its rows and their places; never raises for bad content.
@@ -58,25 +60,32 @@ class Checker:
         places: list[int] = []
         doubted: list[int] = []
         place = places.append
-        step = self._structure.step
         state = self._structure.start
         for row in rows:
-            following = state.next.get(row[0]) or step(state, row[0])
-            if following is None:
-                return None
-            state = following
-            check = state.checks.get(len(row))
-            if check is None:
-                assert state.use is not None
-                check = row_check(state.use.segment, len(row) - 1)
-                if len(row) <= len(state.use.segment.elements) + 1:
-                    state.checks[len(row)] = check
+            before = state
+            try:
+                state = before.next[row[0]]
+                check = state.checks[len(row)]
+            except KeyError:
+                following = self._structure.step(before, row[0])
+                if following is None:
+                    return None
+                state = following
+                check = self._row_check(state, len(row))
             if not check(row):
                 doubted.append(len(places))
             place(state.index)
         if state.index != self.definition.nodes[-1].index:
             return None
         return places, doubted
+
+    def _row_check(self, state: State, length: int) -> RowCheck:
+        assert state.use is not None
+        segment = state.use.segment
+        check = state.checks.get(length) or row_check(segment, length - 1)
+        if length <= len(segment.elements) + 1:
+            state.checks[length] = check
+        return check
 
     def _detailed(self, transaction: Transaction, rows: list[Row]) -> Check:
         places, faults = self._structure.walk([row[0] for row in rows])
@@ -152,7 +161,7 @@ class Checker:
         )
 
     def _semantics_doubted(self, rows: list[Row], places: list[int]) -> bool:
-        if self._has_levels or any(index in places for _, index in self._totals):
+        if self._has_levels or any(index in places for _, index, _ in self._totals):
             return next(self._semantics(rows, places), None) is not None
         return False
 
@@ -163,13 +172,18 @@ class Checker:
         if self._has_levels:
             for at, finding in _levels(rows):
                 yield at, finding, Severity.ERROR
-        for total, index in self._totals:
+        for total, index, counted in self._totals:
             if index not in places:
                 continue
             at = places.index(index)
             stated = rows[at][total.element] if total.element < len(rows[at]) else ""
-            expected = _total(rows, total.of, total.sums)
-            if not stated or expected is None or _number(stated) in (None, expected):
+            if not stated:
+                continue
+            if total.sums is None:
+                expected: Decimal | None = Decimal(sum(places.count(node) for node in counted))
+            else:
+                expected = _sum(rows, total.of, total.sums)
+            if expected is None or _number(stated) in (None, expected):
                 continue
             what = (
                 f"the sum of {total.of}{total.sums:02}"
@@ -214,14 +228,12 @@ def _number(value: str) -> Decimal | None:
         return None
 
 
-def _total(rows: list[Row], of: str, sums: int | None) -> Decimal | None:
-    """What a total should state; None where a value to add is no number, which is told elsewhere."""
-    if sums is None:
-        return Decimal(sum(row[0] == of for row in rows))
+def _sum(rows: list[Row], of: str, element: int) -> Decimal | None:
+    """The sum of an element of the `of` segments; None where one is no number, which is told elsewhere."""
     total = Decimal(0)
     for row in rows:
-        if row[0] == of and len(row) > sums and row[sums]:
-            number = _number(row[sums])
+        if row[0] == of and len(row) > element and row[element]:
+            number = _number(row[element])
             if number is None:
                 return None
             total += number
