@@ -32,8 +32,11 @@ class NotADocument(EdiError):
     """The JSON is no canonical document; the message names the field by its path."""
 
 
-class _Value(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A part of a document. Frozen; unknown JSON fields are refused, so a misspelt one cannot be lost."""
+class _Value(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """A part of a document. Frozen; unknown JSON fields are refused, so a misspelt one cannot be lost.
+
+    Values are trees, never cycles, so the cyclic garbage collector need not follow them.
+    """
 
 
 class Reference(_Value, frozen=True):

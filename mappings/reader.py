@@ -9,7 +9,7 @@ is that source, to be read.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -56,7 +56,7 @@ def leftover(
 def pairs(
     row: list[str],
     places: tuple[tuple[int, int, str], ...],
-    words: dict[str, str | None],
+    words: Mapping[str, str | None],
     name: str,
     found: Leftover,
 ) -> dict[str, str]:
@@ -65,7 +65,7 @@ def pairs(
     for qualifier, at, kind in places:
         value = row[at] if len(row) > at else ""
         told = row[qualifier] if qualifier and len(row) > qualifier else ""
-        word = kind or words.get(told, told)
+        word = kind or words[told]
         if word and value and word not in values:
             values[word] = value
             continue
@@ -343,7 +343,7 @@ class _Body:
             text, there = f"row[{item.element}]", f"m > {item.element}"
         if item.codes:
             words = self.compiler.constant(item.codes.words, "words")
-            return f"{words}.get({text}, {text}) if {there} else None"
+            return f"{words}[{text}] if {there} else None"
         if item.conversion is CONVERSIONS["text"]:
             return f"({text} or None) if {there} else None"
         read = self.compiler.constant(item.conversion.read, "read")
@@ -351,24 +351,23 @@ class _Body:
 
     def pairs(self, depth: int, pairs_: Pairs, target: str, name: str, extra: str) -> None:
         places = pairs_.places
-        words = self.compiler.constant(pairs_.codes.words if pairs_.codes else {"": None}, "words")
+        words = self.compiler.constant(
+            pairs_.codes.words if pairs_.codes else CONVERSIONS["text"].read, "words"
+        )
         first = min(place.value if place.kind else place.qualifier for place in places)
         self.emit(depth, f"if m > {first}:")
         slow = depth + 1
         q, v = places[0].qualifier, places[0].value
-        if (
-            all(place[:2] == (q + 2 * n, v + 2 * n) and not place.kind for n, place in enumerate(places))
-            and v == q + 1
-        ):
-            end = places[-1].value + 1
-            self.emit(
-                depth + 1,
-                f"d = {{{words}.get(q, q): t for q, t in zip(row[{q}:{end}:2], row[{v}:{end}:2])}}",
-            )
-            self.emit(
-                depth + 1,
-                f"if 2 * len(d) != (m if m < {end} else {end}) - {q} or None in d or '' in d.values():",
-            )
+        series = [(q + 2 * n, v + 2 * n, "") for n in range(len(places))]
+        if v == q + 1 and [tuple(place) for place in places] == series:
+            for n in range(1, min(len(places), 4) + 1):
+                kinds = ", ".join(f"{words}[row[{q}]]: row[{v}]" for q, v, _ in series[:n])
+                full = " and ".join(f"row[{v}]" for _, v, _ in series[:n])
+                self.emit(depth + 1, f"{'el' if n > 1 else ''}if m == {series[n - 1][1] + 1} and {full}:")
+                self.emit(depth + 2, f"d = {{{kinds}}}")
+            self.emit(depth + 1, "else:")
+            self.emit(depth + 2, "d = ()")
+            self.emit(depth + 1, f"if 2 * len(d) != m - {q} or None in d:")
             slow += 1
         constant = self.compiler.constant(tuple(tuple(place) for place in places), "places")
         self.emit(slow, "found = []")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-_REMEMBERED = 4096  # texts per conversion
+_REMEMBERED = 16384  # texts per conversion, some 2 MB
 _MOST_DIGITS = 30  # of any number; X12 R is at most 18, and a numeral must not become a cost
 
 _DECIMAL = re.compile(r"-?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
@@ -39,6 +39,13 @@ class _Remembering(dict[str, Any]):
         return value
 
 
+class _Same(dict[str, Any]):
+    """Text as it is."""
+
+    def __missing__(self, text: str) -> str:
+        return text
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Conversion:
     """`read[text]` is the value; `write(value)` its text. Both raise ValueError saying what is wrong."""
@@ -52,7 +59,7 @@ class Codes:
     """A two-way table of codes and words; what it does not know stays as it is."""
 
     def __init__(self, words: dict[str, str]) -> None:
-        self.words: dict[str, str | None] = {"": None, **words}
+        self.words = _Same({"": None, **words})
         self.codes = {word: code for code, word in words.items()}
 
     def write(self, word: str) -> str:
@@ -136,13 +143,6 @@ def _time_text(value: Any) -> str:
     if hundredths:
         text += f"{hundredths:02d}".rstrip("0")
     return text
-
-
-class _Same(dict[str, Any]):
-    """Text as it is."""
-
-    def __missing__(self, text: str) -> str:
-        return text
 
 
 CONVERSIONS = {
