@@ -1,0 +1,65 @@
+"""AS2 (RFC 4130): messages and receipts between bytes and values, streaming and without I/O of its own.
+
+    parse_request_headers   who, to whom, which message, which receipt
+    open_message            decrypt, inflate, verify; the payload and its MIC
+    build_receipt           the MDN that answers it
+    build                   compress, sign, encrypt into a spool file
+    parse_receipt           whether an answer really is the receipt of what was sent
+
+No sockets, no clock, no store: `now`, Message-IDs and files are arguments. Content that is not accepted
+raises `As2Error`, which carries the disposition to answer with; a request that is no AS2 message raises
+`As2Refused`, which carries the HTTP status. Below these functions: `signed` (multipart/signed), `cms`,
+`mime`, `keys`, `der` and `region`, each knowing only those after it.
+"""
+
+from gateway.as2.errors import DUPLICATE, PROCESSED, UNAUTHENTICATED, As2Error, As2Refused, Failure
+from gateway.as2.keys import Certificate, Identity, KeyFileError, load_certificate, load_identity
+from gateway.as2.message import Built, Compression, Encryption, Opened, Policy, build, open_message
+from gateway.as2.receipt import (
+    BuiltReceipt,
+    Claim,
+    Expected,
+    Outcome,
+    Receipt,
+    ReceiptStatus,
+    build_receipt,
+    parse_receipt,
+    read_claim,
+)
+from gateway.as2.request import ReceiptRequest, Request, parse_request_headers
+from gateway.as2.signed import Signing, Trust
+
+__all__ = [
+    "DUPLICATE",
+    "PROCESSED",
+    "UNAUTHENTICATED",
+    "As2Error",
+    "As2Refused",
+    "Built",
+    "BuiltReceipt",
+    "Certificate",
+    "Claim",
+    "Compression",
+    "Encryption",
+    "Expected",
+    "Failure",
+    "Identity",
+    "KeyFileError",
+    "Opened",
+    "Outcome",
+    "Policy",
+    "Receipt",
+    "ReceiptRequest",
+    "ReceiptStatus",
+    "Request",
+    "Signing",
+    "Trust",
+    "build",
+    "build_receipt",
+    "load_certificate",
+    "load_identity",
+    "open_message",
+    "parse_receipt",
+    "parse_request_headers",
+    "read_claim",
+]

@@ -1,0 +1,340 @@
+"""AS2 messages, out and in (RFC 4130, RFC 5402), in constant memory.
+
+Out: an entity is wrapped in entities, each a generator over the one inside, and the outermost is written to a
+spool file once. In: layers are peeled off from the outside, each read from a file that the layer before left;
+the payload is written only when everything around it has been verified.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import IO, Literal
+
+from gateway.as2 import cms, mime
+from gateway.as2.errors import As2Error, Failure
+from gateway.as2.keys import Certificate, Identity, KeyFileError
+from gateway.as2.mime import Entity, Headers
+from gateway.as2.region import CHUNK, Region, Scratch
+from gateway.as2.request import ReceiptRequest, Request, check_name, quoted, receipt_headers
+from gateway.as2.signed import Digests, Outgoing, Signing, Trust, Verified, digest_name, signed, verify
+
+AS2_VERSION = "1.2"
+MODERN_CIPHERS = frozenset(cms.CIPHERS) - {"3des"}
+
+Compression = Literal["none", "before-sign", "after-sign"]
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """How we encrypt: to these certificates. 3DES only where `legacy` says the partner can do no better."""
+
+    certificates: tuple[Certificate, ...]
+    cipher: str = "aes256-cbc"
+    oaep: bool = False
+    legacy: bool = False
+
+    def __post_init__(self) -> None:
+        if self.cipher not in MODERN_CIPHERS and not (self.legacy and self.cipher == "3des"):
+            raise ValueError(f"the cipher {self.cipher!r} is not encrypted with")
+        if not self.certificates or not all(certificate.strong for certificate in self.certificates):
+            raise KeyFileError("no certificate to encrypt to, or one with too short a key")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A message in its spool file. `headers` are unfolded and complete, Content-Length included.
+
+    `mics` are base64 by digest name, over the bytes the receipt must confirm: of every digest known here if a
+    receipt was asked for, so that an answer with any of them can be checked.
+    """
+
+    headers: list[tuple[str, str]]
+    size: int
+    mics: dict[str, str]
+
+
+def build(
+    source: IO[bytes],
+    spool: IO[bytes],
+    *,
+    as2_from: str,
+    as2_to: str,
+    message_id: str,
+    now: datetime,
+    subject: str = "",
+    content_type: str = "application/octet-stream",
+    filename: str | None = None,
+    sign: Signing | None = None,
+    encrypt: Encryption | None = None,
+    compress: Compression = "none",
+    receipt: ReceiptRequest | None = None,
+    features: tuple[str, ...] = (),
+) -> Built:
+    """Reads the payload once and writes the body of the request to `spool`.
+
+    `message_id` is used as given, brackets included. `features` are the EDIINT-Features (RFC 6017) that the
+    caller really supports. Raises ValueError for values that cannot stand in a header.
+    """
+    check_name(as2_from)
+    check_name(as2_to)
+    digests = Digests(cms.DIGESTS if receipt else {sign.digest if sign else "sha256"})
+    payload = Outgoing(
+        [
+            ("Content-Type", content_type),
+            ("Content-Transfer-Encoding", "binary"),
+            (
+                "Content-Disposition",
+                "attachment" + (mime.parameter("filename", filename) if filename else ""),
+            ),
+        ],
+        iter(lambda: source.read(CHUNK), b""),
+    )
+    entity = _wrapped(payload, sign=sign, encrypt=encrypt, compress=compress, now=now, digests=digests)
+    headers = [
+        ("AS2-Version", AS2_VERSION),
+        ("AS2-From", quoted(as2_from)),
+        ("AS2-To", quoted(as2_to)),
+        ("Message-ID", message_id),
+        ("Date", http_date(now)),
+        *([("Subject", subject)] if subject else []),
+        *([("EDIINT-Features", ", ".join(features))] if features else []),
+        *(receipt_headers(receipt, notify=quoted(as2_from)) if receipt else []),
+        ("MIME-Version", "1.0"),
+        *entity.headers,
+    ]
+    mime.block(headers)  # refuses before anything is written
+    size = sum(spool.write(chunk) for chunk in entity.body)
+    return Built([*headers, ("Content-Length", str(size))], size, digests.mics())
+
+
+def http_date(now: datetime) -> str:
+    """The value of a Date header (RFC 9110 section 5.6.7)."""
+    return format_datetime(now.astimezone(UTC), usegmt=True)
+
+
+def _wrapped(
+    payload: Outgoing,
+    *,
+    sign: Signing | None,
+    encrypt: Encryption | None,
+    compress: Compression,
+    now: datetime,
+    digests: Digests,
+) -> Outgoing:
+    """The layers around the payload; the digests see what the MIC is over (RFC 4130 7.3.1, RFC 5402 4)."""
+    if not sign and not encrypt and compress == "none":
+        return Outgoing(payload.headers, digests.over(payload.body))
+    entity = payload
+    if sign:
+        if compress == "before-sign":
+            entity = _compressed(entity)
+        entity = signed(entity, sign, now, digests)
+        if compress == "after-sign":
+            entity = _compressed(entity)
+    else:
+        entity = entity.observed(digests)
+        if compress != "none":
+            entity = _compressed(entity)
+    return _encrypted(entity, encrypt) if encrypt else entity
+
+
+def _compressed(entity: Outgoing) -> Outgoing:
+    return Outgoing(_cms_headers("compressed-data", "smime.p7z"), cms.compress(entity.chunks()))
+
+
+def _encrypted(entity: Outgoing, encryption: Encryption) -> Outgoing:
+    kind = "authEnveloped-data" if encryption.cipher.endswith("gcm") else "enveloped-data"
+    body = cms.encrypt(entity.chunks(), encryption.certificates, encryption.cipher, oaep=encryption.oaep)
+    return Outgoing(_cms_headers(kind, "smime.p7m"), body)
+
+
+def _cms_headers(kind: str, name: str) -> list[tuple[str, str]]:
+    return [
+        ("Content-Type", f'application/pkcs7-mime; smime-type={kind}; name="{name}"'),
+        ("Content-Transfer-Encoding", "binary"),
+        ("Content-Disposition", f'attachment; filename="{name}"'),
+    ]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the agreement with a partner asks of its messages.
+
+    Everything is checked on what was really done, not on what headers claim. A weak algorithm is accepted
+    only by being listed: "sha1" in `trust.digests`, "3des" in `ciphers`.
+    """
+
+    keys: tuple[Identity, ...]
+    trust: Trust
+    require_signed: bool = True
+    require_encrypted: bool = True
+    ciphers: frozenset[str] = MODERN_CIPHERS
+    inflate: cms.InflateLimit = field(default_factory=cms.InflateLimit)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An accepted message, whose payload is in the caller's sink; `size` and `sha256` are the payload's."""
+
+    mic: str
+    """Received-Content-MIC in base64, of the form that verified."""
+    mic_algorithm: str
+    filename: str | None
+    content_type: str
+    size: int
+    sha256: str
+    signed_with: str | None
+    """Fingerprint of the partner's certificate, None if unsigned."""
+    encrypted_with: str | None
+    """Content cipher, None if in the clear."""
+    decrypted_with: str | None
+    """Fingerprint of our certificate it was encrypted to."""
+    compression: Compression
+    canonicalised: bool
+    """Whether only the CRLF form of what arrived verified; the payload is that form."""
+
+
+def open_message(
+    request: Request,
+    body: IO[bytes],
+    *,
+    policy: Policy,
+    payload: IO[bytes],
+    now: datetime,
+    scratch_dir: Path | None = None,
+) -> Opened:
+    """Opens the message in `body`, a seekable file, and writes its payload to `payload`.
+
+    Raises As2Error for a message that is not accepted; `payload` is untouched then. Errors of our own files
+    pass through. Layers in between are held in unnamed files, in `scratch_dir` if they are large.
+    """
+    with Scratch(scratch_dir) as scratch:
+        return _Opening(policy, now, scratch).open(request, Region.of(body), payload)
+
+
+class _Opening:
+    """Peels one message; what was found so far decides what may follow and what may be told."""
+
+    def __init__(self, policy: Policy, now: datetime, scratch: Scratch) -> None:
+        self._policy = policy
+        self._now = now
+        self._scratch = scratch
+        self._envelope: cms.Envelope | None = None
+        self._verified: Verified | None = None
+        self._compression: Compression = "none"
+
+    def open(self, request: Request, body: Region, payload: IO[bytes]) -> Opened:
+        try:
+            entity = self._peeled(_outermost(request.headers, body))
+            content = entity.decoded(self._scratch)
+            content_type = entity.headers.get("Content-Type") or "text/plain"
+            filename = entity.filename
+        except As2Error as error:
+            # Until the signature verifies, whoever sent this may be an attacker who learns from each answer.
+            if self._envelope and not self._envelope.exact and not self._verified:
+                raise error.masked() from error
+            raise
+        mic_algorithm, mic = self._mic(request, entity)
+        size, sha256 = _copy(content, payload)
+        return Opened(
+            mic=base64.b64encode(mic).decode(),
+            mic_algorithm=mic_algorithm,
+            filename=filename,
+            content_type=content_type,
+            size=size,
+            sha256=sha256,
+            signed_with=self._verified.certificate.fingerprint if self._verified else None,
+            encrypted_with=self._envelope.cipher if self._envelope else None,
+            decrypted_with=self._envelope.recipient.certificate.fingerprint if self._envelope else None,
+            compression=self._compression,
+            canonicalised=bool(self._verified and self._verified.canonicalised),
+        )
+
+    def _peeled(self, entity: Entity) -> Entity:
+        """The payload's entity: what is inside of all layers."""
+        while inside := self._inside(entity):
+            entity = inside
+        self._require_encryption()
+        if self._policy.require_signed and not self._verified:
+            raise As2Error(Failure.TOO_WEAK, "not signed, and the agreement asks for it")
+        return entity
+
+    def _inside(self, entity: Entity) -> Entity | None:
+        """The entity inside the outermost layer, None if there is no layer.
+
+        The Content-Type says that it is CMS; which kind is said by the CMS alone (RFC 8551 section 3.2.2).
+        """
+        match entity.content_type.value:
+            case "multipart/signed":
+                return self._authenticated(entity)
+            case "application/pkcs7-mime" | "application/x-pkcs7-mime":
+                region = entity.decoded(self._scratch)
+                match cms.content_type(region):
+                    case cms.ENVELOPED_DATA | cms.AUTH_ENVELOPED_DATA:
+                        return self._decrypted(region)
+                    case cms.COMPRESSED_DATA:
+                        return self._inflated(region)
+                    case cms.SIGNED_DATA:
+                        raise As2Error(Failure.AUTHENTICATION, "a signature that is not detached")
+                    case _:
+                        raise mime.malformed("application/pkcs7-mime without a known CMS content")
+            case "application/pkcs7-signature" | "application/x-pkcs7-signature":
+                raise As2Error(Failure.AUTHENTICATION, "a signature without its content")
+        return None
+
+    def _require_encryption(self) -> None:
+        if self._policy.require_encrypted and not self._envelope:
+            raise As2Error(Failure.TOO_WEAK, "not encrypted, and the agreement asks for it")
+
+    def _decrypted(self, region: Region) -> Entity:
+        if self._envelope or self._verified or self._compression != "none":
+            raise mime.malformed("encryption that is not the outermost layer")
+        self._envelope = cms.read_envelope(region, self._policy.keys, self._policy.ciphers)
+        return mime.read_entity(self._scratch.keep(self._envelope.decrypted()))
+
+    def _inflated(self, region: Region) -> Entity:
+        self._require_encryption()
+        if self._compression != "none":
+            raise As2Error(Failure.DECOMPRESSION, "compressed twice")
+        self._compression = "before-sign" if self._verified else "after-sign"
+        return mime.read_entity(self._scratch.keep(cms.decompressed(region, self._policy.inflate)))
+
+    def _authenticated(self, entity: Entity) -> Entity:
+        self._require_encryption()
+        if self._verified:
+            raise mime.malformed("signed twice")
+        verified = verify(entity, self._scratch, self._policy.trust, self._now)
+        inner = mime.read_entity(verified.part)
+        self._verified = verified
+        return inner
+
+    def _mic(self, request: Request, entity: Entity) -> tuple[str, bytes]:
+        """RFC 4130 section 7.3.1 and RFC 5402 section 4: of what was signed, or else of the bare entity."""
+        if self._verified:
+            return self._verified.digest, self._verified.mic
+        name = (
+            request.receipt and request.receipt.micalg and digest_name(request.receipt.micalg)
+        ) or "sha256"
+        chunks = entity.whole.chunks()
+        wrapped = self._envelope or self._compression != "none"
+        return name, cms.digest_of(
+            mime.canonical(chunks) if wrapped and entity.encoding != "binary" else chunks, name
+        )
+
+
+def _outermost(headers: Headers, body: Region) -> Entity:
+    return Entity(headers, body, body)
+
+
+def _copy(content: Region, payload: IO[bytes]) -> tuple[int, str]:
+    sha256 = hashlib.sha256()
+    size = 0
+    for chunk in content.chunks():
+        sha256.update(chunk)
+        size += payload.write(chunk)
+    return size, sha256.hexdigest()

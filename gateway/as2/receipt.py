@@ -1,0 +1,313 @@
+"""Receipts: the message disposition notification (RFC 4130 section 7, RFC 8098) as AS2 uses it.
+
+Out: one fixed text per outcome, nothing of the cause. In: tolerant of how a partner spells things, strict
+about what it proves. A receipt counts only if the expected partner signed it, for this message and content.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from itertools import chain
+from os import urandom
+from typing import IO
+
+from gateway.as2 import mime
+from gateway.as2.errors import PROCESSED, As2Error
+from gateway.as2.message import AS2_VERSION, Opened, http_date
+from gateway.as2.mime import Entity, Headers, Pairs
+from gateway.as2.region import Region, Scratch
+from gateway.as2.request import Request, quoted, unquoted
+from gateway.as2.signed import (
+    MODERN_DIGESTS,
+    Digests,
+    Outgoing,
+    Signing,
+    Trust,
+    digest_name,
+    micalg,
+    signed,
+    verify,
+)
+
+MAX_RECEIPT = 1024 * 1024
+"""Bytes of a receipt's body; more is none."""
+
+_REPORT_FIELD = re.compile(r"([!-9;-~]+)[ \t]*:(.*)")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a receipt reports: a disposition, and the MIC if the content was verified."""
+
+    disposition: str
+    mic: str | None = None
+    mic_algorithm: str | None = None
+
+    @classmethod
+    def accepted(cls, opened: Opened, disposition: str = PROCESSED) -> Outcome:
+        """The message was received and everything about it verified."""
+        return cls(disposition, opened.mic, opened.mic_algorithm)
+
+
+@dataclass(frozen=True)
+class BuiltReceipt:
+    """A receipt to send: unfolded headers, Content-Length included, and the body."""
+
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def build_receipt(
+    request: Request,
+    outcome: Outcome,
+    *,
+    signing: Signing | None,
+    message_id: str,
+    now: datetime,
+    features: tuple[str, ...] = (),
+) -> BuiltReceipt:
+    """The MDN for a request, signed if the request asks for it and `signing` is given.
+
+    For a known partner always give it: a partner that asked for a signature gets one on errors too (RFC 4130
+    section 7.2). Without it the receipt is unsigned, which is for those who are no partner. Raises ValueError
+    if no receipt was asked for.
+    """
+    if request.receipt is None:
+        raise ValueError("the request asks for no receipt")
+    report = _report(request, outcome, now)
+    if request.receipt.signed and signing:
+        asked = digest_name(request.receipt.micalg or "")
+        signing = replace(signing, digest=asked) if asked in MODERN_DIGESTS else signing
+        report = signed(report, signing, now, Digests({signing.digest}))
+    body = b"".join(report.body)
+    headers = [
+        ("AS2-Version", AS2_VERSION),
+        ("AS2-From", quoted(request.as2_to)),
+        ("AS2-To", quoted(request.as2_from)),
+        ("Message-ID", message_id),
+        ("Date", http_date(now)),
+        *([("EDIINT-Features", ", ".join(features))] if features else []),
+        ("MIME-Version", "1.0"),
+        *report.headers,
+        ("Content-Length", str(len(body))),
+    ]
+    mime.block(headers)
+    return BuiltReceipt(headers, body)
+
+
+def _report(request: Request, outcome: Outcome, now: datetime) -> Outgoing:
+    message_id = "".join(char if " " <= char <= "~" or char == "\t" else "?" for char in request.message_id)
+    recipient = f"rfc822; {quoted(request.as2_to)}"
+    fields = [
+        ("Reporting-UA", "Tradelane"),
+        ("Original-Recipient", recipient),
+        ("Final-Recipient", recipient),
+        ("Original-Message-ID", message_id),
+        ("Disposition", outcome.disposition),
+    ]
+    if "failed/failure: " in outcome.disposition:
+        fields.append(("Failure", outcome.disposition.partition("failed/failure: ")[2]))
+    if outcome.mic and outcome.mic_algorithm:
+        fields.append(("Received-Content-MIC", f"{outcome.mic}, {_spelled(request, outcome.mic_algorithm)}"))
+    text = [
+        _sentence(outcome.disposition),
+        "",
+        f"From: {quoted(request.as2_from)}",
+        f"To: {quoted(request.as2_to)}",
+        f"Message-ID: {message_id}",
+        f"Subject: {request.subject}",
+        f"Received: {http_date(now)}",
+    ]
+    boundary = f"report-{urandom(16).hex()}"
+    delimiter = f"--{boundary}".encode()
+    body = [
+        delimiter + b"\r\n",
+        mime.block([("Content-Type", "text/plain; charset=us-ascii"), ("Content-Transfer-Encoding", "7bit")]),
+        "".join(f"{line}\r\n" for line in text).encode("ascii"),
+        b"\r\n" + delimiter + b"\r\n",
+        mime.block(
+            [("Content-Type", "message/disposition-notification"), ("Content-Transfer-Encoding", "7bit")]
+        ),
+        mime.block(fields),
+        b"\r\n" + delimiter + b"--\r\n",
+    ]
+    content_type = f'multipart/report; report-type=disposition-notification; boundary="{boundary}"'
+    return Outgoing([("Content-Type", content_type)], iter(body))
+
+
+def _sentence(disposition: str) -> str:
+    if disposition == PROCESSED:
+        return "The message below was received, verified and stored."
+    return f"The message below was received. Result: {disposition.partition('; ')[2]}."
+
+
+def _spelled(request: Request, digest: str) -> str:
+    """As the partner spells it, if it named this digest."""
+    names = request.receipt.micalgs if request.receipt else ()
+    return next((name for name in names if digest_name(name) == digest), micalg(digest))
+
+
+class ReceiptStatus(StrEnum):
+    """What an answer means for the message: it arrived, it was refused, or the answer proves nothing."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the receipt of a sent message must be.
+
+    `as2_from` and `as2_to` are those of the message, `mics` those of `Built`. `mic_required` may be dropped
+    only for a partner whose unsigned receipts carry no MIC, which RFC 4130 section 7.4.3 permits.
+    """
+
+    message_id: str
+    as2_from: str
+    as2_to: str
+    mics: Mapping[str, str] = field(repr=False)
+    trust: Trust
+    signed: bool = True
+    mic_required: bool = True
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an answer says and proves. `error` tells why it is not DELIVERED."""
+
+    status: ReceiptStatus
+    disposition: str | None = None
+    original_message_id: str | None = None
+    signed_with: str | None = None
+    """Fingerprint of the partner's certificate, None if unsigned."""
+    mic_match: bool | None = None
+    error: str | None = None
+    text: str = ""
+    """The part for people, printable and cut at 1000 characters."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What an unverified receipt says it answers."""
+
+    original_message_id: str
+    signed: bool
+
+
+def read_claim(pairs: Pairs, body: IO[bytes]) -> Claim | None:
+    """Tells a receipt from a message by its content, and finds the message it claims to answer.
+
+    None if it is no receipt. Nothing is verified: use it to look up what `parse_receipt` should expect.
+    """
+    region = Region.of(body)
+    if region.size > MAX_RECEIPT:
+        return None
+    try:
+        with Scratch() as scratch:
+            entity = Entity(Headers.of(pairs), region, region)
+            is_signed = entity.content_type.value == "multipart/signed"
+            if is_signed:
+                entity = mime.read_entity(mime.parts(entity, scratch)[0])
+            fields, _ = _read_report(entity, scratch)
+            return Claim((fields.get("Original-Message-ID") or "").strip(), is_signed)
+    except As2Error:
+        return None
+
+
+def parse_receipt(pairs: Pairs, body: bytes, *, expected: Expected, now: datetime) -> Receipt:
+    """Judges an answer. Never raises for what the answer contains.
+
+    FAILED needs the same proof as DELIVERED, except for the MIC: a forged refusal is as invalid as a forged
+    acceptance.
+    """
+    if len(body) > MAX_RECEIPT:
+        return Receipt(ReceiptStatus.INVALID, error=f"a receipt of {len(body)} bytes")
+    try:
+        with Scratch() as scratch:
+            return _judged(Headers.of(pairs), Region.of(io.BytesIO(body)), scratch, expected, now)
+    except As2Error as error:
+        return Receipt(ReceiptStatus.INVALID, error=f"the receipt cannot be accepted: {error.cause}")
+
+
+def _judged(headers: Headers, body: Region, scratch: Scratch, expected: Expected, now: datetime) -> Receipt:
+    entity = Entity(headers, body, body)
+    signed_with = None
+    if entity.content_type.value == "multipart/signed":
+        verified = verify(entity, scratch, expected.trust, now)
+        entity, signed_with = mime.read_entity(verified.part), verified.certificate.fingerprint
+    fields, text = _read_report(entity, scratch)
+    disposition = fields.get("Disposition")
+    original = fields.get("Original-Message-ID")
+    mic_match = _mic_matches(fields.get("Received-Content-MIC"), expected.mics)
+    status, error = _meaning(disposition or "", fields)
+    if signed_with is None and expected.signed:
+        error = "unsigned, where a signed receipt was asked for"
+    elif not _is_from(headers, expected):
+        error = "AS2-From and AS2-To are not those of the message, swapped"
+    elif original is None or original.strip().strip("<>") != expected.message_id.strip("<>"):
+        error = "Original-Message-ID is not that of the message"
+    elif status is ReceiptStatus.DELIVERED and mic_match is None and expected.mic_required:
+        error = "no Received-Content-MIC"
+    elif status is ReceiptStatus.DELIVERED and mic_match is False:
+        error = "Received-Content-MIC differs from what was sent"
+    else:
+        return Receipt(status, disposition, original, signed_with, mic_match, error, text)
+    return Receipt(ReceiptStatus.INVALID, disposition, original, signed_with, mic_match, error, text)
+
+
+def _read_report(entity: Entity, scratch: Scratch) -> tuple[Headers, str]:
+    """The fields of the notification and the text for people. Raises As2Error if there is no notification."""
+    parts = [entity]
+    if entity.content_type.main == "multipart":
+        parts = [mime.read_entity(part) for part in mime.parts(entity, scratch)]
+    notifications = [part for part in parts if part.content_type.value == "message/disposition-notification"]
+    if len(notifications) != 1:
+        raise mime.malformed(f"{len(notifications)} disposition notifications")
+    texts = (part for part in parts if part.content_type.value == "text/plain")
+    text = next((part.decoded(scratch).read(0, 4000) for part in texts), b"")
+    fields = _report_fields(notifications[0].decoded(scratch).read().decode("latin-1"))
+    return fields, "".join(char for char in text.decode("latin-1") if char.isprintable() or char == "\n")[
+        :1000
+    ]
+
+
+def _report_fields(text: str) -> Headers:
+    """RFC 8098 section 3.1; blank lines, odd spacing and lines that are no field do not matter."""
+    unfolded = re.sub(r"\r?\n[ \t]+", " ", text)
+    matches = (_REPORT_FIELD.fullmatch(line) for line in re.split(r"\r?\n", unfolded))
+    return Headers(tuple((match[1], match[2].strip()) for match in matches if match))
+
+
+def _is_from(headers: Headers, expected: Expected) -> bool:
+    sender, receiver = headers.get("AS2-From"), headers.get("AS2-To")
+    return (unquoted(sender or ""), unquoted(receiver or "")) == (expected.as2_to, expected.as2_from)
+
+
+def _mic_matches(text: str | None, mics: Mapping[str, str]) -> bool | None:
+    """None if there is no MIC."""
+    if not text:
+        return None
+    value, _, algorithm = text.partition(",")
+    digest = digest_name(algorithm)
+    return digest is not None and mics.get(digest) == "".join(value.split())
+
+
+def _meaning(disposition: str, fields: Headers) -> tuple[ReceiptStatus, str | None]:
+    """RFC 4130 sections 7.4.3 and 7.5; types of mail alone, such as displayed, are refusals."""
+    _, semicolon, rest = disposition.partition(";")
+    kind, slash, modifier = (word.strip() for word in rest.lower().partition("/"))
+    severity, _, words = (word.strip() for word in modifier.partition(":"))
+    detail = words or ", ".join(chain(fields.all("Error"), fields.all("Failure"))) or severity or kind
+    if not semicolon or not re.fullmatch(r"[a-z-]+", kind):
+        return ReceiptStatus.INVALID, f"the disposition {disposition[:100]!r} cannot be read"
+    if kind != "processed" or severity in ("error", "failure"):
+        return ReceiptStatus.FAILED, detail
+    if slash and severity != "warning":
+        return ReceiptStatus.INVALID, f"the disposition {disposition[:100]!r} cannot be read"
+    return ReceiptStatus.DELIVERED, None
