@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -104,11 +105,12 @@ def parse_certificate(content: bytes, *, where: str) -> Certificate:
             why="A certificate is public; whoever owns this key should replace it, since it has been sent.",
             next=f"openssl x509 -in {where} -out certificate.pem",
         )
+    pem = b"-----BEGIN CERTIFICATE-----" in content
     try:
-        if b"-----BEGIN CERTIFICATE-----" in content:
-            return x509.load_pem_x509_certificate(content)
-        return x509.load_der_x509_certificate(content)
-    except ValueError as error:
+        certificate = (x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate)(content)
+        certificate.public_key()  # is parsed only now
+        return certificate
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise Failure(
             Code.BAD_CERTIFICATE,
             f"is no X.509 certificate in PEM or DER{_looks_like(content)}",
@@ -131,7 +133,7 @@ def read_private_key(content: bytes, *, where: str) -> PrivateKey:
     )
     try:
         key = load(content, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise Failure(
             Code.BAD_KEY, "is no private key in PEM or DER without a passphrase", where=where
         ) from error
@@ -187,7 +189,7 @@ def read_ssh_public_keys(path: Path) -> tuple[str, ...]:
     for line in lines:
         try:
             serialization.load_ssh_public_key(" ".join(line.split()[:2]).encode())
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise Failure(
                 Code.BAD_KEY, "is no OpenSSH public key (ssh-ed25519 AAAA... name)", where=str(path)
             ) from error
@@ -203,7 +205,7 @@ def _is_private_der(content: bytes) -> bool:
         serialization.load_der_private_key(content, password=None)
     except TypeError:  # it has a passphrase
         return True
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return False
     return True
 

@@ -143,7 +143,8 @@ def _tell_identity(home: Path, made: list[str]) -> None:
     """What a partner has to know of us."""
     from gateway import config, keys
 
-    us = config.read((home / config.FILE).read_text("utf-8"), home).us
+    loaded = config.read((home / config.FILE).read_text("utf-8"), home)
+    us, known = loaded.us, loaded.partners
     certificates = [key.cert for key in us.keys if key.cert.exists()]
     prints = [keys.fingerprint(keys.read_certificate(cert)) for cert in certificates]
     found = {
@@ -172,7 +173,7 @@ def _tell_identity(home: Path, made: list[str]) -> None:
 
     output.page(found, lines)
     output.note("Give partners the ids and the certificate; the key in secrets/ never leaves this machine.")
-    output.note(f"Next: tradelane --home {home} partner add --help")
+    output.note(f"Next: tradelane --home {home} {'doctor' if known else 'partner add --help'}")
 
 
 def _relative(path: Path, home: Path) -> str:
