@@ -276,7 +276,7 @@ def _folders(config: Config) -> Iterator[Check]:
         yield Check(
             "secrets/", "ok" if fit else "fail", f"mode {mode:04o}", None if fit else f"chmod 700 {secrets}"
         )
-    for folder in (config.data, config.erp_folder, config.sftp_folder):
+    for folder in (config.data, config.erp.folder, config.sftp_folder):
         name = f"{_relative(folder, config.home)}/"
         if not folder.is_dir():
             yield Check(name, "warn", "is not there", f"tradelane init {config.home}")

@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
 from edi.tree import PartyId
 from gateway.config import checks, toml
 from gateway.config.schema import (
@@ -161,11 +163,6 @@ class Config:
         return _stamp(self.home / FILE) != self.stamp
 
     @property
-    def erp_folder(self) -> Path:
-        """Where the file ERP has its folders."""
-        return self.erp.folder or self.home / "erp"
-
-    @property
     def sftp_folder(self) -> Path:
         """Where each account on our SFTP server has its folder."""
         return self.home / "sftp"
@@ -263,7 +260,7 @@ def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | N
         us=top.us,
         defaults=top.defaults,
         server=top.server,
-        erp=top.erp,
+        erp=msgspec.structs.replace(top.erp, folder=home / top.erp.folder),
         partners=types.MappingProxyType(partners),
         warnings=reading.found(),
         stamp=stamp,

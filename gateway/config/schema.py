@@ -180,7 +180,7 @@ class Erp(Struct, frozen=True, kw_only=True):
     """Where documents are handed over. `files`: JSON in the folders out/, in/, done/ and refused/."""
 
     kind: Literal["files"] = "files"
-    folder: Path | None = None  # absent: erp/ in the home
+    folder: Path = Path("erp")
 
 
 class X12(Struct, frozen=True, kw_only=True):

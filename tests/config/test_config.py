@@ -91,6 +91,7 @@ def test_paths_and_secrets_are_absolute_and_a_secret_never_shows() -> None:
     us = read().us
     assert us.keys[0].cert == HOME / "certs/old.crt"
     assert us.keys[0].key.name == "/srv/edi/secrets/old.key"
+    assert read().erp.folder == HOME / "erp"
     assert "old.key" not in repr(us)
     assert "NEW_KEY" not in repr(us)
 
