@@ -26,7 +26,7 @@ from edi.schema import SetDef
 from edi.tree import Separators
 from mappings.language import MapError, Scope, Slot, read_map
 from mappings.reader import Missing, Read, compile_reader
-from mappings.writer import write_rows
+from mappings.writer import placed_rows
 
 __all__ = ["Map", "MapError", "load"]
 
@@ -69,7 +69,8 @@ class Map:
         """The rows of a transaction without header and trailer; raises CannotWrite with every problem."""
         if not isinstance(document, self.document):
             raise TypeError(f"the map of {self.definition.type} writes {self.document.__name__}")
-        return write_rows(self._scope, document, self.definition.nodes, separators.component)
+        placed = placed_rows(self._scope, document, self.definition.nodes, separators.component)
+        return [row for _, row in placed]
 
 
 def load(definition: SetDef, overlay: Path | bytes | None = None) -> Map:

@@ -171,6 +171,7 @@ class Scope:
     children: tuple[SegmentUse | LoopDef, ...] = ()
     nodes: dict[str, tuple[int, int]] = field(default_factory=dict)  # path -> (outermost first node, node)
     tree: bool = False
+    _unmapped: tuple[tuple[tuple[str, ...], Any], ...] | None = None
 
     def structs(self) -> dict[tuple[str, ...], type[msgspec.Struct]]:
         """The values inside the value, by their path: {("address",): Address}."""
@@ -179,6 +180,13 @@ class Scope:
             for depth in range(1, len(path)):
                 found[path[:depth]] = _struct_of(_type_at(self.struct, path[:depth]))
         return found
+
+    def unmapped(self) -> tuple[tuple[tuple[str, ...], Any], ...]:
+        """Paths of the fields that the map does not fill, with their defaults."""
+        if self._unmapped is None:
+            mapped = {*self.paths(), self.path} if self.tree else set(self.paths())
+            self._unmapped = tuple(_unmapped(self.struct, (), mapped))
+        return self._unmapped
 
     def paths(self) -> Iterator[tuple[str, ...]]:
         """Every attribute path that this scope, with the single scopes in it, fills."""
@@ -276,9 +284,25 @@ class _Binding:
                 slot, element, _ = self.place(root, place)
                 _, loop = self.find(root, counted)
                 slot.counts[element] = loop.first
+        self.complete(root, "map")
         if self.findings:
             raise MapError(self.findings)
         return struct, root
+
+    def complete(self, scope: Scope, key: str) -> None:
+        """Every needed field has a place, and no place has two fields."""
+        if scope.many:
+            needed = {info.name for info in msgspec.structs.fields(scope.struct) if info.required}
+            for name in sorted(needed - {path[0] for path in scope.paths()}):
+                self.complain(key, f"{name!r} is needed and has no place")
+        for slot in scope.slots:
+            seen: dict[tuple[int, int], tuple[str, ...]] = {}
+            for item in slot.fields:
+                other = seen.setdefault((item.element, item.component), item.path)
+                if other != item.path:
+                    self.complain(f"{key}.{'.'.join(item.path)}", f"its place is that of {'.'.join(other)!r}")
+        for inner in scope.scopes:
+            self.complete(inner, f"{key}.{'.'.join(inner.path)}" if inner.many else key)
 
     def document(self) -> type[Document]:
         name = self.table.get("document")
@@ -628,6 +652,18 @@ def _struct_of(annotation: Any) -> type[msgspec.Struct]:
     if not (isinstance(struct, type) and issubclass(struct, msgspec.Struct)):
         raise _Finding("the field is a single value")
     return struct
+
+
+def _unmapped(
+    struct: type[msgspec.Struct], path: tuple[str, ...], mapped: set[tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for info in msgspec.structs.fields(struct):
+        here = (*path, info.name)
+        if any(other[: len(here)] == here and other != here for other in mapped):
+            yield from _unmapped(_struct_of(info.type), here, mapped)
+        elif here not in mapped and info.name != "extra":
+            default = info.default if info.default_factory is msgspec.NODEFAULT else info.default_factory()
+            yield here, default
 
 
 def _type_at(struct: type[msgspec.Struct], path: tuple[str, ...]) -> Any:

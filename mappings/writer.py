@@ -41,10 +41,10 @@ class _Extra(NamedTuple):
     rows: list[tuple[str, ...]]
 
 
-def write_rows(
+def placed_rows(
     root: Scope, document: msgspec.Struct, nodes: tuple[SegmentUse, ...], separator: str
-) -> list[list[str]]:
-    """The rows of `document` without header and trailer; raises CannotWrite with every problem."""
+) -> list[_Row]:
+    """The rows of `document` without header and trailer, each with its node; raises CannotWrite."""
     writing = _Writing(nodes, separator)
     rows = writing.scope(root, document, type(document).__name__, writing.split(document))
     for row, counts in writing.counted:
@@ -55,7 +55,7 @@ def write_rows(
             f"{type(document).__name__} cannot be written: {writing.problems[0].message}",
             tuple(writing.problems),
         )
-    return [row for _, row in rows]
+    return rows
 
 
 class _Writing:
@@ -85,6 +85,9 @@ class _Writing:
     def scope(self, scope: Scope, value: Any, where: str, extra: _Extra, prefix: str = "") -> list[_Row]:
         """The rows of one iteration (or the whole set)."""
         blocks: list[_Block] = []
+        for path, default in scope.unmapped() if scope.many else ():
+            if _get(value, path) not in (None, default):
+                self.complain(f"{where}.{'.'.join(path)}", "the map has no place for it")
         for number, slot in enumerate(scope.slots):
             first = number == 0 and scope.first >= 0
             name = prefix[:-1] if first and prefix else prefix + slot.name
@@ -179,7 +182,12 @@ class _Writing:
             except ValueError as error:
                 self.complain(f"{where}.{'.'.join(item.path)}", str(error), slot.node.index, item.element)
         for (element, component), text in extra.items():
-            if component:
+            taken = element in slot.tree or any(
+                item.element == element and item.component in (0, component) for item in slot.fields
+            )
+            if taken or (slot.selector and slot.selector.element == element and slot.selector.code):
+                self.complain(where, f"extra: {slot.name}{element:02d} has a field", slot.node.index, element)
+            elif component:
                 parts.setdefault(element, {})[component] = text
             else:
                 _put(row, element, text)
