@@ -333,6 +333,16 @@ class Root(Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, help) for name, (_, help) in self.commands_at.items()])
 
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; a reader of our output that has seen enough is no failure."""
+        try:
+            result = super().invoke(context)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            context.exit(Exit.OK)
+        return result
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -347,10 +357,6 @@ class Root(Group):
         json = "--json" in given
         try:
             code = super().main(given, prog_name, complete_var, standalone_mode=False, **extra)
-            sys.stdout.flush()
-        except BrokenPipeError:  # the reader of our output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(Exit.OK)
         except Failure as failure:
             _end(failure, json)
         except click.exceptions.NoArgsIsHelpError as error:
