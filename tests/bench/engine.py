@@ -1,4 +1,4 @@
-"""The engine's figures on SQLite with synchronous=FULL: five-step documents a second, and claims beside a dead lane.
+"""The engine's figures on SQLite with synchronous=FULL: documents a second, claims beside a dead lane.
 
     python tests/bench/engine.py [documents]
 
@@ -139,9 +139,8 @@ def main() -> int:
             took_ms = claims_beside_a_dead_lane(folder, waiting)
             worst = statistics.median(took_ms)
             p95 = statistics.quantiles(took_ms, n=20)[-1]
-            print(
-                f"enqueue to handler beside {waiting} dead-lane jobs: median {worst:.1f} ms, p95 {p95:.1f} ms (gate 50)"
-            )
+            figures = f"median {worst:.1f} ms, p95 {p95:.1f} ms (gate 50)"
+            print(f"enqueue to handler beside {waiting} waiting jobs of a dead lane: {figures}")
         print(f"first job after opening with 10,000 queued: {start_with_jobs(folder, 10_000):.2f} s (gate 5)")
     return 0 if rate >= 200 and worst < 50 else 1
 
