@@ -298,19 +298,12 @@ class SftpSession:
             return
         place = Place(IN, upload.name)
         if not is_temporary(place.name):
-            self._record_upload(place, attributes)
+            try:
+                self._record(Uploaded(self.session, str(place), attributes.st_size, attributes.st_ino))
+            except BaseException:
+                self._space.withdraw(place.name)
+                raise
         self._remember(place, attributes)
-
-    def _record_upload(
-        self, place: Place, attributes: os.stat_result, renamed_from: str | None = None
-    ) -> None:
-        try:
-            self._record(
-                Uploaded(self.session, str(place), attributes.st_size, attributes.st_ino, renamed_from)
-            )
-        except BaseException:
-            self._space.withdraw(place.name)
-            raise
 
     def _record_download(self, download: _Download) -> None:
         if download.place.folder == OUT:
@@ -428,10 +421,16 @@ class SftpSession:
         self._closed_uploads.pop(old, None)
         if attributes is None:  # still partial under its new name
             return _ok()
-        if not is_temporary(new.name):
-            self._record_upload(new, attributes, renamed_from=str(old))
-        elif not is_temporary(old.name):
-            self._record(Removed(self.session, str(old), renamed_to=str(new)))
+        try:
+            if not is_temporary(new.name):
+                self._record(
+                    Uploaded(self.session, str(new), attributes.st_size, attributes.st_ino, str(old))
+                )
+            elif not is_temporary(old.name):
+                self._record(Removed(self.session, str(old), renamed_to=str(new)))
+        except BaseException:
+            self._space.rename(new.name, old.name, replace=True)
+            raise
         self._remember(new, attributes)
         return _ok()
 

@@ -73,8 +73,7 @@ def client_transport(sock: socket.socket, key_types: tuple[str, ...]) -> paramik
     """A transport for a connection we made; the server must show a host key of one of `key_types`."""
     transport = paramiko.Transport(sock)
     _insist(transport)
-    if key_types:
-        transport.get_security_options().key_types = key_types
+    transport.get_security_options().key_types = key_types
     return transport
 
 

@@ -22,7 +22,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
         subprocess.run(
             [need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True, timeout=30
         )
-    return Keys(folder, folder / "host", folder / "acme", folder / "globex")
+    return Keys(folder, load_host_keys(folder / "host"), folder / "acme", folder / "globex")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def start_peer(keys: Keys, tmp_path: Path) -> Iterator[Callable[..., Peer]]:
 
         ledger = Ledger()
         limits = {"unauthenticated_per_ip": 50, "strikes": 1000, "min_free": 0.0} | limits
-        server = Server("127.0.0.1", 0, load_host_keys(keys.host), authorize, ledger, limits=Limits(**limits))
+        server = Server("127.0.0.1", 0, keys.host, authorize, ledger, limits=Limits(**limits))
         parent.mkdir()
         peer = Peer(keys, parent, ledger, server, accounts)
         peer.port = server.start()

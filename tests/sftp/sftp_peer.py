@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import paramiko
 import pytest
 
 from sftp.events import Account, Event
-from sftp.keys import load_host_keys, load_private_key, public_line
+from sftp.keys import load_private_key, public_line
 from sftp.server import Server
 
 
@@ -59,7 +59,7 @@ class Ledger:
 @dataclass(frozen=True)
 class Keys:
     folder: Path
-    host: Path
+    host: Sequence[paramiko.PKey]  # loading an RSA key takes a while
     acme: Path  # private keys, with .pub beside them
     globex: Path
 
@@ -94,9 +94,7 @@ class Peer:
     def ssh_options(self, key: Path | None = None) -> list[str]:
         known = self.parent / "known_hosts"
         if not known.exists():
-            lines = [
-                f"[127.0.0.1]:{self.port} {public_line(key)}\n" for key in load_host_keys(self.keys.host)
-            ]
+            lines = [f"[127.0.0.1]:{self.port} {public_line(key)}\n" for key in self.keys.host]
             known.write_text("".join(lines))
         options = ["BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={known}", "LogLevel=ERROR"]
         return [

@@ -151,7 +151,7 @@ def test_psftp_puts_and_renames(peer: Peer, order: Path, tmp_path: Path) -> None
     key = tmp_path / "acme.ppk"
     subprocess.run([need("puttygen"), peer.keys.acme, "-o", key, "-O", "private"], check=True, timeout=30)
     host_key = subprocess.run(
-        [need("ssh-keygen"), "-l", "-f", peer.keys.host / "ssh_host_ed25519_key.pub"],
+        [need("ssh-keygen"), "-l", "-f", peer.keys.folder / "host" / "ssh_host_ed25519_key.pub"],
         check=True,
         capture_output=True,
         text=True,
