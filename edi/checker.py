@@ -192,7 +192,10 @@ class Checker:
             )
             message = f"{total.segment}{total.element:02} is {stated}, but {what} is {expected}"
             begin = sum(len(value) + 1 for value in rows[at][: total.element])
-            finding = Finding(Fault.TOTAL_MISMATCH, message, total.element, value=stated, at=begin)
+            reference = self.definition.nodes[index].segment.elements[total.element - 1].element.id
+            finding = Finding(
+                Fault.TOTAL_MISMATCH, message, total.element, value=stated, reference=reference, at=begin
+            )
             yield at, finding, Severity.WARNING if total.sums else Severity.ERROR
 
 

@@ -48,7 +48,7 @@ def fault_in(element: ElementDef, value: str) -> tuple[Fault, str] | None:
     if element.codes is not None and value in element.codes:
         return None
     kind = element.type
-    text = _decoded(value)
+    text = decoded(value)
     if kind != "B" and (text is None or _CONTROL.search(text)):
         return Fault.CHARACTER_INVALID, "holds a character the standard does not allow"
     length = len(value if text is None else text)
@@ -75,7 +75,7 @@ def fault_in(element: ElementDef, value: str) -> tuple[Fault, str] | None:
     return None
 
 
-def _decoded(value: str) -> str | None:
+def decoded(value: str) -> str | None:
     """The characters meant by the bytes: UTF-8, else latin-1; None where they are neither."""
     if value.isascii():
         return value

@@ -1,0 +1,181 @@
+"""Rows to X12 bytes.
+
+A row is a segment split into elements, `row[0]` the tag; a composite is a tuple of its components. Data that
+holds a service character, a control character or no latin-1 character is refused, unless the caller gives a
+character to put in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import x12
+from edi.elements import decoded
+from edi.problems import CannotWrite, Severity
+from edi.tree import PartyId, Separators, Transaction
+
+Element = str | tuple[str, ...]
+Row = Sequence[Element]
+
+
+class Body(NamedTuple):
+    """A transaction set to write: its rows between ST and SE."""
+
+    type: str
+    control_number: int  # ST02, written with four digits or more
+    rows: Sequence[Row]
+    convention: str = ""  # ST03, from 005010 on
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What ISA and GS say. `now` is written as it is given: say the local time that partners expect."""
+
+    sender: PartyId
+    receiver: PartyId
+    control_number: int  # ISA13
+    group_control_number: int  # GS06
+    functional_id: str
+    version: str  # GS08, "004010" or "004010VICS"
+    now: datetime
+    usage: str = "P"
+    ack_requested: bool = False
+    group_sender: str = ""  # GS02 where it is not ISA06
+    group_receiver: str = ""
+    separators: Separators = Separators()  # noqa: RUF009  (a NamedTuple is immutable)
+
+
+def write(
+    envelope: Envelope,
+    bodies: Iterable[Body],
+    *,
+    loose: Sequence[Row] = (),
+    check: bool = False,
+    replace: str | None = None,
+) -> bytes:
+    """One interchange with one group of `bodies`, or with none where there are no bodies.
+
+    `loose` are segments outside the group (TA1). With `check`, what the checker of the set would reject is
+    not written. Raises CannotWrite.
+    """
+    separators = _usable_separators(envelope)
+    between = separators.segment + separators.suffix
+    parts = [_segment(row, separators, replace) for row in loose]
+    sets = 0
+    for body in bodies:
+        if not sets:
+            parts.append(_gs(envelope, separators))
+        sets += 1
+        segments = write_transaction(body, separators, replace=replace)
+        if check:
+            _refuse_rejected(body, segments, body.convention or envelope.version, separators)
+        parts += segments
+    if sets:
+        parts.append(separators.element.join(("GE", str(sets), str(envelope.group_control_number))))
+    number = f"{envelope.control_number:09}"
+    parts.append(separators.element.join(("IEA", "1" if sets else "0", number)))
+    text = between.join([_isa(envelope, number, separators), *parts, ""])
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise CannotWrite(f"{text[error.start]!r} is no latin-1 character") from None
+
+
+def write_transaction(body: Body, separators: Separators, *, replace: str | None = None) -> list[str]:
+    """The segments ST to SE of one transaction set, without terminators. Raises CannotWrite."""
+    number = f"{body.control_number:04}"
+    header = ["ST", body.type, number, body.convention]
+    trailer = ["SE", str(len(body.rows) + 2), number]
+    return _segments([header, *body.rows, trailer], separators, replace)
+
+
+def _refuse_rejected(body: Body, segments: list[str], version: str, separators: Separators) -> None:
+    number = f"{body.control_number:04}"
+    verdict = x12.check(Transaction(body.type, number, version, separators, tuple(segments), 0))
+    if verdict.status == "rejected":
+        first = next(p for p in verdict.problems if p.severity is Severity.ERROR)
+        raise CannotWrite(f"the {body.type} would be rejected: {first.message}", verdict.problems)
+
+
+def _segments(rows: Sequence[Row], separators: Separators, replace: str | None) -> list[str]:
+    """Joined rows; counting separators in all their text at once tells whether data holds one."""
+    element = separators.element
+    try:
+        segments = [element.join(row) for row in rows]  # type: ignore[arg-type]
+    except TypeError:  # a composite among them
+        return [_segment(row, separators, replace) for row in rows]
+    text = "".join(segments)
+    if (
+        text.count(element) != sum(map(len, rows)) - len(rows)
+        or not (text.isascii() and text.isprintable())
+        or any(s and s in text for s in (separators.component, separators.segment, separators.repetition))
+    ):
+        return [_segment(row, separators, replace) for row in rows]
+    return [segment.rstrip(element) for segment in segments]
+
+
+def _segment(row: Row, separators: Separators, replace: str | None) -> str:
+    elements = []
+    for position, element in enumerate(row):
+        parts = (element,) if isinstance(element, str) else element
+        clean = [_clean(part, str(row[0]), position, separators, replace) for part in parts]
+        while len(clean) > 1 and not clean[-1]:
+            clean.pop()
+        if len(clean) > 1 and not separators.component:
+            raise CannotWrite(f"{row[0]}{position:02} is a composite, and there is no component separator")
+        elements.append(separators.component.join(clean))
+    while len(elements) > 1 and not elements[-1]:
+        elements.pop()
+    return separators.element.join(elements)
+
+
+def _clean(value: str, tag: str, position: int, separators: Separators, replace: str | None) -> str:
+    """The value as it may be written; `replace` stands in for each character that may not."""
+    service = "".join(separators[:4])
+    if value.isascii() and value.isprintable() and not any(c in service for c in value):
+        return value
+    legible = decoded(value) is not None
+    bad = {c for c in value if c in service or c > "\xff" or c < " " or c == "\x7f" or not legible}
+    if bad and (replace is None or replace in bad):
+        shown = " ".join(sorted(map(repr, bad)))
+        raise CannotWrite(f"{tag}{position:02} {value[:40]!r} holds {shown}, which cannot be written")
+    return "".join(replace if replace is not None and c in bad else c for c in value)
+
+
+def _usable_separators(envelope: Envelope) -> Separators:
+    """The separators as the version has them: ISA11 is one from 004020 on."""
+    given = envelope.separators
+    repetition = (given.repetition or "^") if envelope.version >= "004020" else ""
+    separators = given._replace(repetition=repetition, release="")
+    service = [s for s in separators[:4] if s]
+    if len(set(service)) < len(service) or any(len(s) != 1 or s.isalnum() or s == " " for s in service):
+        raise CannotWrite(f"these separators cannot be told apart from data: {' '.join(service)}")
+    return separators
+
+
+def _isa(envelope: Envelope, number: str, separators: Separators) -> str:
+    """ISA has fixed widths, so its elements are padded (X12.5)."""
+    parties = []
+    for party in (envelope.sender, envelope.receiver):
+        if len(party.qualifier) != 2 or not 1 <= len(party.id) <= 15:
+            raise CannotWrite(f"{party} is no interchange id: a qualifier has 2 characters, an id up to 15")
+        parties += [_clean(party.qualifier, "ISA", 5, separators, None)]
+        parties += [_clean(party.id, "ISA", 6, separators, None).ljust(15)]
+    if len(number) != 9:
+        raise CannotWrite(f"ISA13 has nine digits, {number} does not fit")
+    elements = ["ISA", "00", " " * 10, "00", " " * 10, *parties]
+    elements += [f"{envelope.now:%y%m%d}", f"{envelope.now:%H%M}", separators.repetition or "U"]
+    elements += [envelope.version[:5], number, "1" if envelope.ack_requested else "0", envelope.usage]
+    return separators.element.join([*elements, separators.component])
+
+
+def _gs(envelope: Envelope, separators: Separators) -> str:
+    if not 1 <= envelope.group_control_number <= 999_999_999:
+        raise CannotWrite(f"GS06 has one to nine digits, {envelope.group_control_number} does not fit")
+    sender = envelope.group_sender or envelope.sender.id
+    receiver = envelope.group_receiver or envelope.receiver.id
+    row = ["GS", envelope.functional_id, sender, receiver, f"{envelope.now:%Y%m%d}", f"{envelope.now:%H%M}"]
+    return _segment([*row, str(envelope.group_control_number), "X", envelope.version], separators, None)
