@@ -450,7 +450,7 @@ class Engine:
                 log.warning("job %d stays leased, for the store is gone", claimed.id)
             except Fenced:
                 log.warning("job %d (%s in %s) was taken by another", claimed.id, claimed.kind, claimed.lane)
-            except Exception:
+            except BaseException:  # whatever a handler raises, its thread goes on
                 log.exception("job %d could not be settled and stays leased", claimed.id)
             finally:
                 pool.give_back()

@@ -104,6 +104,8 @@ class Store:
             known = as_store_error(error)
             if known is error:
                 raise
+            if isinstance(known, StoreFatal):
+                self._fail(known)
             raise known from error
 
     def sole_runner(self, wait_s: float = 5.0) -> BinaryIO | None:

@@ -1,6 +1,6 @@
 """What the store raises, and how a driver's error becomes one of these.
 
-Four kinds, because four different things follow: wait (`StoreUnavailable`), hold for a person
+Four kinds, because four different things follow: wait (`StoreUnavailable`), hold one payload for a person
 (`StoreCorrupt`), stop the process (`StoreFatal`), install the newer program (`SchemaTooNew`). A constraint
 that a transaction violates is the caller's affair and stays SQLAlchemy's IntegrityError.
 """
@@ -29,11 +29,11 @@ class DiskFull(StoreUnavailable):
 
 
 class StoreCorrupt(StoreError):
-    """Stored bytes are gone or are not those that were stored; a person has to look."""
+    """A payload is gone or is not what was stored; a person has to look, and everything else goes on."""
 
 
 class StoreFatal(StoreError):
-    """A sync to disk failed, so what was written before may be lost: acknowledge nothing more, exit, recover.
+    """A sync to disk failed, or the database is damaged: acknowledge nothing more, exit, recover at start.
 
     A second sync would report success for pages the kernel already dropped, so none is tried.
     """
@@ -75,10 +75,8 @@ def as_store_error(error: BaseException) -> BaseException:
         if primary == sqlite3.SQLITE_FULL:
             return DiskFull(f"the database: {cause}")
         if primary in _CORRUPT:
-            return StoreCorrupt(f"the database: {cause}")
+            return StoreFatal(f"the database is damaged: {cause}")
         if primary in _UNAVAILABLE:
             return StoreUnavailable(f"the database: {cause} ({cause.sqlite_errorname})")
         return error
-    if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
-        return StoreUnavailable(f"the database: {cause}")
     return error

@@ -39,7 +39,8 @@ def json_text(value: Any) -> str:
 def create(path: Path) -> None:
     """Make the file, readable by its owner alone, and switch it to the write-ahead log.
 
-    Raises StoreUnavailable when the file system cannot carry a write-ahead log, or is full or locked.
+    Raises StoreUnavailable when the file system cannot carry a write-ahead log, or is full or locked;
+    StoreFatal when the file is damaged.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -49,8 +50,10 @@ def create(path: Path) -> None:
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         finally:
             connection.close()
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         raise StoreUnavailable(f"the database {path.name} cannot be opened: {error}") from error
+    except sqlite3.Error as error:
+        raise as_store_error(error) from error
     if mode != "wal":
         raise StoreUnavailable(f"the database {path.name} cannot keep a write-ahead log here (mode {mode})")
 

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select
@@ -88,7 +89,7 @@ def claims_beside_a_dead_lane(folder: Path, waiting: int) -> list[float]:
             begun.clear()
             started = time.perf_counter()
             lane = f"live{number % 8}:out"
-            store.write(lambda conn, lane=lane: engine.enqueue(conn, lane=lane, kind="live", payload={}))
+            store.write(partial(engine.enqueue, lane=lane, kind="live", payload={}))
             begun.wait()
             took_ms.append((time.perf_counter() - started) * 1000)
         assert engine.drain(10)

@@ -24,7 +24,6 @@ from gateway.store import (
     DiskFull,
     RunnerExists,
     Store,
-    StoreCorrupt,
     StoreFatal,
     StoreUnavailable,
     after_commit,
@@ -393,10 +392,27 @@ def test_a_store_that_failed_refuses_everything(store: Store) -> None:
         store.write(note("no"))
 
 
-def test_a_file_that_is_no_database_is_corrupt(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_fatal_and_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "bad.db").write_bytes(b"this is no database" * 1000)
-    with pytest.raises((StoreCorrupt, StoreUnavailable), match="not a database"):
+    with pytest.raises(StoreFatal, match="not a database"):
         Store.open(tmp_path / "bad.db", blobs=tmp_path / "blobs")
+    assert (tmp_path / "bad.db").read_bytes() == b"this is no database" * 1000
+
+
+def test_a_damaged_page_is_fatal_when_it_is_met_and_not_answered_from(store: Store) -> None:
+    store.write(lambda conn: [note("x" * 3000)(conn) for _ in range(50)])
+    store.write(lambda conn: note("last")(conn))
+    path, blobs = store.path, store.blobs.root
+    store.close()
+    with path.open("r+b") as file:
+        pages = path.stat().st_size // 4096
+        for page in range(pages // 2, pages):
+            file.seek(page * 4096)
+            file.write(os.urandom(4096))
+    with Store.open(path, blobs=blobs) as again:
+        with pytest.raises(StoreFatal, match="damaged"):
+            notes(again)
+        assert again.failed.is_set()
 
 
 def test_only_one_may_run_the_jobs_and_the_lock_ends_with_its_holder(store: Store) -> None:
