@@ -1,0 +1,50 @@
+"""What the tests of maps share: real transactions from the samples, and the standard maps."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import mappings
+import x12
+from edi.schema import Check
+from edi.tree import Transaction
+from mappings import Map
+from x12 import codec
+
+SAMPLES = Path(__file__).parent.parent / "samples" / "x12"
+
+
+def transactions(data: bytes) -> list[Transaction]:
+    """The transactions of one X12 file."""
+    return [event for event in codec.read(io.BytesIO(data)) if isinstance(event, Transaction)]
+
+
+def interchange(body: str, version: str = "004010", functional_id: str = "PO") -> bytes:
+    """An interchange around one transaction, given as lines from ST to before SE, `*` between elements."""
+    lines = [line.strip() for line in body.strip().splitlines()]
+    kind = lines[0].split("*")[1]
+    segments = [
+        "ISA*00*          *00*          *ZZ*RETAILER       *ZZ*TRADELANE      *260105*1200*U*00401"
+        "*000000001*0*T*>",
+        f"GS*{functional_id}*RETAILER*TRADELANE*20260105*1200*1*X*{version}",
+        *lines,
+        f"SE*{len(lines) + 1}*0001",
+        "GE*1*1",
+        "IEA*1*000000001",
+    ]
+    assert kind.isdigit()
+    return ("~".join(segments) + "~").encode("latin-1")
+
+
+def standard(transaction_set: str, version: str = "004010", overlay: bytes | None = None) -> Map:
+    """The standard map of a set, or an overlay on it."""
+    checker = x12.checker(transaction_set, version)
+    assert checker is not None
+    return mappings.load(checker.definition, overlay)
+
+
+def checked(data: bytes) -> tuple[Transaction, Check]:
+    """The first transaction of a file, checked."""
+    transaction = transactions(data)[0]
+    return transaction, x12.check(transaction)
