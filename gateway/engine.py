@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Row, and_, delete, select, update
 
@@ -89,6 +89,7 @@ class Fenced(GatewayError):
     """Another has taken the job since it was claimed; what was to be recorded was not."""
 
 
+T = TypeVar("T")
 Handler = Callable[[Job], Done]
 OnDead = Callable[[Connection, Job, str, str], None]  # connection, job, reason id, message
 
@@ -270,6 +271,23 @@ class Engine:
         conn.execute(delete(job_event).where(job_event.c.job.in_(ids)))
         conn.execute(delete(job).where(job.c.id.in_(ids)))
         return len(ids)
+
+    # What a handler may do before it is done.
+
+    def checkpoint(self, claimed: Job, fn: Callable[[Connection], T]) -> T:
+        """Record how far a running job has come, in a transaction of its own; what `fn` returns, once durable.
+
+        The next attempt finds it. Raises Fenced, without running `fn`, when another has taken the job; so a
+        checkpoint right before a send keeps a late owner from sending.
+        """
+
+        def record(conn: Connection) -> T:
+            held = {"held_id": claimed.id, "held_token": claimed.token, "lease_s": self._lease_s}
+            if conn.execute(sql.HOLD, held).rowcount != 1:
+                raise Fenced(f"job {claimed.id}")
+            return fn(conn)
+
+        return self._store.write(record)
 
     # What an operator wants to see.
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.store import schema, sqlite
-from gateway.store.blobs import Blob, Blobs
+from gateway.store.blobs import Blob, Blobs, BlobWriter
 from gateway.store.errors import (
     DiskFull,
     RunnerExists,
@@ -32,6 +32,7 @@ from gateway.store.errors import (
 
 __all__ = [
     "Blob",
+    "BlobWriter",
     "Blobs",
     "DiskFull",
     "RunnerExists",

@@ -136,6 +136,7 @@ BURY = (
     )
 )
 RELEASE = update(job).where(HELD).values(state="ready", **UNLEASED)
+HOLD = update(job).where(HELD).values(lease_until=NOW + bindparam("lease_s", type_=Float))
 RENEW = (
     update(job)
     .where(job.c.owner == bindparam("held_owner"), job.c.state == RUNNING)

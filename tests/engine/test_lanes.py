@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from gateway.engine import Backoff, Dead, Done, Engine, Job, Retry
+from gateway.engine import Backoff, Dead, Done, Engine, Fenced, Job, Retry
 from gateway.errors import DeadReason
 from gateway.store import Store, StoreUnavailable, sqlite
 from gateway.store.lane_tables import job, job_event, lane, node
@@ -399,6 +399,39 @@ def test_one_whose_lease_has_ended_is_fenced_and_its_effects_count_once(
     assert effects(store) == ["attempt 2"]
     (told,) = rows(store, select(job_event.c.what))
     assert told.what == "takeover"
+
+
+def test_a_checkpoint_is_kept_when_the_attempt_fails_and_refused_to_a_late_owner(
+    store: Store, eventually: Eventually
+) -> None:
+    engine = Engine(store, "node", backoff=Backoff(base_s=0.01), lease_s=0.2, heartbeat_s=3600)
+    late, refused = threading.Event(), threading.Event()
+
+    def note(text: str) -> Callable[[Connection], str]:
+        def write(conn: Connection) -> str:
+            conn.execute(insert(event), {"at": datetime.now(UTC), "name": "checkpoint", "text": text})
+            return text
+
+        return write
+
+    def handler(this: Job) -> Done:
+        if this.attempt == 1:
+            assert engine.checkpoint(this, note("built")) == "built"
+            raise Retry("no answer")
+        if this.attempt == 2:
+            assert late.wait(10)
+            with pytest.raises(Fenced):
+                engine.checkpoint(this, note("sent late"))
+            refused.set()
+        return record("sent")
+
+    put(store, engine, "acme:out", 0)
+    engine.run({"work": handler})
+    eventually(lambda: states(store) == {"done": 1})
+    late.set()
+    assert refused.wait(10)
+    assert engine.drain(10)
+    assert effects(store) == ["built", "sent"]
 
 
 def test_a_heartbeat_keeps_what_takes_longer_than_a_lease(store: Store, eventually: Eventually) -> None:
