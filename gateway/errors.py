@@ -58,6 +58,7 @@ class Code(StrEnum):
         "The folder already has a partners.toml, which init never replaces.",
     )
     DOCUMENT_UNKNOWN = ("DOCUMENT-UNKNOWN", Exit.NOT_FOUND, "No stored document or transmission has this id.")
+    FILE_MISSING = ("FILE-MISSING", Exit.NOT_FOUND, "A file named on the command line does not exist.")
     FILE_UNREADABLE = ("FILE-UNREADABLE", Exit.FAILURE, "A file named on the command line could not be read.")
     NOT_EDI = ("NOT-EDI", Exit.FINDINGS, "The bytes hold no interchange: no ISA, UNA or UNB.")
     NOT_SUPPORTED = ("NOT-SUPPORTED", Exit.FINDINGS, "No definition or map covers this set in this version.")
@@ -110,6 +111,9 @@ class DeadReason(StrEnum):
     HOST_KEY_CHANGED = "HOST_KEY_CHANGED"
     STORE_CORRUPT = "STORE_CORRUPT"
     ERP_REFUSED = "ERP_REFUSED"
+    NOT_AGREED = "NOT_AGREED"
+    PEER_REJECTED = "PEER_REJECTED"
+    WRONG_USAGE = "WRONG_USAGE"
 
 
 class GatewayError(Exception):

@@ -167,6 +167,11 @@ _STYLES = {
 }
 
 
+def line(text: str, fg: str | None = None, *, bold: bool = False) -> None:
+    """Print one line of a page, coloured on a terminal."""
+    click.echo(click.style(safe(text), fg=fg, bold=bold or None), color=None if colored() else False)
+
+
 def note(message: str) -> None:
     """A message for a person, on stderr; `--quiet` leaves it out."""
     if not settings().quiet:

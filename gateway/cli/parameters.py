@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
+
+from gateway.errors import Code, Failure
 
 if TYPE_CHECKING:
     from edi.tree import PartyId
@@ -49,6 +52,29 @@ class _Types(click.ParamType[tuple[str, ...]]):
         return types
 
 
+class _Input(click.ParamType["BinaryIO"]):
+    """A file to read, or `-` for stdin."""
+
+    name = "FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> BinaryIO:
+        if not isinstance(value, str):
+            opened: BinaryIO = value
+            return opened
+        if value == "-":
+            return sys.stdin.buffer
+        try:
+            file = open(value, "rb")  # noqa: SIM115 - the context closes it
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            code = Code.FILE_MISSING if missing else Code.FILE_UNREADABLE
+            raise Failure(code, error.strerror or "cannot be read", where=value) from error
+        if ctx is not None:
+            ctx.call_on_close(file.close)
+        return file
+
+
 ISA = _Party(qualifier_first=True)
 UNB = _Party(qualifier_first=False)
 TYPES = _Types()
+INPUT = _Input()

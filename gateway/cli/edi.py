@@ -1,0 +1,292 @@
+"""`edi`: what can be done with EDI files by themselves, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from gateway.cli import output
+from gateway.cli.output import Group
+from gateway.cli.parameters import INPUT, ISA
+from gateway.errors import Code, Exit, Failure
+
+if TYPE_CHECKING:
+    from edi.documents import Document
+    from edi.problems import CannotWrite
+    from edi.tree import PartyId
+    from gateway.edi import Envelope
+
+_COLOURS = {"error": "red", "rejected": "red", "warning": "yellow", "accepted": "green"}
+
+
+@click.group(cls=Group, short_help="Look into, check, answer and write EDI files.")
+def edi() -> None:
+    """Look into, check, answer and write EDI files.
+
+    FILE may be - for stdin.
+    """
+
+
+@edi.command()
+@click.argument("file", type=INPUT)
+def inspect(file: BinaryIO) -> None:
+    """Show the envelope tree, with problems of envelope and structure.
+
+    Exit 5 only for a file that is no EDI at all.
+    """
+    from gateway import edi
+
+    with output.progress("reading"):
+        found = edi.inspect(file)
+    _print_report(found)
+    if found["problems"]:
+        output.finish(Exit.FINDINGS)
+
+
+@edi.command()
+@click.argument("file", type=INPUT)
+def check(file: BinaryIO) -> None:
+    """Check everything the standard says of every transaction. Exit 5 on an error."""
+    from edi.report import problems_in
+    from gateway import edi
+
+    with output.progress("checking"):
+        found = edi.check(file)
+    _print_report(found)
+    if any(problem["severity"] == "error" for problem in problems_in(found)):
+        output.finish(Exit.FINDINGS)
+
+
+def _print_report(found: dict[str, Any]) -> None:
+    if output.settings().json:
+        output.value(found, "")
+        return
+    for problem in found["problems"]:
+        _print_problem(problem, 0)
+    for interchange in found["interchanges"]:
+        parties = "{sender[qualifier]}:{sender[id]} -> {receiver[qualifier]}:{receiver[id]}".format(
+            **interchange
+        )
+        usage = {"P": "production", "T": "test"}.get(interchange["usage"], interchange["usage"])
+        title = "interchange {control_number}  {syntax} {version}".format(**interchange)
+        output.line(f"{title}  {parties}  {usage}", bold=True)
+        for problem in interchange["problems"]:
+            _print_problem(problem, 2)
+        for group in interchange["groups"]:
+            if group["functional_id"]:
+                output.line("  group {functional_id} {control_number}  {version}".format(**group))
+            for problem in group["problems"]:
+                _print_problem(problem, 4)
+            for transaction in group["transactions"]:
+                line = "    {type} {control_number}  {segments} segments  {status}".format(**transaction)
+                output.line(line, _COLOURS.get(transaction["status"], "yellow"))
+                for problem in transaction["problems"]:
+                    _print_problem(problem, 6)
+
+
+def _print_problem(problem: dict[str, Any], depth: int) -> None:
+    output.line(f"{' ' * depth}{_told(problem)}", _COLOURS.get(problem["severity"]))
+
+
+def _told(problem: dict[str, Any]) -> str:
+    """A problem in one line: how bad, where, what, and at which byte."""
+    place = problem["segment"] or ""
+    if place and problem["element"]:
+        place += f"{problem['element']:02}"
+        place += f"-{problem['component']}" if problem["component"] else ""
+    place += f" (segment {problem['position']})" if problem["position"] else ""
+    offset = f", byte {problem['offset']}" if problem["offset"] is not None else ""
+    where = f"{place}{offset}".removeprefix(", ")
+    where = f"{where}: " if where else ""
+    return f"{problem['severity']}  {where}{problem['fault']} {problem['message']}"
+
+
+@edi.command()
+@click.argument("file", type=INPUT)
+def pretty(file: BinaryIO) -> None:
+    """Show a file with names, code meanings and loops, and its problems in place."""
+    from gateway import edi
+
+    lines = edi.pretty(file)
+    if output.settings().json:
+        output.value({"lines": list(lines)}, "")
+        return
+    for line in lines:
+        told = line.lstrip()
+        colour = "red" if told.startswith("!! ") else "yellow" if told.startswith("! ") else None
+        output.line(line, colour, bold=not line.startswith(" ") and colour is None)
+
+
+@edi.command()
+@click.argument("file", type=INPUT)
+@click.option("--control-number", type=click.IntRange(1, 999_999_999), default=1, show_default=True)
+def ack(file: BinaryIO, *, control_number: int) -> None:
+    """Write the 997 to a file on stdout, and the TA1 where ISA14 asks for one.
+
+    Under --json, what the acknowledgment says of each group.
+    """
+    import msgspec
+
+    from gateway import edi
+
+    with _edi_failures():
+        for answer in edi.acknowledge(file, now=datetime.now(UTC), control_number=control_number):
+            if output.settings().json:
+                output.value(
+                    {
+                        "interchange": answer.interchange._asdict(),
+                        "groups": msgspec.to_builtins(answer.groups),
+                        "data": answer.data.decode("latin-1"),
+                    },
+                    "",
+                )
+            elif answer.data:
+                click.echo(answer.data, nl=False)
+            else:
+                output.note(f"interchange {answer.interchange.control_number}: nothing to acknowledge")
+
+
+@edi.command()
+@click.argument("file", type=INPUT)
+@click.option("--partner", metavar="NAME", help="Read with this partner's maps.")
+def documents(file: BinaryIO, *, partner: str | None) -> None:
+    """Write each transaction as a canonical document, one JSON object a line.
+
+    What cannot be read as one is told on stderr, and the exit code is 5.
+    """
+    from edi.documents import encode
+    from edi.report import as_json
+    from gateway import edi
+
+    failed = False
+    with _edi_failures():
+        for mapped in edi.documents(file, _overlays(partner)):
+            if mapped.document is not None:
+                click.echo(encode(mapped.document))
+                continue
+            failed = True
+            name = f"{mapped.transaction.type} {mapped.transaction.control_number}"
+            for problem in mapped.problems:
+                told = as_json(problem)
+                if output.settings().json:
+                    click.echo(output.to_json({"transaction": name, **told}), err=True)
+                else:
+                    output.note(f"{name}: {_told(told)}")
+    if failed:
+        output.finish(Exit.FINDINGS)
+
+
+def _overlays(partner: str | None, direction: str = "in") -> Callable[[str], Path | None]:
+    """The partner's map of a set, where it has one of its own."""
+    if partner is None:
+        return lambda type: None
+    found = output.config().partner(partner)
+
+    def overlay(type: str) -> Path | None:
+        agreed = found.agreement(type, "in" if direction == "in" else "out")
+        return agreed.map if agreed else None
+
+    return overlay
+
+
+@edi.command()
+@click.argument("file", type=INPUT, default="-")
+@click.option("--set", "type", metavar="TYPE", required=True, help="The set to write, such as 856.")
+@click.option("--partner", metavar="NAME", help="Write as agreed with this partner: ids, version, map.")
+@click.option("--version", metavar="VERSION", help="GS08; 004010 unless the partner has another.")
+@click.option("--from", "sender", type=ISA, help="ISA05/06; ours with --partner.")
+@click.option("--to", "receiver", type=ISA, help="ISA07/08; theirs with --partner.")
+@click.option("--usage", type=click.Choice(["T", "P"]), help="ISA15; T unless the partner has another.")
+@click.option("--control-number", type=click.IntRange(1, 999_999_999), default=1, show_default=True)
+@click.option("--map", "map_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--lines", is_flag=True, help="A line break after each segment.")
+def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | None, **given: Any) -> None:
+    """Write canonical documents, one JSON object a line, as one interchange on stdout.
+
+    Without --partner and --from or --to the ids are ZZ:SENDER and ZZ:RECEIVER. Nothing is written that the
+    checker would reject.
+    """
+    from gateway import edi
+
+    with _edi_failures():
+        overlay = map_file or _overlays(partner, "out")(type)
+        data = edi.write(type, _read_documents(file), _envelope(type, partner, given), overlay)
+    if output.settings().json:
+        output.value({"set": type, "data": data.decode("latin-1")}, "")
+    else:
+        click.echo(data, nl=False)
+
+
+def _read_documents(file: BinaryIO) -> Iterator[Document]:
+    from edi.documents import NotADocument, decode
+
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            yield decode(line)
+        except NotADocument as error:
+            raise Failure(Code.BAD_DOCUMENT, str(error), where=f"line {number}") from error
+
+
+def _envelope(type: str, partner: str | None, given: dict[str, Any]) -> Envelope:
+    from edi.tree import PartyId, Separators
+    from gateway.edi import Envelope
+    from x12.dictionary import functional_id
+
+    sender: PartyId = given["sender"] or PartyId("ZZ", "SENDER")
+    receiver: PartyId = given["receiver"] or PartyId("ZZ", "RECEIVER")
+    version, usage, separators, now = "004010", "T", Separators(), datetime.now(UTC)
+    groups = ("", "")
+    if partner is not None:
+        config = output.config()
+        found = config.partner(partner)
+        sender = given["sender"] or config.us.isa or sender
+        receiver = given["receiver"] or found.isa or receiver
+        version, usage, separators = found.x12.version, found.usage, found.x12.separators
+        groups = (config.us.gs or "", found.x12.gs or "")
+        now = now.astimezone(config.us.timezone)
+    if given["lines"]:
+        separators = separators._replace(suffix="\n")
+    number = given["control_number"]
+    return Envelope(
+        sender,
+        receiver,
+        number,
+        number,
+        functional_id(type) or "",
+        given["version"] or version,
+        now,
+        usage=given["usage"] or usage,
+        group_sender=groups[0],
+        group_receiver=groups[1],
+        separators=separators,
+    )
+
+
+@contextmanager
+def _edi_failures() -> Iterator[None]:
+    """What the engine raises, told as a failure."""
+    from edi.problems import CannotWrite, NotEdi
+    from mappings import MapError
+
+    try:
+        yield
+    except NotEdi as error:
+        raise Failure(Code.NOT_EDI, str(error)) from error
+    except MapError as error:
+        raise Failure(Code.CONFIG_INVALID, str(error)) from error
+    except CannotWrite as error:
+        raise _cannot_write(error) from error
+
+
+def _cannot_write(error: CannotWrite) -> Failure:
+    from edi.report import as_json
+
+    why = "\n".join(f"  {_told(as_json(problem))}" for problem in error.problems)
+    return Failure(Code.CANNOT_WRITE, str(error), why=f"\n{why}" if why else None)

@@ -1,0 +1,186 @@
+"""Which engine speaks the bytes, and what can be done with a file that stands by itself.
+
+The first bytes decide the syntax. Nothing here knows partners, numbers in use or a store: identities and
+control numbers come from the file or from the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import mappings
+import x12
+from edi.documents import Document
+from edi.pretty import Names
+from edi.pretty import pretty as render
+from edi.problems import CannotWrite, Fault, NotEdi, Problem
+from edi.report import report, structural
+from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
+from mappings import MapError
+from x12 import acks, codec, dictionary, writer
+from x12.acks import GroupAck, InterchangeAck
+from x12.writer import Envelope
+
+__all__ = [
+    "Answer", "Envelope", "Mapped", "acknowledge", "check", "documents", "inspect", "pretty", "read", "write",
+]  # fmt: skip
+
+_LOOKED_AT = 64 * 1024  # bytes that may stand before the first interchange
+
+
+def read(stream: BinaryIO) -> Iterator[Event]:
+    """The events of every interchange in a stream. Raises NotEdi, on the first step, where there is none."""
+    head = stream.read(_LOOKED_AT)
+    if b"ISA" not in head and (b"UNB+" in head or head.lstrip().startswith(b"UNA")):
+        raise NotEdi("this is EDIFACT, which this version does not read")
+    yield from codec.read(cast("BinaryIO", _Rejoined(head, stream)))
+
+
+class _Rejoined:
+    """A stream with what was read of it put back in front."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, size: int = -1) -> bytes:
+        head, self._head = self._head, b""
+        return head or self._rest.read(size)
+
+
+def inspect(stream: BinaryIO) -> dict[str, Any]:
+    """The report on a file's envelopes and structure (`edi.report`); one that is no EDI has one problem."""
+    return report(read(stream), structural(x12.check))
+
+
+def check(stream: BinaryIO) -> dict[str, Any]:
+    """The report on a file with everything its definitions say."""
+    return report(read(stream), x12.check)
+
+
+def pretty(stream: BinaryIO) -> Iterator[str]:
+    """The lines of a file for human eyes (`edi.pretty`)."""
+    return render(read(stream), Names(x12.check, dictionary.definition, dictionary.meaning))
+
+
+class Answer(NamedTuple):
+    """How one interchange is acknowledged; `data` is what carries it, empty where nothing may be answered."""
+
+    data: bytes
+    interchange: InterchangeAck
+    groups: tuple[GroupAck, ...]
+
+
+def acknowledge(stream: BinaryIO, *, now: datetime, control_number: int = 1) -> Iterator[Answer]:
+    """The acknowledgment of each interchange in a file: a 997 for every group, and a TA1 where ISA14 asks.
+
+    Sides, version, separators and usage mirror what is answered; control numbers count from
+    `control_number`. Raises NotEdi, and CannotWrite for an envelope that cannot be mirrored.
+    """
+    answer: acks.FunctionalAck | None = None
+    for event in read(stream):
+        match event:
+            case Interchange():
+                header, groups = event, list[tuple[Group, GroupAck]]()
+            case Group():
+                group = event
+                answer = acks.FunctionalAck(event) if acks.answers(event) else None
+            case Transaction() if answer is not None:
+                answer.add(event, x12.check(event))
+            case GroupEnd() if answer is not None:
+                groups.append((group, answer.finish(event)))
+                answer = None
+            case InterchangeEnd():
+                about = acks.answer_interchange(header, event)
+                data = _acknowledgment(header, about, groups, now, control_number)
+                control_number += 1
+                yield Answer(data, about, tuple(ack for _, ack in groups))
+
+
+def _acknowledgment(
+    header: Interchange,
+    about: InterchangeAck,
+    groups: list[tuple[Group, GroupAck]],
+    now: datetime,
+    control_number: int,
+) -> bytes:
+    """The interchange with the 997s and the TA1; they share the group's version, or the first's."""
+    loose = [acks.write_ta1(about)] if header.ack_requested or about.status == "R" else []
+    if not groups and not loose:
+        return b""
+    first = groups[0][0] if groups else None
+    version = first.version if first else f"{header.version}0"
+    bodies = [
+        writer.Body("997", number, acks.write_997(ack, version, header.separators))
+        for number, (_, ack) in enumerate(groups, 1)
+    ]
+    envelope = Envelope(
+        header.receiver,
+        header.sender,
+        control_number,
+        control_number,
+        "FA",
+        version,
+        now,
+        usage=header.usage,
+        group_sender=first.receiver if first else "",
+        group_receiver=first.sender if first else "",
+        separators=header.separators,
+    )
+    return writer.write(envelope, bodies, loose=loose)
+
+
+class Mapped(NamedTuple):
+    """A transaction of a file as a document, or None with the problems that prevent it."""
+
+    transaction: Transaction
+    document: Document | None
+    problems: tuple[Problem, ...]
+
+
+def documents(
+    stream: BinaryIO, overlay: Callable[[str], Path | None] = lambda type: None
+) -> Iterator[Mapped]:
+    """Every transaction of a file as a canonical document. `overlay` names a partner's map of a set.
+
+    What the checker rejects is not mapped. Raises NotEdi, and MapError for an overlay that is wrong.
+    """
+    for event in read(stream):
+        if isinstance(event, Transaction):
+            yield _mapped(event, overlay)
+
+
+def _mapped(transaction: Transaction, overlay: Callable[[str], Path | None]) -> Mapped:
+    checked = x12.check(transaction)
+    definition = dictionary.definition(transaction.type, transaction.version)
+    if checked.status == "rejected" or definition is None:
+        return Mapped(transaction, None, checked.problems)
+    chosen = overlay(transaction.type)
+    try:
+        map = mappings.load(definition, chosen)
+    except MapError as error:
+        if chosen is not None:
+            raise
+        return Mapped(transaction, None, (Problem(Fault.MAPPING_FAILED, str(error)),))
+    document, problems = map.read(checked.rows, checked.places, transaction.separators)
+    return Mapped(transaction, document, problems)
+
+
+def write(type: str, found: Iterable[Document], envelope: Envelope, overlay: Path | None = None) -> bytes:
+    """Documents as transactions of one set, in one group of one interchange, numbered from 1.
+
+    Raises CannotWrite for a document that the set, the map or the checker does not allow.
+    """
+    definition = dictionary.definition(type, envelope.version)
+    if definition is None:
+        raise CannotWrite(f"{type} is not defined in version {envelope.version}")
+    map = mappings.load(definition, overlay)
+    bodies = []
+    for number, document in enumerate(found, 1):
+        if not isinstance(document, map.document):
+            raise CannotWrite(f"document {number} is no {map.document.__name__}, which {type} carries")
+        bodies.append(writer.Body(type, number, map.write(document, envelope.separators)))
+    return writer.write(envelope, bodies, check=True)
