@@ -277,7 +277,10 @@ class _Reader:
         else:
             iea = trailer.text.split(self._separators.element)
             stated = _at(iea, 2)
-            problems += _count(iea, groups, "groups", trailer.offset)
+            told = _count(iea, groups, "groups", trailer.offset)
+            if loose and not groups and _at(iea, 1) == "1":  # some count a TA1 on its own
+                told = [replace(problem, severity=Severity.WARNING) for problem in told]
+            problems += told
             problems += _echo(iea, control_number, "ISA13", trailer.offset)
         return InterchangeEnd(stated, groups, tuple(problems), tuple(loose))
 
