@@ -6,12 +6,11 @@ import io
 from collections.abc import Iterable
 from datetime import datetime
 
+import x12
 from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, PartyId, Separators, Transaction
 from x12.codec import LIMITS, Limits, read
 from x12.writer import Body, Envelope, write
-
-import x12
 
 VERSIONS = ("004010", "005010")
 GROUPS = {"810": "IN", "850": "PO", "856": "SH", "940": "OW", "945": "SW", "997": "FA"}
