@@ -275,7 +275,7 @@ class Engine:
     # What a handler may do before it is done.
 
     def checkpoint(self, claimed: Job, fn: Callable[[Connection], T]) -> T:
-        """Record how far a running job has come, in a transaction of its own; what `fn` returns, once durable.
+        """Record how far a running job came, in a transaction of its own; what `fn` returned, once durable.
 
         The next attempt finds it. Raises Fenced, without running `fn`, when another has taken the job; so a
         checkpoint right before a send keeps a late owner from sending.
