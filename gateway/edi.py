@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -62,8 +63,10 @@ def check(stream: BinaryIO) -> dict[str, Any]:
 
 
 def pretty(stream: BinaryIO) -> Iterator[str]:
-    """The lines of a file for human eyes (`edi.pretty`)."""
-    return render(read(stream), Names(x12.check, dictionary.definition, dictionary.meaning))
+    """The lines of a file for human eyes (`edi.pretty`). Raises NotEdi."""
+    events = read(stream)
+    first = next(events)
+    return render(chain([first], events), Names(x12.check, dictionary.definition, dictionary.meaning))
 
 
 class Answer(NamedTuple):

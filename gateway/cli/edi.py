@@ -112,7 +112,8 @@ def pretty(file: BinaryIO) -> None:
     """Show a file with names, code meanings and loops, and its problems in place."""
     from gateway import edi
 
-    lines = edi.pretty(file)
+    with _edi_failures():
+        lines = edi.pretty(file)
     if output.settings().json:
         output.value({"lines": list(lines)}, "")
         return
@@ -167,7 +168,7 @@ def documents(file: BinaryIO, *, partner: str | None) -> None:
     with _edi_failures():
         for mapped in edi.documents(file, _overlays(partner)):
             if mapped.document is not None:
-                click.echo(encode(mapped.document))
+                click.echo(output.inert(encode(mapped.document).decode()))
                 continue
             failed = True
             name = f"{mapped.transaction.type} {mapped.transaction.control_number}"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # C0 but newline and tab, DEL, C1, line and paragraph separators, and the bidi controls that reorder a line
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_STEERING = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")  # raw in JSON
 _CELL = re.compile(_CONTROL.pattern[:-1] + "\t\n]")
 
 
@@ -219,11 +220,12 @@ def to_json(item: Any, *, indent: bool = False) -> str:
     data = msgspec.json.encode(item, enc_hook=_plain)
     if indent:
         data = msgspec.json.format(data, indent=2)
-    return re.sub(
-        "[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]",
-        lambda match: f"\\u{ord(match[0]):04x}",
-        data.decode(),
-    )
+    return inert(data.decode())
+
+
+def inert(json: str) -> str:
+    """The same JSON, with every character that could steer a terminal escaped."""
+    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
 
 
 def _plain(value: object) -> object:

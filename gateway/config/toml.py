@@ -11,6 +11,7 @@ import difflib
 import fcntl
 import os
 import re
+import stat
 import tomllib
 import types
 import typing
@@ -279,19 +280,20 @@ def edit(
     `check` is given the new text and raises to refuse it; the file is then as it was. The former text goes to
     `backups/` beside the file; the new one replaces it in one rename after fsync. Two editors take turns.
     """
+    path = path.resolve()  # a link stays a link
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         import tomlkit  # slow to import, and most runs edit nothing
 
-        before = path.read_text("utf-8")
+        before = path.read_bytes().decode()
         document = tomlkit.parse(before)
         change(document)
         after = tomlkit.dumps(document)
         check(after)
         if after != before and not dry_run:
             _back_up(path, before)
-            replace(path, after)
+            replace(path, after, like=path.stat())
     finally:
         os.close(folder)
     return "".join(
@@ -307,8 +309,13 @@ def _back_up(path: Path, text: str) -> None:
     replace(backups / f"{path.stem}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}{path.suffix}", text)
 
 
-def replace(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Write a file so that a crash leaves either the old or the new one, whole; `mode` as for chmod."""
+def replace(
+    path: Path, content: str | bytes, *, mode: int = 0o644, like: os.stat_result | None = None
+) -> None:
+    """Write a file so that a crash leaves either the old or the new one, whole.
+
+    Its mode is `mode` less the umask, or that of `like`, whose owner it then has too where we may give it.
+    """
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with suppress(FileNotFoundError):
@@ -316,6 +323,10 @@ def replace(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if like is not None:
+                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+                with suppress(PermissionError):
+                    os.fchown(descriptor, like.st_uid, like.st_gid)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

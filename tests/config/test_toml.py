@@ -1,8 +1,10 @@
 """Lines of keys, typed reading and edits of a TOML file."""
 
+import stat
 import string
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time
 from pathlib import Path
 
@@ -169,6 +171,29 @@ def test_a_refused_edit_and_a_dry_run_leave_the_folder_as_it_was(tmp_path: Path)
     assert "+a = 3" in diff
     assert file.read_text() == "a = 1\n"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_edit_keeps_line_ends_mode_and_link(tmp_path: Path) -> None:
+    file, link = tmp_path / "f.toml", tmp_path / "link.toml"
+    file.write_bytes(b"a = 1\r\n# why\r\n")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    edit(link, lambda document: document.update(a=2), check=tomllib.loads)
+    assert file.read_bytes() == b"a = 2\r\n# why\r\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert link.is_symlink()
+
+
+def test_editors_take_turns(tmp_path: Path) -> None:
+    file = tmp_path / "f.toml"
+    file.write_text("n = 0\n")
+
+    def add(_: int) -> None:
+        edit(file, lambda document: document.update(n=document["n"] + 1), check=tomllib.loads)  # type: ignore[operator]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(12)))
+    assert tomllib.loads(file.read_text()) == {"n": 12}
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
