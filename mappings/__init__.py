@@ -25,7 +25,7 @@ from edi.problems import Fault, Problem
 from edi.schema import SetDef
 from edi.tree import Separators
 from mappings.language import MapError, Scope, Slot, read_map
-from mappings.reader import Missing, Read, compile_reader
+from mappings.reader import Read, Unreadable, compile_reader
 from mappings.writer import placed_rows
 
 __all__ = ["Map", "MapError", "load"]
@@ -57,10 +57,9 @@ class Map:
         end = len(rows) - 1 if len(rows) > start and rows[-1][0] in _ENVELOPE else len(rows)
         try:
             document, _ = self._read(rows, places, start, end, separators.component)
-        except Missing as missing:
-            at = min(missing.at, len(rows) - 1)
-            message = f"{missing.place} is needed for {missing.name!r}"
-            return None, (Problem(Fault.MAPPING_FAILED, message, segment=rows[at][0], position=at + 1),)
+        except Unreadable as why:
+            at = min(why.at, len(rows) - 1)
+            return None, (Problem(Fault.MAPPING_FAILED, why.reason, segment=rows[at][0], position=at + 1),)
         except ValueError:
             return None, tuple(_unreadable(self._scope, rows, places, separators.component))
         return document, ()

@@ -22,12 +22,15 @@ Leftover = list[tuple[str, ...]]
 Read = Callable[[list[list[str]], tuple[int, ...], int, int, str], tuple[Any, int]]
 
 
-class Missing(Exception):
-    """A field that the document needs is not there; `at` is the row where it was expected."""
+_DEEPEST = 32  # levels of a hierarchy; shipments have five, and a value this deep is an attack
 
-    def __init__(self, at: int, place: str, name: str) -> None:
-        super().__init__(place, name)
-        self.at, self.place, self.name = at, place, name
+
+class Unreadable(Exception):
+    """The rows hold no such document: `reason`, found at row `at` (from 0)."""
+
+    def __init__(self, at: int, reason: str) -> None:
+        super().__init__(reason)
+        self.at, self.reason = at, reason
 
 
 def leftover(
@@ -78,18 +81,17 @@ def pairs(
 
 def nested(struct: type[msgspec.Struct], levels: list[Any], position: int) -> list[Any]:
     """Levels by their parents: each of `levels` is (row, id, parent id, arguments of `struct`)."""
+    depths = {"": 0}
+    for at, id, parent, _ in levels:
+        depth = depths.get(parent, _DEEPEST) + 1
+        if not id or depth > _DEEPEST:
+            raise Unreadable(at, f"level {id!r} has no id, no parent before it, or is nested too deep")
+        depths[id] = depth
     waiting: dict[str, list[Any]] = {}
-    for at, id, parent, arguments in reversed(levels):
-        inside = waiting.pop(id, [])
-        arguments[position] = tuple(reversed(inside))
-        if parent and parent == id:
-            raise Missing(at, "HL02", "parent")
+    for _, id, parent, arguments in reversed(levels):
+        arguments[position] = tuple(reversed(waiting.pop(id, ())))
         waiting.setdefault(parent, []).append(struct(*arguments))
-    roots = waiting.pop("", [])
-    if waiting:
-        at = next(level[0] for level in levels if level[2] in waiting)
-        raise Missing(at, "HL02", "parent")
-    return list(reversed(roots))
+    return list(reversed(waiting.pop("", [])))
 
 
 def compile_reader(root: Scope) -> tuple[Read, str]:
@@ -101,12 +103,13 @@ class _Compiler:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.globals: dict[str, Any] = {
-            "Missing": Missing,
+            "Unreadable": Unreadable,
             "leftover": leftover,
             "pairs": pairs,
             "nested": nested,
         }
         self.functions = 0
+        self.named: dict[tuple[int, str], str] = {}
 
     def compile(self, root: Scope) -> tuple[Read, str]:
         name = self.function(root, "")
@@ -126,9 +129,11 @@ class _Compiler:
 
     def names(self, scope: Scope, prefix: str) -> str:
         """The global that names the nodes of a loop as `extra` calls them."""
-        name = f"names_{scope.first + 1}_{len(prefix)}"
-        self.globals[name] = {node: prefix + path for path, (_, node) in scope.nodes.items()}
-        return name
+        key = (id(scope), prefix)
+        if key not in self.named:
+            names = {node: prefix + path for path, (_, node) in scope.nodes.items()}
+            self.named[key] = self.constant(names, "names")
+        return self.named[key]
 
     def function(self, scope: Scope, prefix: str) -> str:
         """Emits the function of a loop; `prefix` is how `extra` calls a picked loop's insides."""
@@ -395,8 +400,8 @@ class _Body:
         return " or ".join(conditions)
 
     def require(self, depth: int, variable: str, at: str, slot: Slot, item: Field) -> None:
-        place = f"{slot.name}{item.element:02d}"
-        self.emit(depth, f"if {variable} is None: raise Missing({at}, {place!r}, {item.path[-1]!r})")
+        reason = f"{slot.name}{item.element:02d} is needed for {item.path[-1]!r}"
+        self.emit(depth, f"if {variable} is None: raise Unreadable({at}, {reason!r})")
 
     def finish(self) -> None:
         """What the function gives back: the value and the next row."""

@@ -32,6 +32,7 @@ class _Block(NamedTuple):
 
     node: int
     rows: list[_Row]
+    of: Slot | Scope | None = None
 
 
 class _Extra(NamedTuple):
@@ -92,15 +93,16 @@ class _Writing:
             first = number == 0 and scope.first >= 0
             name = prefix[:-1] if first and prefix else prefix + slot.name
             rows = self.slot(slot, value, where, extra.elements.pop(name, {}), first and scope.many)
-            blocks.append(_Block(slot.node.index, [_Row(slot.node.index, row) for row in rows]))
+            blocks.append(_Block(slot.node.index, [_Row(slot.node.index, row) for row in rows], slot))
         for inner in scope.scopes:
             if inner.many:
                 items = _get(value, inner.path) or ()
                 blocks += self.items(inner, items, f"{where}.{'.'.join(inner.path)}")
             else:
                 rows_of_inner = self.scope(inner, value, where, extra, f"{prefix}{inner.name}>")
-                blocks.append(_Block(inner.first, rows_of_inner))
+                blocks.append(_Block(inner.first, rows_of_inner, inner))
         blocks += self.unplaced(scope, extra, prefix, where)
+        blocks = self.counted_off(blocks, where)
         blocks.sort(key=lambda block: block.node)
         rows_ = [row for block in blocks for row in block.rows]
         if not scope.many and rows_ and rows_[0].node != scope.first:
@@ -111,6 +113,21 @@ class _Writing:
             for entry in extra.rows:
                 self.complain(where, f"extra: {entry[0]} has no place")
         return rows_
+
+    def counted_off(self, blocks: list[_Block], where: str) -> list[_Block]:
+        """The blocks with those that a map picks by occurrence (`DTM[#2]`) where reading will find them."""
+        picked: dict[tuple[int, int], _Block] = {}
+        for block in blocks:
+            selector = block.of.selector if block.of else None
+            if selector and selector.occurrence and block.rows:
+                picked[block.node, selector.occurrence] = block
+        for (node, occurrence), block in sorted(picked.items()):
+            blocks.remove(block)
+            others = [at for at, other in enumerate(blocks) if other.node == node and other.rows]
+            if len(others) < occurrence - 1:
+                self.complain(where, f"only {len(others)} stand before occurrence {occurrence}", node)
+            blocks.insert(others[occurrence - 1] if len(others) >= occurrence else len(blocks), block)
+        return blocks
 
     def items(self, scope: Scope, items: Iterable[Any], where: str) -> list[_Block]:
         """A block per item; a hierarchy is written depth first and numbered from 1."""

@@ -1,0 +1,225 @@
+"""Real transactions, written by others, become documents; nothing in them is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections import Counter
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import pytest
+from maps_support import SAMPLES, checked, standard, transactions
+
+import x12
+from edi.documents import (
+    Acknowledgment,
+    Invoice,
+    SalesOrder,
+    ShipmentConfirmation,
+    ShipNotice,
+    WarehouseOrder,
+    decode,
+    encode,
+)
+from edi.problems import NotEdi
+from edi.schema import Check
+from edi.tree import Transaction
+
+SETS = ["850", "856", "940", "945", "810", "997"]
+FILES = [path for kind in SETS for path in sorted((SAMPLES / kind).iterdir())]
+
+
+def known(path: Path) -> list[tuple[Transaction, Check]]:
+    """The transactions of a file whose structure is that of their set, with their checks."""
+    try:
+        found = [(transaction, x12.check(transaction)) for transaction in transactions(path.read_bytes())]
+    except NotEdi:
+        return []
+    return [(transaction, check) for transaction, check in found if check.places is not None]
+
+
+def content(rows: list[list[str]]) -> Counter[tuple[str, ...]]:
+    """What rows say, without the counts that a writer makes, empty elements, and forms of numbers."""
+    return Counter(
+        (row[0], *(_plain(text) for text in row[1:] if text))
+        for row in rows
+        if row[0] not in ("ST", "SE", "CTT") and any(row[1:])
+    )
+
+
+def _plain(text: str) -> str:
+    try:
+        return str(Decimal(text).normalize()) if text.isascii() and "_" not in text else text
+    except InvalidOperation:
+        return text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.name[:60]}")
+def test_a_real_transaction_becomes_a_document_and_loses_nothing(path: Path) -> None:
+    for transaction, check in known(path):
+        map = standard(transaction.type, transaction.version)
+        document, problems = map.read(check.rows, check.places, transaction.separators)
+        if document is None:
+            assert check.status == "rejected"
+            assert problems[0].message
+            continue
+        assert problems == ()
+        assert decode(encode(document)) == document
+
+        rows = map.write(document, transaction.separators)
+        lost = content(check.rows) - content(rows)
+        if not any(row[0] == "DTM" and len(row) > 3 and len(row[3]) > 4 for row in check.rows):
+            assert not lost
+            assert not content(rows) - content(check.rows)
+
+        separator = transaction.separators.element
+        segments = [
+            transaction.segments[0],
+            *(separator.join(row) for row in rows),
+            separator.join(["SE", str(len(rows) + 2), transaction.control_number]),
+        ]
+        again = x12.check(dataclasses.replace(transaction, segments=tuple(segments), problems=()))
+        assert again.places is not None
+        assert map.read(again.rows, again.places, transaction.separators) == (document, ())
+
+
+def test_most_samples_are_what_this_test_is_about() -> None:
+    assert sum(len(known(path)) for path in FILES) >= 75
+
+
+CANONICAL = [
+    "850/kputnam_stupidedi__pass_1.edi",
+    "850/kputnam_stupidedi__pass_taxexempt-po.edi",
+    "856/apimeister_x12-types__v004010_test_856.rs.emb5.edi",
+    "856/apimeister_x12-types__v004010_test_856.rs.loose1.edi",
+    "940/apimeister_x12-types__v004010_test_940.rs.emb3.edi",
+    "945/apimeister_x12-types__945_v005010_full.edi",
+    "810/apimeister_x12-types__v004010_test_810.rs.loose1.edi",
+    "810/indice-co_EDI.Net__Samples_x12.810a.edi",
+    "997/azoner_pyx12__test_x12testdata.py.emb7.edi",
+]
+
+
+@pytest.mark.parametrize("name", CANONICAL)
+def test_a_canonical_file_is_written_as_it_was_read(name: str) -> None:
+    transaction, check = checked((SAMPLES / name).read_bytes())
+    map = standard(transaction.type, transaction.version)
+    document, _ = map.read(check.rows, check.places, transaction.separators)
+    assert document is not None
+    assert map.write(document, transaction.separators) == check.rows[1:-1]
+
+
+def read(name: str) -> object:
+    transaction, check = checked((SAMPLES / name).read_bytes())
+    document, problems = standard(transaction.type, transaction.version).read(
+        check.rows, check.places, transaction.separators
+    )
+    assert problems == ()
+    return document
+
+
+def test_an_850_tells_who_orders_what_until_when() -> None:
+    order = read("850/olmelabs_EdiEngine__TestData_850.OK.edi")
+    assert isinstance(order, SalesOrder)
+    assert order.number == "08292233294"
+    assert order.purpose == "original"
+    assert order.type == "stand_alone"
+    assert order.ordered_on == dt.date(2010, 11, 27)
+    assert order.contract == "610385385"
+    assert order.reference("department") == "038"
+    assert order.date("requested_delivery") == dt.date(2010, 12, 14)
+    assert order.terms[0].discount_percent == Decimal(2)
+    assert (order.terms[0].discount_days, order.terms[0].net_days) == (45, 46)
+    ship_to = order.party("ship_to")
+    assert ship_to is not None
+    assert ship_to.address is not None
+    assert (ship_to.name, ship_to.address.city) == ("XYZ RETAIL", "SOLON")
+    assert len(order.lines) == 6
+    line = order.lines[0]
+    assert (line.number, line.quantity, line.unit, line.price) == ("1", Decimal(120), "each", Decimal("9.25"))
+    assert line.ids == {"buyer_catalog": "065322-117", "PR": "RO", "vendor": "AB3542"}
+    assert line.description == "SMALL WIDGET"
+    assert order.routing[0].ids == {"buyer_assigned": "P3"}
+    assert ("PKG", "F", "68", "", "", "PALLETIZE SHIPMENT") in order.extra
+
+
+def test_an_856_is_a_shipment_of_orders_of_packs_of_items() -> None:
+    notice = read("856/Silvenga_vscode-edi-x12-support__docs_old.edi")
+    assert isinstance(notice, ShipNotice)
+    assert notice.number == "177164933"
+    assert notice.sent_time == dt.time(5, 31)
+    (shipment,) = notice.levels
+    (order,) = shipment.levels
+    (pack,) = order.levels
+    (item,) = pack.levels
+    assert [level.kind for level in notice.walk()] == ["shipment", "order", "pack", "item"]
+    assert shipment.reference("bill_of_lading") == "1Z764R371309889853"
+    assert shipment.date("shipped") == dt.date(2019, 9, 16)
+    assert (shipment.lading[0].weight, shipment.lading[0].weight_unit) == (Decimal("0.58"), "pound")
+    assert (order.purchase_order, order.ordered_on) == ("6218", dt.date(2019, 9, 16))
+    assert [(mark.type, mark.number) for mark in pack.marks] == [("sscc", "0354023220190916")]
+    assert item.ids == {"vendor_catalog": "10151", "ndc": "50242005306", "lot": "3308212"}
+    assert (item.shipped, item.unit, item.ordered) == (Decimal(4), "each", Decimal(4))
+    maker = item.party("manufacturer")
+    assert maker is not None
+    assert maker.ids == {"dea": "RG0132441"}
+
+
+def test_an_856_may_leave_a_level_out_and_have_several_of_one() -> None:
+    notice = read("856/apimeister_x12-types__v004010_test_856.rs.emb5.edi")
+    assert isinstance(notice, ShipNotice)
+    (pack,) = notice.of_kind("pack")
+    assert [item.ids for item in pack.levels] == [{"upc": "123456789"}, {"upc": "987654321"}]
+
+
+def test_a_940_tells_a_warehouse_what_to_ship_where() -> None:
+    order = read("940/apimeister_x12-types__v004010_test_940.rs.emb3.edi")
+    assert isinstance(order, WarehouseOrder)
+    assert (order.number, order.purchase_order, order.status) == ("18061923", "Test Order 1", "original")
+    assert order.date("requested_ship") == dt.date(2011, 12, 12)
+    assert order.routing[0].ids == {"scac": "CPU"}
+    assert [line.quantity for line in order.lines] == [Decimal(750), Decimal(170)]
+    assert order.lines[0].ids["upc_case_code"] == "072534238746"
+    assert order.lines[0].ids["vendor"] == "0638746000"
+    assert (order.quantity, order.weight, order.weight_unit) == (Decimal(920), Decimal(42670), "pound")
+
+
+def test_a_945_tells_what_left_and_how() -> None:
+    shipped = read("945/apimeister_x12-types__945_v005010_full.edi")
+    assert isinstance(shipped, ShipmentConfirmation)
+    assert (shipped.number, shipped.purchase_order, shipped.shipment) == ("IF102", "PO9865", "BOL12345")
+    assert shipped.shipped_on == dt.date(2019, 6, 4)
+    assert shipped.routing[0].ids == {"scac": "NPLT"}
+    (pack,) = shipped.packs
+    (line,) = pack.lines
+    assert (pack.number, line.shipped, line.difference, line.lot) == (
+        10,
+        Decimal(3000),
+        Decimal(0),
+        "LOT12314",
+    )
+    assert line.references[0].value == "LPN6569"
+    assert (shipped.shipped, shipped.weight) == (Decimal(3000), Decimal(15000))
+
+
+def test_an_810_has_its_total_in_money_not_in_cents() -> None:
+    invoice = read("810/kputnam_stupidedi__pass_1.edi")
+    assert isinstance(invoice, Invoice)
+    assert (invoice.number, invoice.purchase_order) == ("00237058", "0691-0014403")
+    assert invoice.total == Decimal("285.66")
+    assert [line.price for line in invoice.lines] == [Decimal(70), Decimal("5.66")]
+    assert invoice.terms[0].net_days == 30
+
+
+def test_a_997_tells_which_element_of_which_transaction_is_wrong() -> None:
+    answer = read("997/azoner_pyx12__test_x12testdata.py.emb7.edi")
+    assert isinstance(answer, Acknowledgment)
+    assert (answer.functional_id, answer.control_number, answer.status) == ("HC", "56", "rejected")
+    assert (answer.included, answer.received, answer.accepted) == (1, 1, 0)
+    (status,) = answer.transactions
+    assert (status.type, status.control_number, status.errors) == ("837", "000000001", ("4", "5"))
+    last = status.segments[-1]
+    assert (last.segment, last.position, last.code) == ("CLM", 23, "8")
+    (element,) = last.elements
+    assert (element.element, element.component, element.code, element.value) == (5, 1, "7", "95")
