@@ -32,7 +32,7 @@ def edi() -> None:
     """
 
 
-@edi.command()
+@edi.command(short_help="The envelope tree, with problems of structure.")
 @click.argument("file", type=INPUT)
 def inspect(file: BinaryIO) -> None:
     """Show the envelope tree, with problems of envelope and structure.
@@ -48,7 +48,7 @@ def inspect(file: BinaryIO) -> None:
         output.finish(Exit.FINDINGS)
 
 
-@edi.command()
+@edi.command(short_help="Everything the standard says, checked.")
 @click.argument("file", type=INPUT)
 def check(file: BinaryIO) -> None:
     """Check everything the standard says of every transaction. Exit 5 on an error."""
@@ -106,7 +106,7 @@ def _told(problem: dict[str, Any]) -> str:
     return f"{problem['severity']}  {where}{problem['fault']} {problem['message']}"
 
 
-@edi.command()
+@edi.command(short_help="A file with names, meanings and loops.")
 @click.argument("file", type=INPUT)
 def pretty(file: BinaryIO) -> None:
     """Show a file with names, code meanings and loops, and its problems in place."""
@@ -123,7 +123,7 @@ def pretty(file: BinaryIO) -> None:
         output.line(line, colour, bold=not line.startswith(" ") and colour is None)
 
 
-@edi.command()
+@edi.command(short_help="The 997 and TA1 that answer a file.")
 @click.argument("file", type=INPUT)
 @click.option("--control-number", type=click.IntRange(1, 999_999_999), default=1, show_default=True)
 def ack(file: BinaryIO, *, control_number: int) -> None:
@@ -152,7 +152,7 @@ def ack(file: BinaryIO, *, control_number: int) -> None:
                 output.note(f"interchange {answer.interchange.control_number}: nothing to acknowledge")
 
 
-@edi.command()
+@edi.command(short_help="Each transaction as a JSON document.")
 @click.argument("file", type=INPUT)
 @click.option("--partner", metavar="NAME", help="Read with this partner's maps.")
 def documents(file: BinaryIO, *, partner: str | None) -> None:
@@ -195,7 +195,7 @@ def _overlays(partner: str | None, direction: str = "in") -> Callable[[str], Pat
     return overlay
 
 
-@edi.command()
+@edi.command(short_help="JSON documents as one interchange.")
 @click.argument("file", type=INPUT, default="-")
 @click.option("--set", "type", metavar="TYPE", required=True, help="The set to write, such as 856.")
 @click.option("--partner", metavar="NAME", help="Write as agreed with this partner: ids, version, map.")
@@ -204,7 +204,12 @@ def _overlays(partner: str | None, direction: str = "in") -> Callable[[str], Pat
 @click.option("--to", "receiver", type=ISA, help="ISA07/08; theirs with --partner.")
 @click.option("--usage", type=click.Choice(["T", "P"]), help="ISA15; T unless the partner has another.")
 @click.option("--control-number", type=click.IntRange(1, 999_999_999), default=1, show_default=True)
-@click.option("--map", "map_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A map of your own, on top of the standard one.",
+)
 @click.option("--lines", is_flag=True, help="A line break after each segment.")
 def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | None, **given: Any) -> None:
     """Write canonical documents, one JSON object a line, as one interchange on stdout.

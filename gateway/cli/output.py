@@ -11,6 +11,7 @@ import importlib
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -186,26 +187,37 @@ def finish(code: Exit) -> NoReturn:
 
 @contextmanager
 def progress(what: str) -> Iterator[None]:
-    """Shows that something goes on: on stderr, on a terminal only, and gone when done."""
+    """Shows on a terminal that something goes on, once it has taken a second, until it is done."""
     if settings().quiet or settings().json or not sys.stderr.isatty():
         yield
         return
-    with console(err=True).status(safe(what)):
+    running: list[Any] = []
+    plain = not colored()
+
+    def show() -> None:
+        running.append(_console(err=True, plain=plain).status(safe(what)))
+        running[0].start()
+
+    timer = threading.Timer(1.0, show)
+    timer.start()
+    try:
         yield
+    finally:
+        timer.cancel()
+        timer.join()
+        for status in running:
+            status.stop()
 
 
-def console(*, err: bool = False) -> Console:
-    """A rich console for stdout or stderr that interprets no markup and no emoji codes."""
+def console() -> Console:
+    """A rich console on stdout that interprets no markup and no emoji codes."""
+    return _console(err=False, plain=not colored())
+
+
+def _console(*, err: bool, plain: bool) -> Console:
     from rich.console import Console
 
-    return Console(
-        stderr=err,
-        no_color=not colored(),
-        highlight=False,
-        markup=False,
-        emoji=False,
-        soft_wrap=False,
-    )
+    return Console(stderr=err, no_color=plain, highlight=False, markup=False, emoji=False)
 
 
 def colored() -> bool:
