@@ -193,7 +193,7 @@ class Engine:
         added: int | None = conn.execute(sql.ADD_JOB.on(conn), values).scalar()
         if added is None:
             return int(conn.execute(sql.BY_UNIQ, {"uniq": uniq}).scalar_one())
-        after_commit(conn, self._wake)
+        after_commit(conn, partial(self._wake, lane))
         return added
 
     def cancel(self, conn: Connection, *, uniq: str) -> bool:
@@ -205,8 +205,7 @@ class Engine:
         if row is None:
             return False
         self._note(conn, row.id, "cancel", row.attempts, "")
-        conn.execute(sql.LOOK_AT_LANE, {"lane": row.lane})
-        after_commit(conn, self._wake)
+        self._look_at(conn, row.lane)
         return True
 
     def replay(self, conn: Connection, job_id: int) -> bool:
@@ -215,8 +214,7 @@ class Engine:
         if row is None:
             return False
         self._note(conn, job_id, "replay", 0, "")
-        conn.execute(sql.LOOK_AT_LANE, {"lane": row.lane})
-        after_commit(conn, self._wake)
+        self._look_at(conn, row.lane)
         return True
 
     def set_lane(
@@ -228,21 +226,27 @@ class Engine:
         self._open_lane(conn, lane_id, 0.0)
         values = {"max_running": max_running, "rate_per_s": rate_per_s}
         conn.execute(update(lane).where(lane.c.id == lane_id).values(**values))
-        after_commit(conn, self._wake)
-
-    def _open_lane(self, conn: Connection, lane_id: str, next_at: float) -> None:
-        """Have the lane looked at by then; one that is new gets the defaults."""
-        values = {"id": lane_id, "direction": lane_id.rpartition(":")[2], "next_at": next_at}
-        conn.execute(sql.OPEN_LANE.on(conn), values)
+        after_commit(conn, partial(self._wake, lane_id))
 
     def pause_lane(self, conn: Connection, lane_id: str) -> None:
         """Begin no more jobs of this lane; what runs, ends. Jobs may still be enqueued."""
+        self._open_lane(conn, lane_id, 0.0)
         conn.execute(update(lane).where(lane.c.id == lane_id).values(paused=1))
 
     def resume_lane(self, conn: Connection, lane_id: str) -> None:
         """Go on after `pause_lane`."""
-        conn.execute(update(lane).where(lane.c.id == lane_id).values(paused=0, next_at=0.0))
-        after_commit(conn, self._wake)
+        conn.execute(update(lane).where(lane.c.id == lane_id).values(paused=0))
+        self._look_at(conn, lane_id)
+
+    def _open_lane(self, conn: Connection, lane_id: str, next_at: float) -> None:
+        """Have the lane looked at by then; one that is new gets the defaults."""
+        values = {"id": lane_id, "direction": _direction(lane_id), "next_at": next_at}
+        conn.execute(sql.OPEN_LANE.on(conn), values)
+
+    def _look_at(self, conn: Connection, lane_id: str) -> None:
+        """Have a known lane looked at as soon as the transaction is over."""
+        conn.execute(sql.LOOK_AT_LANE, {"lane": lane_id})
+        after_commit(conn, partial(self._wake, lane_id))
 
     def set_schedule(
         self,
@@ -346,7 +350,8 @@ class Engine:
         """
         until = time.monotonic() + timeout_s
         self._stopping.set()
-        self._wake()
+        for pool in self._pools.values():
+            pool.wake.set()
         for thread in self._claiming:
             thread.join(max(0.0, until - time.monotonic()))
         for pool in self._pools.values():  # only now: what was claimed last still gets its thread
@@ -365,8 +370,9 @@ class Engine:
         thread.start()
         return thread
 
-    def _wake(self) -> None:
-        for pool in self._pools.values():
+    def _wake(self, lane_id: str) -> None:
+        pool = self._pools.get(_direction(lane_id)) or self._pools.get(ANY)
+        if pool is not None:  # this process may run no jobs
             pool.wake.set()
 
     def _begin(self, conn: Connection) -> None:
@@ -547,8 +553,7 @@ class Engine:
         held = {"held_id": claimed.id, "held_token": claimed.token}
         if conn.execute(change, held | dict(values)).rowcount != 1:
             raise Fenced(f"job {claimed.id}")
-        conn.execute(sql.LOOK_AT_LANE, {"lane": claimed.lane})
-        after_commit(conn, self._wake)
+        self._look_at(conn, claimed.lane)
 
     def _note(self, conn: Connection, job_id: int, what: str, attempt: int, text: str) -> None:
         conn.execute(sql.NOTE, {"job": job_id, "what": what, "attempt": attempt, "text": text[:_TEXT_LENGTH]})
@@ -636,6 +641,10 @@ class _Pool:
         """Let every thread end after what it does."""
         for _ in range(self._size):
             self.jobs.put(None)
+
+
+def _direction(lane_id: str) -> str:
+    return lane_id.rpartition(":")[2]
 
 
 def _job(row: Row[Any]) -> Job:

@@ -182,10 +182,10 @@ class BlobWriter:
             self._blobs._make_folder(final.parent)
             # Over an equal file, too: it may be another writer's, renamed but not yet synced into its folder.
             os.replace(self._path, final)
+            self._path = None
+            self._blobs._sync_folder(final.parent)
         except OSError as error:
             raise _unusable(error) from error
-        self._path = None
-        self._blobs._sync_folder(final.parent)
         return blob
 
     def abort(self) -> None:

@@ -12,6 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from gateway.store import sqlite
 from gateway.store.errors import SchemaTooNew, as_store_error
 
@@ -63,7 +65,7 @@ def upgrade(path: Path) -> None:
             broken = conn.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
             if broken:
                 raise RuntimeError(f"the upgrade would leave rows that refer to nothing: {broken[:5]}")
-    except sqlite3.Error as error:
+    except SQLAlchemyError as error:
         raise as_store_error(error) from error
     finally:
         engine.dispose()
@@ -80,5 +82,9 @@ def alembic_config(conn: Connection) -> Config:
 
 
 def _copy(path: Path, to: Path) -> None:
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as target:
-        source.backup(target)
+    sqlite.create(to)  # readable by its owner alone
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise as_store_error(error) from error

@@ -55,7 +55,7 @@ def five_step_documents(folder: Path, documents: int) -> float:
 
         store.write(begin)
         started = time.perf_counter()
-        engine.run({"step": step}, pools={"in": 8})
+        engine.run({"step": step}, pools={"in": 8, "out": 16, "*": 4})
         for _ in range(documents):
             finished.acquire()
         took_s = time.perf_counter() - started

@@ -190,6 +190,17 @@ def test_a_paused_lane_takes_jobs_and_begins_none_until_it_is_resumed(
     eventually(lambda: states(store) == {"done": 4})
 
 
+def test_a_lane_may_be_paused_before_its_first_job(
+    store: Store, engine: Engine, eventually: Eventually
+) -> None:
+    store.write(lambda conn: engine.pause_lane(conn, "acme:out"))
+    put(store, engine, "acme:out", 0)
+    put(store, engine, "other:out", 0)
+    engine.run({"work": lambda this: record(this.lane)})
+    eventually(lambda: states(store) == {"done": 1, "ready": 1})
+    assert effects(store) == ["other:out"]
+
+
 def test_a_job_of_a_known_name_is_enqueued_once(store: Store, engine: Engine, eventually: Eventually) -> None:
     (first,) = put(store, engine, "acme:in", "a", uniq="message 1")
     assert put(store, engine, "acme:in", "b", uniq="message 1") == [first]

@@ -114,4 +114,5 @@ def test_an_upgrade_leaves_a_copy_of_the_database_as_it_was(with_revision_9000: 
     assert rows(path) == []
     copy = tmp_path / "old.db.before-9000"
     assert schema.current(copy) == schema.head()
+    assert copy.stat().st_mode & 0o777 == 0o600
     assert rows(copy) == [("us", "them", "interchange", 42)]
