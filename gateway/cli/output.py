@@ -355,12 +355,13 @@ class Root(Group):
     def invoke(self, context: click.Context) -> Any:
         """Run the command; a reader of our output that has seen enough is no failure."""
         try:
-            result = super().invoke(context)
-            sys.stdout.flush()
+            try:
+                return super().invoke(context)
+            finally:
+                sys.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             context.exit(Exit.OK)
-        return result
 
     def main(
         self,

@@ -73,11 +73,12 @@ def test_no_file_of_a_home_is_open_to_others(tmp_path: Path) -> None:
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
 
 
-def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
-    command = " ".join(PROGRAM)
+@pytest.mark.parametrize("command", ["doctor", "edi check /dev/null"])
+def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path, command: str) -> None:
+    program = " ".join(PROGRAM)
     tradelane("--home", tmp_path / "h", "init")
     ran = subprocess.run(
-        ["bash", "-c", f"{command} --home {tmp_path}/h doctor | true; echo ${{PIPESTATUS[0]}}"],
+        ["bash", "-c", f"{program} --home {tmp_path}/h {command} | true; echo ${{PIPESTATUS[0]}}"],
         capture_output=True,
         text=True,
         check=True,
