@@ -24,7 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, BinaryIO, NamedTuple, TypeVar
@@ -119,7 +119,7 @@ class LaneState(NamedTuple):
 
 
 class DeadJob(NamedTuple):
-    """One dead letter for the operator. `at` is in seconds since 1970."""
+    """One dead letter for the operator; `at` is when it was given up."""
 
     id: int
     lane: str
@@ -128,7 +128,7 @@ class DeadJob(NamedTuple):
     reason: str
     message: str
     attempts: int
-    at: float
+    at: datetime
 
 
 class Engine:
@@ -313,7 +313,16 @@ class Engine:
     def dead(self, conn: Connection, limit: int = 100) -> list[DeadJob]:
         """The dead letters among the jobs, the latest first."""
         return [
-            DeadJob(row.id, row.lane, row.kind, row.payload, row.reason, row.error, row.attempts, row.done_at)
+            DeadJob(
+                row.id,
+                row.lane,
+                row.kind,
+                row.payload,
+                row.reason,
+                row.error,
+                row.attempts,
+                datetime.fromtimestamp(row.done_at, UTC),
+            )
             for row in conn.execute(sql.DEAD_JOBS, {"limit": limit})
         ]
 

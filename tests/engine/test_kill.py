@@ -14,6 +14,7 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from gateway.store import Store
@@ -77,3 +78,67 @@ def test_no_kill_loses_doubles_or_reorders_anything(tmp_path: Path) -> None:
     for name, numbers in by_step.items():
         assert numbers == sorted(numbers), f"{name} is out of order"
     assert len(taken_over) >= 5
+
+
+DIE_ONCE = """
+import os, signal, sys, threading, time
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlalchemy import insert, select
+from gateway.engine import Done, Engine
+from gateway.store import Store, after_commit
+from gateway.store.lane_tables import job
+from gateway.store.tables import event
+
+path, point = Path(sys.argv[1]), sys.argv[2]
+store = Store.open(path, blobs=path.parent / "blobs")
+engine = Engine(store, "node")
+
+def die(here):
+    if here == point:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def handler(this):
+    die("when claimed")
+    def commit(conn):
+        row = {"at": datetime.now(UTC), "name": this.kind, "text": str(this.attempt)}
+        conn.execute(insert(event), row)
+        if this.kind == "first":
+            engine.enqueue(conn, lane=this.lane, kind="second", payload={})
+        die("before the commit")
+        after_commit(conn, lambda: die("after the commit"))
+    return Done(commit)
+
+def begin(conn):
+    engine.enqueue(conn, lane="acme:in", kind="first", payload={}, uniq="only")
+
+store.write(begin)
+engine.run({"first": handler, "second": handler})
+until = time.monotonic() + 20
+while time.monotonic() < until:
+    with store.read() as conn:
+        if conn.execute(select(job.c.id).where(job.c.kind == "second", job.c.state == "done")).all():
+            break
+    time.sleep(0.01)
+engine.drain(10)
+store.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "attempts"),
+    [("when claimed", "2"), ("before the commit", "2"), ("after the commit", "1"), ("nowhere", "1")],
+)
+def test_a_death_at_each_step_of_a_job_is_made_good_at_the_next_start(
+    tmp_path: Path, point: str, attempts: str
+) -> None:
+    path = tmp_path / "die.db"
+    command = [sys.executable, "-c", DIE_ONCE, str(path)]
+    first = subprocess.run([*command, point], cwd=ROOT, check=False, timeout=60)
+    assert first.returncode == (0 if point == "nowhere" else -signal.SIGKILL)
+    assert subprocess.run([*command, "nowhere"], cwd=ROOT, check=False, timeout=60).returncode == 0
+    with Store.open(path, blobs=tmp_path / "blobs") as store, store.read() as conn:
+        effects = conn.execute(select(event.c.name, event.c.text).order_by(event.c.id)).all()
+        states = Counter(conn.execute(select(job.c.state)).scalars())
+    assert [tuple(effect) for effect in effects] == [("first", attempts), ("second", "1")]
+    assert states == {"done": 2}

@@ -301,6 +301,7 @@ def test_the_last_failed_attempt_makes_a_dead_letter_with_its_follow_up(
     assert (letter.id, letter.lane, letter.attempts) == (number, "acme:out", 3)
     assert letter.reason == DeadReason.DELIVERY_EXHAUSTED
     assert letter.payload == {"n": {"kept": True}}
+    assert abs(datetime.now(UTC) - letter.at) < timedelta(minutes=1)
 
 
 def test_a_dead_letter_is_replayed_with_new_attempts_and_its_payload(
