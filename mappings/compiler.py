@@ -277,16 +277,20 @@ class _Body:
         self.emit(depth, f"x.append(({names}[p], *row[1:]))")
 
     def loop(self, depth: int, scope: Scope) -> None:
-        """A loop inside this one, read by a function of its own."""
+        """A loop inside this one, read by its own function; a picked one of one segment, in place."""
         name = self.compiler.function(scope, "" if scope.many else f"{self.prefix}{scope.name}>")
         call = f"{name}(rows, places, i, n, separator)"
         if scope.many:
             self.emit(depth, f"v, i = {call}")
             self.append(depth, self.variable(scope.path), "v")
         else:
+            self.emit(depth, f"if i + 1 < n and {scope.first} < places[i + 1] <= {scope.last}:")
             targets = "".join(f"{self.variable(path)}, " for path in scope.paths())
-            self.emit(depth, f"({targets}found), i = {call}")
-            self.keep(depth, "x")
+            self.emit(depth + 1, f"({targets}found), i = {call}")
+            self.keep(depth + 1, "x")
+            self.emit(depth + 1, "continue")
+            self.slot(depth, scope.slots[0], name=self.prefix + scope.name)
+            return
         self.emit(depth, "continue")
 
     def keep(self, depth: int, extra: str) -> None:
@@ -308,13 +312,18 @@ class _Body:
         self.append(depth, self.variable(scope.path), self.build(scope, names, "e"))
 
     def slot(
-        self, depth: int, slot: Slot, variable: Callable[[Path], str] | None = None, extra: str = "x"
+        self,
+        depth: int,
+        slot: Slot,
+        variable: Callable[[Path], str] | None = None,
+        extra: str = "x",
+        name: str = "",
     ) -> None:
         """Takes what the map places of one row; the rest of the row goes to `extra`."""
         variable = variable or self.variable
-        name = slot.name
-        if extra == "x":
-            name = self.prefix[:-1] if self.picked(slot) else self.prefix + name
+        if not name and extra == "x":
+            name = self.prefix[:-1] if self.picked(slot) else self.prefix + slot.name
+        name = name or slot.name
         self.emit(depth, "m = len(row)")
         for element in sorted({item.element for item in slot.fields if item.component}):
             self.emit(depth, f"k{element} = row[{element}].split(separator) if m > {element} else ()")
