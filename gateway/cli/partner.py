@@ -16,9 +16,6 @@ from gateway.errors import Code, Failure
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tomlkit import TOMLDocument
-    from tomlkit.items import Table
-
     from edi.tree import PartyId
     from gateway.config import Config, Partner
 
@@ -87,14 +84,12 @@ def add(name: str, **given: Any) -> None:
     certificate = keys.read_certificate(given["cert"]) if given["cert"] else None
     ssh_keys = keys.read_ssh_public_keys(given["sftp_key"]) if given["sftp_key"] else ()
 
-    def change(document: TOMLDocument) -> None:
-        _insert(document, name, _table(name, given, f"certs/{name}.crt", ssh_keys))
-
     copied: Path | None = None
     if certificate is not None and not given["dry_run"]:
         copied = _copy_certificate(home / "certs" / f"{name}.crt", keys.as_pem(certificate))
     try:
-        diff = config.edit(home, change, dry_run=given["dry_run"])
+        table = _table(given, f"certs/{name}.crt", ssh_keys)
+        diff = config.add_partner(home, name, table, dry_run=given["dry_run"])
     except BaseException as error:
         if copied:
             copied.unlink()
@@ -164,63 +159,32 @@ def _copy_certificate(file: Path, pem: bytes) -> Path | None:
     return file
 
 
-def _insert(document: TOMLDocument, name: str, table: Table) -> None:
-    import tomlkit
-
-    if "partner" not in document:
-        document.append("partner", tomlkit.table(is_super_table=True))
-    partners: Any = document["partner"]
-    partners.append(name, table)
-
-
-def _table(name: str, given: dict[str, Any], cert_file: str, ssh_keys: tuple[str, ...]) -> Table:
-    """The partner's table as a person would write it."""
-    import tomlkit
-
-    table = tomlkit.table()
-    table["role"] = given["role"]
-    table["status"] = "live" if given["live"] else "draft"
-    table["usage"] = given["usage"] or ("P" if given["live"] else "T")
-    for key in ("isa", "unb"):
-        if given[key] is not None:
-            table[key] = _inline(given[key]._asdict())
+def _table(given: dict[str, Any], cert_file: str, ssh_keys: tuple[str, ...]) -> dict[str, Any]:
+    """What the flags say, as the partner's table."""
+    table: dict[str, Any] = {
+        "role": given["role"],
+        "status": "live" if given["live"] else "draft",
+        "usage": given["usage"] or ("P" if given["live"] else "T"),
+    }
+    table |= {key: given[key]._asdict() for key in ("isa", "unb") if given[key] is not None}
     if given["as2_id"]:
-        as2 = tomlkit.table()
-        as2["id"] = given["as2_id"]
+        as2 = table["as2"] = {"id": given["as2_id"]}
         if given["as2_url"]:
             as2["url"] = given["as2_url"]
-        for key in ("sign", "encrypt", "compress"):
-            as2[key] = given[key]
-        as2["mdn"] = _inline({"mode": given["mdn"], "signed": given["mdn_signed"]})
+        as2 |= {key: given[key] for key in ("sign", "encrypt", "compress")}
+        as2["mdn"] = {"mode": given["mdn"], "signed": given["mdn_signed"]}
         if given["cert"]:
-            certs = tomlkit.array()
-            certs.append(_inline({"file": cert_file}))
-            as2["certs"] = certs
-        table["as2"] = as2
+            as2["certs"] = [{"file": cert_file}]
     if given["sftp_user"]:
-        account = tomlkit.table()
-        account["user"] = given["sftp_user"]
-        account["keys"] = list(ssh_keys)
-        table["sftp_account"] = account
-    documents = tomlkit.aot()
-    for direction, types in (("in", given["inbound"]), ("out", given["outbound"])):
-        for type in types:
-            agreement = tomlkit.table()
-            agreement["type"] = type
-            agreement["direction"] = direction
-            if given["route"] and direction == "in" and type in ORDERS:
-                agreement["route"] = given["route"]
-            documents.append(agreement)
-    if documents:
-        table["document"] = documents
+        table["sftp_account"] = {"user": given["sftp_user"], "keys": ssh_keys}
+    table["document"] = [_agreement(type, "in", given["route"]) for type in given["inbound"]]
+    table["document"] += [_agreement(type, "out", None) for type in given["outbound"]]
     return table
 
 
-def _inline(values: dict[str, Any]) -> Any:
-    import tomlkit
-
-    pairs = (f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items())
-    return tomlkit.value(f"{{ {', '.join(pairs)} }}")
+def _agreement(type: str, direction: str, route: str | None) -> dict[str, str]:
+    agreement = {"type": type, "direction": direction}
+    return agreement | {"route": route} if route and type in ORDERS else agreement
 
 
 @partner.command("list")

@@ -34,7 +34,7 @@ schema = 1
 name = {name}
 timezone = "UTC"                # in which days, cut-offs and bare dates are read
 as2_id = {as2_id}
-isa = {{ qualifier = {isa_qualifier}, id = {isa_id} }}
+isa = {isa}
 {unb}keys = [                        # every listed key decrypts; the one whose sign_from came last signs
   {{ id = "1", cert = "certs/us.crt", key = "file:secrets/us.key" }},
 ]
@@ -106,22 +106,15 @@ def init(
 
 
 def _new_file(name: str, as2_id: str | None, isa: PartyId | None, unb: PartyId | None) -> str:
-    from tomlkit import string
+    from gateway.config.toml import inline
 
     plain = re.sub(r"[^A-Z0-9]", "", name.upper())[:15] or "US"
 
-    def quoted(text: str) -> str:
-        return string(text).as_string()
-
-    unb_line = ""
-    if unb is not None:
-        unb_line = f"unb = {{ qualifier = {quoted(unb.qualifier)}, id = {quoted(unb.id)} }}\n"
     return TEMPLATE.format(
-        name=quoted(name),
-        as2_id=quoted(as2_id or plain),
-        isa_qualifier=quoted(isa.qualifier if isa else "ZZ"),
-        isa_id=quoted(isa.id if isa else plain),
-        unb=unb_line,
+        name=inline(name),
+        as2_id=inline(as2_id or plain),
+        isa=inline(isa._asdict() if isa else {"qualifier": "ZZ", "id": plain}),
+        unb=f"unb = {inline(unb._asdict())}\n" if unb else "",
     )
 
 

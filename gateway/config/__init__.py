@@ -77,12 +77,14 @@ __all__ = [
     "SftpAccount",
     "SftpPoll",
     "Us",
+    "add_partner",
     "edit",
     "load",
     "read",
 ]
 
 FILE = "partners.toml"
+_BLOCKS = frozenset({"as2", "sftp_account", "sftp_poll", "document"})  # tables written under a heading
 
 
 class ConfigInvalid(Failure):
@@ -213,6 +215,20 @@ def edit(home: Path, change: Callable[[TOMLDocument], None], *, dry_run: bool = 
         check=lambda text: _read(text, home, files=not dry_run),
         dry_run=dry_run,
     )
+
+
+def add_partner(home: Path, name: str, table: Mapping[str, Any], *, dry_run: bool = False) -> str:
+    """Write a partner's table, with the keys of `Partner`, at the end of the file; otherwise as `edit`."""
+
+    def change(document: TOMLDocument) -> None:
+        import tomlkit
+
+        if "partner" not in document:
+            document.append("partner", tomlkit.table(is_super_table=True))
+        partners: Any = document["partner"]
+        partners.append(name, toml.table(table, _BLOCKS))
+
+    return edit(home, change, dry_run=dry_run)
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:

@@ -26,6 +26,7 @@ from msgspec import NODEFAULT, Struct
 
 if typing.TYPE_CHECKING:
     from tomlkit import TOMLDocument
+    from tomlkit.items import Table
 
 Place: TypeAlias = tuple[str | int, ...]
 
@@ -301,6 +302,35 @@ def edit(
             before.splitlines(keepends=True), after.splitlines(keepends=True), path.name, path.name
         )
     )
+
+
+def table(values: Mapping[str, Any], blocks: frozenset[str]) -> Table:
+    """A table as a person writes it: keys in `blocks` as [tables] or [[tables]], every other on one line."""
+    import tomlkit
+
+    made = tomlkit.table()
+    for key, value in values.items():
+        if key not in blocks:
+            made[key] = tomlkit.value(inline(value))
+        elif isinstance(value, Mapping):
+            made[key] = table(value, blocks)
+        elif value:
+            tables = tomlkit.aot()
+            for item in value:
+                tables.append(table(item, blocks))
+            made[key] = tables
+    return made
+
+
+def inline(value: object) -> str:
+    """The TOML text of a value, on one line."""
+    import tomlkit
+
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {inline(item)}' for key, item in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(inline, value))}]"
+    return tomlkit.item(value).as_string()
 
 
 def _back_up(path: Path, text: str) -> None:

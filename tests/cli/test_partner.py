@@ -11,6 +11,41 @@ from gateway import config
 Add = Callable[..., Ran]
 
 
+WRITTEN = """
+[partner.bigmart]
+role = "retailer"
+status = "draft"
+usage = "T"
+isa = { qualifier = "08", id = "9254110060" }
+
+[partner.bigmart.as2]
+id = "BIGMARTEDI"
+url = "http://127.0.0.1:5080/as2"
+sign = "sha256"
+encrypt = "aes256-cbc"
+compress = "none"
+mdn = { mode = "sync", signed = true }
+certs = [{ file = "certs/bigmart.crt" }]
+
+[[partner.bigmart.document]]
+type = "850"
+direction = "in"
+route = "3pl:acme"
+
+[[partner.bigmart.document]]
+type = "997"
+direction = "in"
+
+[[partner.bigmart.document]]
+type = "856"
+direction = "out"
+
+[[partner.bigmart.document]]
+type = "810"
+direction = "out"
+"""
+
+
 def test_a_retailer_over_as2_is_added_as_the_flags_say(
     home: Path, add_bigmart: Add, their_cert: Path
 ) -> None:
@@ -47,6 +82,12 @@ def test_a_warehouse_over_sftp_is_added_as_the_flags_say(run: Run, home: Path, t
     partner = config.load(home).partner("acme")
     assert (partner.status, partner.usage, partner.channel) == ("draft", "T", "sftp_account")
     assert [str(party) for party in partner.parties] == ["01:123456789", "14:5412345000020"]
+
+
+def test_the_table_is_written_as_a_person_would(home: Path, add_bigmart: Add) -> None:
+    before = (home / "partners.toml").read_text()
+    assert add_bigmart().exit == 0
+    assert (home / "partners.toml").read_text().removeprefix(before) == WRITTEN
 
 
 def test_adding_keeps_what_is_written_and_backs_it_up(home: Path, add_bigmart: Add) -> None:
