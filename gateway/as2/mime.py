@@ -222,10 +222,10 @@ def parts(entity: Entity, scratch: Scratch) -> list[Region]:
     for line_break, after, last in _delimiters(body, b"--" + boundary.encode()):
         if start is not None:
             found.append(body.cut(start, max(start, line_break)))
-        if last:
+        if last and found:
             return found
-        if len(found) == MAX_PARTS:
-            raise malformed(f"more than {MAX_PARTS} parts")
+        if last or len(found) == MAX_PARTS:
+            raise malformed(f"a multipart of no parts, or of more than {MAX_PARTS}")
         start = after
     raise malformed("a multipart without its end")
 

@@ -72,7 +72,8 @@ CASES = {
         "multipart/signed; boundary=a", b"\r\n--ab" * 1_000_000
     ),
     "a header block of 10 MB": lambda: message(
-        "multipart/signed; boundary=a", b"--a\r\nX: " + b"x" * 10_000_000 + b"\r\n\r\n\r\n--a\r\n\r\n\r\n--a--"
+        "multipart/signed; boundary=a",
+        b"--a\r\n\r\nx\r\n--a\r\nX: " + b"x" * 10_000_000 + b"\r\n\r\n\r\n--a--",
     ),
     "100,000 headers": lambda: message(
         "multipart/signed; boundary=a", b"--a\r\n\r\nx\r\n--a\r\n" + b"X: y\r\n" * 100_000 + b"\r\n\r\n--a--"

@@ -24,8 +24,8 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 class Company:
     """A key pair as files' contents, and as the value our side makes of them."""
 
-    key_pem: bytes
-    certificate_pem: bytes
+    key_pem: bytes = field(repr=False)
+    certificate_pem: bytes = field(repr=False)
     identity: as2.Identity = field(init=False)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from email import policy as email_policy
 from email.message import EmailMessage
 
 import pytest
-from as2_peer import NOW, Company, OpenSSL, Sent, build, open_message
+from as2_peer import NOW, Company, OpenSSL, Sent, build, multipart_signed, open_message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +57,8 @@ def seen_by_email(receipt: as2.BuiltReceipt) -> EmailMessage:
 
 def report_fields(receipt: as2.BuiltReceipt) -> list[tuple[str, str]]:
     """The notification's fields, read by a parser that is not ours."""
-    (part,) = [part for part in seen_by_email(receipt).walk() if part.get_content_type() == "message/disposition-notification"]  # fmt: skip
+    kind = "message/disposition-notification"
+    (part,) = [part for part in seen_by_email(receipt).walk() if part.get_content_type() == kind]
     (fields,) = part.get_payload()
     return [(name, str(value)) for name, value in fields.items()]
 
@@ -183,7 +184,8 @@ def test_receipts_of_hidden_failures_differ_in_random_boundaries_alone(us: Compa
 
 
 HEADER_TEXT = st.text(st.characters(max_codepoint=255), max_size=60) | st.sampled_from(
-    ['"a\\"b"', "%0d%0a", "=?utf-8?q?=0d=0aX:=20y?=", "a\r\nX: y", "a\n\nb", "\x0bX: y", "\x85X: y", "a\x00b", '"\\', "x" * 500]
+    ['"a\\"b"', "%0d%0a", "=?utf-8?q?=0d=0aX:=20y?=", "a\r\nX: y", "a\n\nb", "\x0bX: y", "\x85X: y",
+     "a\x00b", '"\\', "x" * 500]
 )  # fmt: skip
 
 
@@ -203,9 +205,10 @@ def test_no_request_header_adds_a_header_to_the_receipt(
     receipt = answer(asked, outcome, us)
     seen = seen_by_email(receipt)
     assert [name for name, _ in seen.items()] == [
-        "AS2-Version", "AS2-From", "AS2-To", "Message-ID", "Date", "MIME-Version", "Content-Type", "Content-Length",
+        "AS2-Version", "AS2-From", "AS2-To", "Message-ID", "Date", "MIME-Version", "Content-Type",
+        "Content-Length",
     ]  # fmt: skip
-    text, notification = seen.iter_parts()
+    text, _ = seen.iter_parts()
     assert [name for name, _ in text.items()] == ["Content-Type", "Content-Transfer-Encoding"]
     names = [name for name, _ in report_fields(receipt)]
     expected = ["Reporting-UA", "Original-Recipient", "Final-Recipient", "Original-Message-ID", "Disposition"]
@@ -305,7 +308,7 @@ def test_forged_receipts_prove_nothing(partner: Company, stranger: Company) -> N
         "a second disposition": as2.BuiltReceipt(
             good.headers, good.body.replace(b"Disposition: ", b"Disposition: x\r\nDisposition: ", 1)
         ),
-        "not a receipt": as2.BuiltReceipt(good.headers[:4] + [("Content-Type", "text/html")], b"<html>ok"),
+        "not a receipt": as2.BuiltReceipt([*good.headers[:4], ("Content-Type", "text/html")], b"<html>ok"),
         "empty": as2.BuiltReceipt([], b""),
         "too large": as2.BuiltReceipt(good.headers, good.body + bytes(2 * 1024**2)),
     }
@@ -317,29 +320,28 @@ def test_forged_receipts_prove_nothing(partner: Company, stranger: Company) -> N
     assert expired.status is as2.ReceiptStatus.INVALID
 
 
-def by_hand(
-    report: str,
-    partner: Company,
-    *,
-    head: str = "multipart/report; report-type=disposition-notification; boundary=r",
-) -> as2.BuiltReceipt:
+REPORT = "multipart/report; report-type=disposition-notification; boundary=r"
+
+
+def by_hand(report: str, partner: Company, *, content_type: str = REPORT) -> as2.BuiltReceipt:
     """A signed receipt whose report's fields are written by hand."""
-    body = f"--r\r\nContent-Type: text/plain\r\n\r\nthanks\r\n--r\r\nContent-Type: message/disposition-notification\r\n\r\n{report}\r\n--r--\r\n"
-    part = f"Content-Type: {head}\r\n\r\n{body}".encode()
+    part = (
+        f"Content-Type: {content_type}\r\n\r\n"
+        "--r\r\nContent-Type: text/plain\r\n\r\nthanks\r\n"
+        f"--r\r\nContent-Type: message/disposition-notification\r\n\r\n{report}\r\n--r--\r\n"
+    ).encode()
     signature = cms.sign(hashlib.sha256(part).digest(), partner.identity, "sha256", NOW)
-    whole = (
-        b"--s\r\n"
-        + part
-        + b"\r\n--s\r\nContent-Type: application/x-pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-        + base64.encodebytes(signature)
-        + b"\r\n--s--"
-    )
+    body = (
+        b"--s\r\n" + part + b"\r\n--s\r\n"
+        b"Content-Type: application/x-pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(signature) + b"\r\n--s--"
+    )  # fmt: skip
     headers = [
         ("as2-from", '"RECEIVER"'),
         ("AS2-TO", "SENDER"),
         ("content-type", "Multipart/Signed; Boundary=s"),
     ]
-    return as2.BuiltReceipt(headers, whole)  # fmt: skip
+    return as2.BuiltReceipt(headers, body)
 
 
 DELIVERED, FAILED, INVALID = as2.ReceiptStatus.DELIVERED, as2.ReceiptStatus.FAILED, as2.ReceiptStatus.INVALID
@@ -348,25 +350,25 @@ DELIVERED, FAILED, INVALID = as2.ReceiptStatus.DELIVERED, as2.ReceiptStatus.FAIL
 @pytest.mark.parametrize(
     ("disposition", "status", "error"),
     [
-        ("automatic-action/MDN-sent-automatically; processed", DELIVERED, None),
+        (PREFIX + "processed", DELIVERED, None),
         ("automatic-action / MDN-sent-automatically ;Processed ", DELIVERED, None),
         ("AUTOMATIC-ACTION/mdn-sent-automatically;\tPROCESSED", DELIVERED, None),
         ("automatic-action/MDN-sent-automatically;\r\n processed", DELIVERED, None),
         ("manual-action/MDN-sent-manually; processed", DELIVERED, None),
-        ("automatic-action/MDN-sent-automatically; processed/warning: duplicate-document", DELIVERED, None),
-        ("automatic-action/MDN-sent-automatically; processed/Warning : x", DELIVERED, None),
-        ("automatic-action/MDN-sent-automatically; processed/error: decryption-failed", FAILED, "decryption-failed"),
-        ("automatic-action/MDN-sent-automatically; processed/Error:Authentication-Failed", FAILED, "authentication-failed"),
-        ("automatic-action/MDN-sent-automatically; processed / error : x", FAILED, "x"),
-        ("automatic-action/MDN-sent-automatically; processed/error\r\nError: out of paper", FAILED, "out of paper"),
-        ("automatic-action/MDN-sent-automatically; processed/failure: x", FAILED, "x"),
-        ("automatic-action/MDN-sent-automatically; failed/failure: sender-equals-receiver", FAILED, "sender-equals-receiver"),
-        ("automatic-action/MDN-sent-automatically; failed/Failure: unsupported format", FAILED, "unsupported format"),
-        ("automatic-action/MDN-sent-automatically; failed", FAILED, "failed"),
-        ("automatic-action/MDN-sent-automatically; displayed", FAILED, "displayed"),
-        ("automatic-action/MDN-sent-automatically; deleted", FAILED, "deleted"),
-        ("automatic-action/MDN-sent-automatically; processed/error: error: x", FAILED, "error: x"),
-        ("automatic-action/MDN-sent-automatically; error: x", INVALID, "cannot be read"),
+        (PREFIX + "processed/warning: duplicate-document", DELIVERED, None),
+        (PREFIX + "processed/Warning : x", DELIVERED, None),
+        (PREFIX + "processed/error: decryption-failed", FAILED, "decryption-failed"),
+        (PREFIX + "processed/Error:Authentication-Failed", FAILED, "authentication-failed"),
+        (PREFIX + "processed / error : x", FAILED, "x"),
+        (PREFIX + "processed/error\r\nError: out of paper", FAILED, "out of paper"),
+        (PREFIX + "processed/failure: x", FAILED, "x"),
+        (PREFIX + "failed/failure: sender-equals-receiver", FAILED, "sender-equals-receiver"),
+        (PREFIX + "failed/Failure: unsupported format", FAILED, "unsupported format"),
+        (PREFIX + "failed", FAILED, "failed"),
+        (PREFIX + "displayed", FAILED, "displayed"),
+        (PREFIX + "deleted", FAILED, "deleted"),
+        (PREFIX + "processed/error: error: x", FAILED, "error: x"),
+        (PREFIX + "error: x", INVALID, "cannot be read"),
         ("", INVALID, "cannot be read"),
     ],
 )  # fmt: skip
@@ -386,28 +388,33 @@ def test_dispositions_are_read_in_every_spelling_of_the_field(
 @pytest.mark.parametrize(
     "report",
     [
-        "Original-Message-ID: <1@sender>\r\nDisposition: a/b; processed\r\nReceived-Content-MIC: {mic}, sha-256",
-        "Disposition:a/b;processed\r\nReceived-Content-MIC:{mic},SHA256\r\nOriginal-Message-ID:<1@sender>\r\n",
-        "\r\nReporting-UA: x\r\n\r\nOriginal-Message-ID : 1@sender\r\nDISPOSITION: a/b; processed\r\nreceived-content-mic: {mic} , sha-256\r\n\r\n",
-        "Original-Message-ID:\r\n <1@sender>\r\nDisposition: a/b; processed\r\nReceived-Content-MIC:\r\n\t{mic},\r\n sha-256\r\n",
-        "no field\nOriginal-Message-ID: <1@sender>\nDisposition: a/b; processed\nReceived-Content-MIC: {mic}, rsa-sha256\n",
+        "{ID}: <1@sender>\r\nDisposition: a/b; processed\r\n{MIC}: {mic}, sha-256",
+        "Disposition:a/b;processed\r\n{MIC}:{mic},SHA256\r\n{ID}:<1@sender>\r\n",
+        "\r\nX: y\r\n\r\n{ID} : 1@sender\r\nDISPOSITION: a/b; processed\r\n{MIC}: {mic} , sha-256\r\n\r\n",
+        "{ID}:\r\n <1@sender>\r\nDisposition: a/b; processed\r\n{MIC}:\r\n\t{mic},\r\n sha-256\r\n",
+        "no field\n{ID}: <1@sender>\nDisposition: a/b; processed\n{MIC}: {mic}, rsa-sha256\n",
     ],
-)  # fmt: skip
+)
 def test_reports_are_read_in_every_layout(partner: Company, report: str) -> None:
     sent, expected = sent_message(partner)
-    judged = judge(by_hand(report.format(mic=sent.mics["sha256"]), partner), expected)
+    text = report.format(ID="Original-Message-ID", MIC="received-content-MIC", mic=sent.mics["sha256"])
+    judged = judge(by_hand(text, partner), expected)
     assert judged.status is DELIVERED, judged.error
 
 
 def test_a_report_without_its_type_or_text_and_in_base64_is_read(partner: Company) -> None:
     sent, expected = sent_message(partner)
-    fields = f"Original-Message-ID: <1@sender>\r\nDisposition: a/b; processed\r\nReceived-Content-MIC: {sent.mics['sha1']}, sha1\r\n"
-    assert judge(by_hand(fields, partner, head="multipart/report; boundary=r"), expected).status is DELIVERED
+    fields = (
+        "Original-Message-ID: <1@sender>\r\nDisposition: a/b; processed\r\n"
+        f"Received-Content-MIC: {sent.mics['sha1']}, sha1\r\n"
+    )
+    assert (
+        judge(by_hand(fields, partner, content_type="multipart/report; boundary=r"), expected).status
+        is DELIVERED
+    )
     bare = "Content-Type: message/disposition-notification\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     part = bare.encode() + base64.encodebytes(fields.encode())
     signature = cms.sign(hashlib.sha256(part).digest(), partner.identity, "sha256", NOW)
-    from as2_peer import multipart_signed
-
     content_type, body = multipart_signed(part, signature)
     headers = [("AS2-From", "RECEIVER"), ("AS2-To", "SENDER"), ("Content-Type", content_type)]
     assert judge(as2.BuiltReceipt(headers, body), expected).status is DELIVERED
@@ -443,6 +450,9 @@ def test_a_receipt_is_told_from_a_message_by_its_content(us: Company, partner: C
         build(bytes(3_000_000), sign=as2.Signing(partner.identity)),
     ):
         assert as2.read_claim(message.headers, io.BytesIO(message.body)) is None
+    headers = [("Content-Type", "multipart/signed; boundary=a")]
+    for body in (b"", b"--a--", b"--a\r\n--a--", b"--a\r\n\r\n--a--"):
+        assert as2.read_claim(headers, io.BytesIO(body)) is None
 
 
 @given(data=st.data())
