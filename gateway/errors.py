@@ -83,6 +83,10 @@ class Code(StrEnum):
     )
     PEER_REJECTED = ("PEER-REJECTED", Exit.PEER_REJECTED, "The partner answered, and refused.")
     STORE_UNAVAILABLE = ("STORE-UNAVAILABLE", Exit.FAILURE, "The database or the disk cannot take more now.")
+    ALREADY_RUNNING = ("ALREADY-RUNNING", Exit.CONFLICT, "Another process serves this home.")
+    ADDRESS_TAKEN = ("ADDRESS-TAKEN", Exit.CONFLICT, "An address to listen on cannot be had.")
+    NO_CHANNEL = ("NO-CHANNEL", Exit.CONFIGURATION, "Nothing can be sent to this partner as configured.")
+    SYSTEM = ("SYSTEM", Exit.FAILURE, "The operating system refused: a permission, a full disk, a network.")
     INTERRUPTED = ("INTERRUPTED", Exit.INTERRUPTED, "Stopped by the operator.")
     UNEXPECTED = ("UNEXPECTED", Exit.FAILURE, "A defect of the program; its report names the place.")
 

@@ -386,6 +386,9 @@ class Root(Group):
             _end(_usage(error), json)
         except (click.Abort, KeyboardInterrupt):
             _end(Failure(Code.INTERRUPTED, "stopped"), json)
+        except OSError as error:
+            where = str(error.filename) if error.filename else None
+            _end(Failure(Code.SYSTEM, error.strerror or str(error), where=where), json)
         except Exception as error:
             if os.environ.get("TRADELANE_DEBUG"):
                 raise

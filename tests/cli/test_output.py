@@ -109,6 +109,14 @@ def test_a_defect_is_reported_with_its_place_and_without_a_traceback(run: Run) -
     assert "Traceback" not in ran.err
 
 
+def test_what_the_system_refuses_is_told_with_the_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ran = run("init", tmp_path / "file" / "home")
+    assert (ran.exit, ran.out) == (1, "")
+    assert ran.err.startswith(f"SYSTEM  {tmp_path}/file/home")
+    assert "Not a directory" in ran.err
+
+
 @pytest.mark.usefixtures("with_commands")
 def test_an_interrupt_is_exit_130(run: Run) -> None:
     assert run("stopped").exit == 130
