@@ -24,8 +24,8 @@ from edi.documents import Document
 from edi.problems import Fault, Problem
 from edi.schema import SetDef
 from edi.tree import Separators
-from mappings.compiler import Read, Unreadable, compile_reader
 from mappings.language import MapError, Scope, Slot, read_map
+from mappings.reader import Read, Unreadable, compile_reader
 from mappings.writer import placed_rows
 
 __all__ = ["Map", "MapError", "load"]
