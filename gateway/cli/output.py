@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway.errors import Code, Exit, Failure
+from gateway.errors import Code, Exit, Failure, GatewayError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -386,6 +386,8 @@ class Root(Group):
             _end(_usage(error), json)
         except (click.Abort, KeyboardInterrupt):
             _end(Failure(Code.INTERRUPTED, "stopped"), json)
+        except GatewayError as error:  # the store's, which says in words what is the matter
+            _end(Failure(Code.STORE_UNAVAILABLE, str(error)), json)
         except OSError as error:
             where = str(error.filename) if error.filename else None
             _end(Failure(Code.SYSTEM, error.strerror or str(error), where=where), json)
