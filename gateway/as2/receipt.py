@@ -164,8 +164,8 @@ class ReceiptStatus(StrEnum):
 class Expected:
     """What the receipt of a sent message must be.
 
-    `as2_from` and `as2_to` are those of the message, `mics` those of `Built`. `mic_required` may be dropped
-    only for a partner whose unsigned receipts carry no MIC, which RFC 4130 section 7.4.3 permits.
+    `as2_from` and `as2_to` are those of the message, `mics` those of `Built`. A signed receipt must carry a
+    MIC; an unsigned one, where that was agreed, may lack it (RFC 4130 section 7.4.3).
     """
 
     message_id: str
@@ -174,7 +174,6 @@ class Expected:
     mics: Mapping[str, str] = field(repr=False)
     trust: Trust
     signed: bool = True
-    mic_required: bool = True
 
 
 @dataclass(frozen=True)
@@ -252,7 +251,7 @@ def _judged(headers: Headers, body: Region, scratch: Scratch, expected: Expected
         error = "AS2-From and AS2-To are not those of the message, swapped"
     elif original is None or original.strip().strip("<>") != expected.message_id.strip("<>"):
         error = "Original-Message-ID is not that of the message"
-    elif status is ReceiptStatus.DELIVERED and mic_match is None and expected.mic_required:
+    elif status is ReceiptStatus.DELIVERED and mic_match is None and signed_with:
         error = "no Received-Content-MIC"
     elif status is ReceiptStatus.DELIVERED and mic_match is False:
         error = "Received-Content-MIC differs from what was sent"

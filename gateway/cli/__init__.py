@@ -12,9 +12,18 @@ main = Root(
     name="tradelane",
     help="AS2, SFTP and EDI gateway: orders in, shipments and invoices out, every step acknowledged.",
     commands_at={
+        "demo": ("gateway.cli.run:demo", "One order, end to end, both sides on this machine."),
         "init": ("gateway.cli.setup:init", "Make a home: keys, partners.toml and folders."),
         "doctor": ("gateway.cli.setup:doctor", "Check configuration, keys, permissions, database and ports."),
         "partner": ("gateway.cli.partner:partner", "Add, list and show trading partners."),
+        "serve": ("gateway.cli.run:serve", "Run the gateway until it is told to stop."),
+        "send": ("gateway.cli.run:send", "Send a file to a partner."),
+        "inbox": ("gateway.cli.look:inbox", "What partners have sent us."),
+        "outbox": ("gateway.cli.look:outbox", "What we have sent partners."),
+        "order": ("gateway.cli.look:order", "Where an order stands, and who owns the next step."),
+        "doc": ("gateway.cli.look:doc", "Documents: list, show, raw bytes, explain, replay."),
+        "ack": ("gateway.cli.look:ack", "Acknowledgments that partners owe us."),
+        "dead": ("gateway.cli.look:dead", "What was held, refused or given up, and waits for a person."),
         "edi": ("gateway.cli.edi:edi", "Look into, check, answer and write EDI files."),
     },
 )

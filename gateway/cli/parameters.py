@@ -11,6 +11,7 @@ from gateway.errors import Code, Failure
 
 if TYPE_CHECKING:
     from edi.tree import PartyId
+    from gateway.config import Address
 
 
 class _Party(click.ParamType["PartyId"]):
@@ -33,6 +34,20 @@ class _Party(click.ParamType["PartyId"]):
         if self.qualifier_first and not fits_isa(found):
             self.fail(f"{value!r}: {NO_ISA}", param, ctx)
         return found
+
+
+class _Address(click.ParamType["Address"]):
+    """`HOST:PORT`; port 0 takes a free one."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        from gateway.config.schema import address
+
+        try:
+            return value if isinstance(value, tuple) else address(value)  # type: ignore[return-value]
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
 
 
 class _Types(click.ParamType[tuple[str, ...]]):
@@ -76,5 +91,6 @@ class _Input(click.ParamType["BinaryIO"]):
 
 ISA = _Party(qualifier_first=True)
 UNB = _Party(qualifier_first=False)
+ADDRESS = _Address()
 TYPES = _Types()
 INPUT = _Input()

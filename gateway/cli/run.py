@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from gateway.cli import output
+from gateway.cli.opening import open_home
 from gateway.cli.output import Command
 from gateway.cli.parameters import ADDRESS, INPUT
 from gateway.errors import Code, Exit, Failure
@@ -90,12 +91,23 @@ def send(
 
     It is stored first and sent by the running server; with no server running, --wait sends it itself.
     """
+    _log_to_stderr(verbose=False)
+    with open_home() as home:
+        _send(home, partner, file, wait, timeout, content_type, dry_run)
+
+
+def _send(
+    home: Home,
+    partner: str,
+    file: BinaryIO,
+    wait: bool,
+    timeout: float,
+    content_type: str | None,
+    dry_run: bool,
+) -> None:
     from gateway import queries
-    from gateway.home import Home
     from gateway.pipeline import dispatch
 
-    _log_to_stderr(verbose=False)
-    home = Home.open(output.home())
     to = home.config.partner(partner)
     if to.channel is None or to.status == "draft":
         raise Failure(
@@ -105,7 +117,9 @@ def send(
         )
     name = Path(getattr(file, "name", "")).name or "stdin"
     if dry_run:
-        output.value({"partner": partner, "channel": to.channel, "filename": name}, f"would send {name} to {partner}")
+        output.value(
+            {"partner": partner, "channel": to.channel, "filename": name}, f"would send {name} to {partner}"
+        )
         return
     identity = dispatch.dispatch(home, to, file, filename=name, content_type=content_type)
     if wait:
@@ -148,7 +162,9 @@ def _exit_of(result: dict[str, Any]) -> Exit:
         return Exit.OK
     if result["status"] == "pending":
         return Exit.PEER_UNREACHABLE
-    return Exit.PEER_REJECTED if result["reason"] in {"PEER_REJECTED", "MDN_INVALID"} else Exit.PEER_UNREACHABLE
+    return (
+        Exit.PEER_REJECTED if result["reason"] in {"PEER_REJECTED", "MDN_INVALID"} else Exit.PEER_UNREACHABLE
+    )
 
 
 @click.command(cls=Command, short_help="One order, end to end, both sides on this machine.")

@@ -1,8 +1,8 @@
 """The tables of the business: what crossed the wire, what it meant, and what is still owed.
 
-Rows tell the truth; folders are projections of it. Every id is time-ordered text made by `new_id`, except where a
-row must come out the same when a step runs again: then the id is derived (a document is its transmission
-and its ordinal in it).
+Rows tell the truth; folders are projections of it. Every id is time-ordered text made by `new_id`, except
+where a row must come out the same when a step runs again: then the id is derived (a document is its
+transmission and its ordinal in it).
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ transmission = Table(
     Column("claim", String(64), unique=True),  # a claimed file's name in work/: makes intake repeatable
     Column("peer", Text),  # where it came from or went to, for the operator
     Column("step", String(16)),  # checkpoint inside a send whose side effect cannot be repeated
-    Column("correlation", String(32)),
+    Column("correlation", String(40)),
     Column("created_at", Utc, nullable=False),
     Column("done_at", Utc),
     Index("ix_transmission_partner_sha256", "partner", "sha256"),
@@ -167,6 +167,7 @@ document = Table(
     Column("ack", String(24), nullable=False),
     Column("ack_due_at", Utc),
     Column("ack_by", String(40)),  # the acknowledgment document that closed it
+    Column("step", String(16)),  # checkpoint of the delivery: staged
     Column("delivered_at", Utc),  # into the ERP
     Column("cause", String(40)),  # the document this one follows from
     Column("created_at", Utc, nullable=False),
@@ -214,7 +215,7 @@ control_number = Table(
     metadata,
     Column("ours", Text, primary_key=True),
     Column("theirs", Text, primary_key=True),
-    Column("level", String(24), primary_key=True),  # interchange | group
+    Column("level", String(24), primary_key=True),  # interchange | group | transaction
     Column("next", BigInteger, nullable=False),
 )
 

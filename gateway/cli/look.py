@@ -1,0 +1,289 @@
+"""What came, what went, where an order stands, what waits for a person: commands that only look.
+
+`doc replay` and `dead replay` are the exceptions; they have --dry-run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from gateway.cli import output
+from gateway.cli.opening import open_home
+from gateway.cli.output import Command, Group
+from gateway.errors import Code, Exit, Failure
+
+if TYPE_CHECKING:
+    from gateway.home import Home
+
+_TRANSMISSIONS = {
+    "id": "id",
+    "partner": "partner",
+    "channel": "channel",
+    "file": "filename",
+    "bytes": "size",
+    "at": "at",
+    "status": "status",
+}
+
+_limit = click.option("--limit", type=click.IntRange(1, 100_000), default=500, show_default=True)
+_partner = click.option("--partner", help="Only this partner's.")
+_status = click.option("--status", help="Only those in this state.")
+
+
+def _print(items: Iterable[dict[str, Any]], columns: dict[str, str]) -> None:
+    from gateway.queries import plain
+
+    output.rows([plain(item) for item in items] if output.settings().json else list(items), columns)
+
+
+@click.command(cls=Command, short_help="What partners have sent us.")
+@_partner
+@_status
+@_limit
+def inbox(partner: str | None, status: str | None, limit: int) -> None:
+    """What partners have sent us, the latest first."""
+    from gateway import queries
+
+    with open_home() as home:
+        _print(queries.transmissions(home, "in", partner=partner, status=status, limit=limit), _TRANSMISSIONS)
+
+
+@click.command(cls=Command, short_help="What we have sent partners.")
+@_partner
+@_status
+@_limit
+def outbox(partner: str | None, status: str | None, limit: int) -> None:
+    """What we have sent partners or are about to, the latest first."""
+    from gateway import queries
+
+    with open_home() as home:
+        _print(
+            queries.transmissions(home, "out", partner=partner, status=status, limit=limit), _TRANSMISSIONS
+        )
+
+
+@click.group(cls=Group, short_help="Documents: list, show, raw bytes, explain, replay.")
+def doc() -> None:
+    """Documents, and the transmissions that carried them."""
+
+
+@doc.command("list")
+@_partner
+@click.option("--type", "type_", help="Only this set, as 850.")
+@_status
+@_limit
+def doc_list(partner: str | None, type_: str | None, status: str | None, limit: int) -> None:
+    """Documents, the latest first."""
+    from gateway import queries
+
+    with open_home() as home:
+        found = queries.documents(home, partner=partner, type=type_, status=status, limit=limit)
+        columns = {
+            name: name for name in ("id", "direction", "partner", "type", "number", "status", "ack", "at")
+        }
+        _print(found, columns)
+
+
+def _unknown(identity: str) -> NoReturn:
+    raise Failure(
+        Code.DOCUMENT_UNKNOWN,
+        f"no document or transmission has the id {identity!r}",
+        next="tradelane doc list",
+    )
+
+
+def _get(home: Home, identity: str) -> dict[str, Any]:
+    from gateway import queries
+
+    return queries.one(home, identity) or _unknown(identity)
+
+
+@doc.command()
+@click.argument("id")
+def show(id: str) -> None:
+    """One document or transmission: its state, problems, and timeline."""
+    from gateway import queries
+
+    with open_home() as home:
+        found = _get(home, id)
+        body = found.get("document")
+        if body is not None:
+            import msgspec
+
+            found["document"] = msgspec.json.decode(body)
+        output.value(queries.plain(found), lambda: _card(found))
+
+
+def _card(found: dict[str, Any]) -> str:
+    lines = []
+    for key, value in found.items():
+        if (
+            key not in {"events", "problems", "document", "documents", "interchanges", "transmitted"}
+            and value
+        ):
+            lines.append(f"{key.replace('_', ' '):22} {output.cell(value)}")
+    for problem in found.get("problems") or ():
+        place = f"{problem.get('segment') or ''} at {problem.get('position') or '?'}"
+        lines.append(f"{'problem':22} {place}: {problem['message']}")
+    for inside in found.get("documents") or ():
+        lines.append(f"{'document':22} {inside['id']}  {inside['type']} {inside['number'] or ''}")
+    lines += ["", *_timeline(found["events"])]
+    return "\n".join(lines)
+
+
+def _timeline(events: Iterable[dict[str, Any]]) -> list[str]:
+    return [f"{output.cell(item['at'])}  {item['event']:13} {item['text']}" for item in events]
+
+
+@doc.command()
+@click.argument("id")
+def raw(id: str) -> None:
+    """The payload bytes, unchanged, on stdout."""
+    from gateway import queries
+
+    with open_home() as home:
+        sha256 = queries.payload(home, id) or _unknown(id)
+        with home.store.blobs.open(sha256, verify=True) as stream:
+            while chunk := stream.read(1 << 20):
+                sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+@doc.command()
+@click.argument("id")
+def explain(id: str) -> None:
+    """What is wrong with a document, where, and what to do next."""
+    from gateway import queries
+
+    with open_home() as home:
+        found = _get(home, id)
+    told = {
+        "id": id,
+        "status": found["status"],
+        "reason": found.get("reason"),
+        "error": found.get("error"),
+        "problems": found.get("problems") or [],
+        "next": _NEXT.get(found.get("reason") or "", "nothing: it is not waiting for a person"),
+    }
+    output.value(
+        queries.plain(told),
+        lambda: "\n".join(
+            [
+                f"{told['status']}: {told['error'] or 'no error'}",
+                *(f"  {p.get('segment')} at {p.get('position')}: {p['message']}" for p in told["problems"]),
+                f"Next: {told['next']}",
+            ]
+        ),
+    )
+
+
+_NEXT = {
+    "SENDER_MISMATCH": "if the id is theirs, add it to their aliases in partners.toml and replay it",
+    "RECEIVER_UNKNOWN": "if the id is ours, correct isa under [us] in partners.toml and replay it",
+    "WRONG_USAGE": "agree on T or P with the partner; correct usage in partners.toml and replay it",
+    "DUPLICATE_ICN": "ask the partner whether it is a new interchange; then they send it under a new number",
+    "ENVELOPE_BROKEN": "ask the partner to send it again, complete",
+    "EDI_REJECTED": "the partner has been told by our 997; they correct it and send it again",
+    "MAPPING_FAILED": "correct the map or what it needs, then replay it",
+    "NOT_AGREED": "add the document to the partner in partners.toml, then replay it",
+    "DELIVERY_EXHAUSTED": "see that the partner can be reached, then replay it",
+    "MDN_TIMEOUT": "ask the partner for the receipt; replay it to send the same message again",
+    "MDN_INVALID": "compare their certificate and the MIC they return with ours, then replay it",
+    "PEER_REJECTED": "ask the partner why; correct what they name, then replay it",
+    "SECURITY_TOO_WEAK": "see which certificate or algorithm was meant, then replay it",
+    "AUTH_FAILED": "ask the partner which certificate they sign with; add it to partners.toml",
+    "DECRYPT_FAILED": "ask the partner which of our certificates they encrypt to; send them the current one",
+    "UNKNOWN_PARTNER": "add the partner: tradelane partner add --help",
+}
+
+
+@doc.command()
+@click.argument("id")
+@click.option("--dry-run", is_flag=True, help="Say what would be done again, and do nothing.")
+def replay(id: str, dry_run: bool) -> None:
+    """Do again what failed or was held: read it, hand it to the ERP, or send it. Its bytes are unchanged."""
+    from gateway import queries
+    from gateway.pipeline.replay import Step, replay
+
+    with open_home() as home:
+        _get(home, id)
+        step = replay(home, id, dry_run=dry_run)
+        if step is Step.NOTHING:
+            output.value({"id": id, "step": None}, f"{id} is not waiting: nothing to do")
+            return
+        verb = "would" if dry_run else "will"
+        output.value(queries.plain({"id": id, "step": step.value}), f"{id}: {verb} {step.value} again")
+
+
+@click.group(cls=Group, name="order", short_help="Where an order stands, and who owns the next step.")
+def order() -> None:
+    """Orders: all documents that belong to one purchase order."""
+
+
+@order.command("show")
+@click.argument("number")
+def order_show(number: str) -> None:
+    """The chain of an order: documents, acknowledgments, receipts, and what is due from whom."""
+    from gateway import queries
+
+    with open_home() as home:
+        found = queries.order_chain(home, number)
+        if found is None:
+            raise Failure(
+                Code.DOCUMENT_UNKNOWN,
+                f"no order has the number {number!r}",
+                next="tradelane doc list --type 850",
+            )
+        output.value(queries.plain(found), lambda: _order_card(found))
+
+
+def _order_card(found: dict[str, Any]) -> str:
+    head = f"Order {found['order']} from {found['partner']}: {found['status']}"
+    if found["warehouse"]:
+        head += f", fulfilled by {found['warehouse']}"
+    lines = [head, "", *_timeline(found["events"]), ""]
+    lines += ["Nothing is due."] if not found["due"] else ["Due:"]
+    for due in found["due"]:
+        by = f" by {output.cell(due['due_at'])}" if due["due_at"] else ""
+        lines.append(f"  {due['owner']}: {due['what']}{by}")
+    return "\n".join(lines)
+
+
+@click.group(cls=Group, short_help="Acknowledgments that partners owe us.")
+def ack() -> None:
+    """Acknowledgments (997, 999) of what we sent."""
+
+
+@ack.command("overdue")
+def ack_overdue() -> None:
+    """Documents whose acknowledgment has not come in time."""
+    from gateway import queries
+
+    with open_home() as home:
+        found = queries.overdue(home)
+        _print(found, {name: name for name in ("id", "partner", "type", "number", "ack_due_at")})
+    if found:
+        output.finish(Exit.FINDINGS)
+
+
+@click.group(cls=Group, short_help="What was held, refused or given up, and waits for a person.")
+def dead() -> None:
+    """Dead letters: kept with their bytes, each with a reason; `doc explain` says what to do."""
+
+
+@dead.command("list")
+def dead_list() -> None:
+    """Everything that waits for a person, the latest first."""
+    from gateway import queries
+
+    with open_home() as home:
+        columns = {name: name for name in ("id", "what", "partner", "status", "reason", "error", "at")}
+        _print(queries.dead(home), columns)
+
+
+dead.add_command(show)
+dead.add_command(replay)

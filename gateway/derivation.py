@@ -1,0 +1,227 @@
+"""What follows from a document: from an order a warehouse order; from its confirmation a notice and an invoice.
+
+Pure: documents in, documents out. Times are arguments, and a party, line or number that is not known is left
+out rather than made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from edi.documents import (
+    Dated,
+    Invoice,
+    InvoiceLine,
+    Lading,
+    Level,
+    OrderLine,
+    Party,
+    Reference,
+    Routing,
+    SalesOrder,
+    ShipmentConfirmation,
+    ShipNotice,
+    ShippedLine,
+    WarehouseLine,
+    WarehouseOrder,
+    grouped,
+)
+
+_CENT = Decimal("0.01")
+# Dates of an order that mean something to the warehouse that ships it.
+_SHIP_DATES = (
+    "requested_ship",
+    "ship_not_before",
+    "ship_no_later",
+    "cancel_after",
+    "requested_delivery",
+    "deliver_not_before",
+    "deliver_no_later",
+)
+
+
+def warehouse_order(order: SalesOrder, number: str, *, depositor: Party) -> WarehouseOrder:
+    """The 940 for an order: what to ship, to whom, by when, how. `number` is the depositor's order number."""
+    parties = [party for party in order.parties if party.role in {"ship_to", "bill_to"}]
+    return WarehouseOrder(
+        number=number,
+        status="original",
+        purchase_order=order.number,
+        parties=(depositor, *(_plain(party) for party in parties)),
+        references=tuple(ref for ref in order.references if ref.type in {"department", "customer_order"}),
+        dates=tuple(Dated(type=d.type, on=d.on) for d in order.dates if d.type in _SHIP_DATES and d.on),
+        groups=grouped(_warehouse_line(line) for line in order.lines),
+        quantity=sum((line.quantity or Decimal(0) for line in order.lines), Decimal(0)),
+    )
+
+
+def ship_notice(
+    order: SalesOrder, confirmation: ShipmentConfirmation, number: str, sent_at: datetime
+) -> ShipNotice:
+    """The 856 for a confirmed shipment: shipment > order > pack > item, with the warehouse's SSCCs."""
+    items = _Matching(order)
+    contents: list[Level] = []
+    for pack in confirmation.packs:
+        marks = tuple(mark for mark in pack.marks if mark.number)
+        levels = tuple(_item_level(items, line) for line in pack.lines if line.shipped)
+        contents += [Level(kind="pack", marks=marks, levels=levels)] if marks and levels else levels
+    shipment = Level(
+        kind="shipment",
+        lading=_lading(confirmation),
+        routing=tuple(_shipment_routing(routing) for routing in confirmation.routing),
+        references=tuple(_shipment_references(confirmation)),
+        dates=_shipped(confirmation),
+        parties=tuple(
+            _plain(party)
+            for party in (*confirmation.parties, *order.parties)
+            if party.role in {"ship_to", "ship_from"}
+        )[:2],
+        levels=(
+            Level(
+                kind="order",
+                purchase_order=order.number,
+                ordered_on=order.ordered_on,
+                levels=tuple(contents),
+            ),
+        ),
+    )
+    return ShipNotice(
+        number=number,
+        sent_on=sent_at.date(),
+        sent_time=sent_at.time().replace(second=0, microsecond=0, tzinfo=None),
+        purpose="original",
+        structure="shipment_order_pack_item",
+        levels=(shipment,),
+    )
+
+
+def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, invoiced_on: date) -> Invoice:
+    """The 810 for what was shipped, at the order's prices. `total` is rounded to cents, half up."""
+    items = _Matching(order)
+    lines: list[InvoiceLine] = []
+    total = Decimal(0)
+    for shipped in confirmation.lines:
+        if not shipped.shipped:
+            continue
+        line = items.of(shipped)
+        price = line.price if line else None
+        total += shipped.shipped * (price or Decimal(0))
+        lines.append(
+            InvoiceLine(
+                number=(line.number if line else None) or str(len(lines) + 1),
+                quantity=shipped.shipped,
+                unit=(line.unit if line else None) or shipped.unit,
+                price=price,
+                ids=(line.ids if line else None) or _labelled(shipped.ids),
+                description=line.description if line else None,
+            )
+        )
+    return Invoice(
+        number=number,
+        invoiced_on=invoiced_on,
+        ordered_on=order.ordered_on,
+        purchase_order=order.number,
+        references=tuple(_shipment_references(confirmation)),
+        parties=tuple(_plain(party) for party in order.parties if party.role in {"ship_to", "bill_to"}),
+        terms=order.terms,
+        dates=_shipped(confirmation),
+        lines=tuple(lines),
+        total=total.quantize(_CENT, ROUND_HALF_UP),
+        currency=order.currency,
+    )
+
+
+class _Matching:
+    """Finds the ordered line for a shipped one: by a shared id, each ordered line serving several cartons."""
+
+    def __init__(self, order: SalesOrder) -> None:
+        self._lines = order.lines
+        self._by_id = {(kind, id): line for line in reversed(order.lines) for kind, id in line.ids.items()}
+        self._by_value = {id: line for line in reversed(order.lines) for id in line.ids.values()}
+
+    def of(self, shipped: ShippedLine) -> OrderLine | None:
+        """Qualifier and id alike; else the id alone, since a warehouse may qualify it differently."""
+        for pair in shipped.ids.items():
+            if pair in self._by_id:
+                return self._by_id[pair]
+        for id in shipped.ids.values():
+            if id in self._by_value:
+                return self._by_value[id]
+        return None
+
+
+def _plain(party: Party) -> Party:
+    """Who and where, without what only its sender understands."""
+    return Party(
+        role=party.role, name=party.name, ids=party.ids, more_names=party.more_names, address=party.address
+    )
+
+
+# A 940 line has room for two ids (W01-04/05, -15/16): ours first, then what is printed on the goods.
+_WAREHOUSE_IDS = ("vendor", "vendor_part", "sku", "upc", "upc_case", "gtin", "ean", "buyer", "buyer_catalog")
+
+
+def _warehouse_line(line: OrderLine) -> WarehouseLine:
+    known = sorted(line.ids, key=lambda kind: _WAREHOUSE_IDS.index(kind) if kind in _WAREHOUSE_IDS else 99)
+    return WarehouseLine(
+        quantity=line.quantity or Decimal(0),
+        unit=line.unit,
+        ids={kind: line.ids[kind] for kind in known[:2]},
+        description=(line.description,) if line.description else (),
+    )
+
+
+def _labelled(ids: dict[str, str]) -> dict[str, str]:
+    """Ids as other documents qualify them: W12-06 is a case's UPC by its place alone."""
+    return {"upc_case" if kind == "upc_case_code" else kind: id for kind, id in ids.items()}
+
+
+def _item_level(items: _Matching, shipped: ShippedLine) -> Level:
+    line = items.of(shipped)
+    return Level(
+        kind="item",
+        item=line.number if line else None,
+        ids=(line.ids if line else None) or _labelled(shipped.ids),
+        shipped=shipped.shipped,
+        unit=shipped.unit or (line.unit if line else None),
+        ordered=line.quantity if line else shipped.ordered,
+        ordered_unit=(line.unit if line else shipped.unit) if (line or shipped.ordered) else None,
+        description=line.description if line else None,
+    )
+
+
+def _lading(confirmation: ShipmentConfirmation) -> tuple[Lading, ...]:
+    cartons = sum(1 for pack in confirmation.packs if any(mark.number for mark in pack.marks))
+    packages = confirmation.packages or cartons or None
+    if packages is None and confirmation.weight is None:
+        return ()
+    weighed = confirmation.weight is not None
+    return (
+        Lading(
+            packaging="CTN",
+            packages=packages,
+            weight_type="gross" if weighed else None,
+            weight=confirmation.weight,
+            weight_unit=confirmation.weight_unit if weighed else None,
+        ),
+    )
+
+
+def _shipment_routing(routing: Routing) -> Routing:
+    """The carrier as the warehouse told it, in what a ship notice carries: SCAC, mode and its name."""
+    return Routing(ids=routing.ids, method=routing.method, description=routing.description)
+
+
+def _shipment_references(confirmation: ShipmentConfirmation) -> Iterator[Reference]:
+    if confirmation.shipment:
+        yield Reference(type="bill_of_lading", value=confirmation.shipment)
+    for reference in confirmation.references:
+        if reference.type in {"carrier_reference", "tracking"} and reference.value:
+            yield Reference(type=reference.type, value=reference.value)
+
+
+def _shipped(confirmation: ShipmentConfirmation) -> tuple[Dated, ...]:
+    on = confirmation.shipped_on or confirmation.date("shipped")
+    return (Dated(type="shipped", on=on),) if on else ()

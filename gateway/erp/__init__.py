@@ -1,0 +1,71 @@
+"""The ERP as folders of JSON: `out/` for it to take, `in/` for us to take.
+
+`out/<document id>.json` appears once per document. A document renamed into `in/` is taken, mapped and sent,
+then moved to `done/`, or to `refused/` with the reason beside it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.folders import place_once, sync_folder
+
+MAX_BYTES = 64 << 20
+
+
+class Arrival(NamedTuple):
+    """A file the ERP has left in `in/`."""
+
+    path: Path
+    data: bytes
+
+
+class FileErp:
+    """The folders under `root`. Raises OSError when they cannot be used: the caller tries again later."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.out = root / "out"
+        self.inbox = root / "in"
+        for folder in (self.out, self.inbox, root / "done", root / "refused"):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def deliver(
+        self, document_id: str, body: bytes, *, staged: bool, record_staged: Callable[[], None]
+    ) -> None:
+        """Hand a document over, once; see `place_once` for `staged`."""
+        place_once(
+            self.out,
+            f"{document_id}.json",
+            io.BytesIO(body),
+            key=document_id,
+            staged=staged,
+            record_staged=record_staged,
+            point="erp",
+        )
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """What lies in `in/`, oldest name first. Hidden and `.tmp` files are not yet meant for us."""
+        for path in sorted(self.inbox.iterdir()):
+            if path.name.startswith(".") or path.suffix != ".json" or path.is_symlink() or not path.is_file():
+                continue
+            with open(path, "rb") as file:
+                yield Arrival(path, file.read(MAX_BYTES + 1))
+
+    def done(self, path: Path) -> None:
+        """Move what has been taken out of `in/`."""
+        self._move(path, "done")
+
+    def refuse(self, path: Path, reason: str) -> None:
+        """Move what cannot be taken out of `in/`, its reason beside it as NAME.reason.txt."""
+        (self.root / "refused" / f"{path.name}.reason.txt").write_text(reason + "\n", "utf-8")
+        self._move(path, "refused")
+
+    def _move(self, path: Path, folder: str) -> None:
+        os.replace(path, self.root / folder / path.name)
+        sync_folder(self.root / folder)
+        sync_folder(self.inbox)

@@ -1,0 +1,102 @@
+"""An open home: its configuration, store, engine and ERP, as one value that everything above works with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Connection, insert
+
+from gateway import config as configuration
+from gateway.config import Config
+from gateway.engine import Engine
+from gateway.erp import FileErp
+from gateway.errors import Failure
+from gateway.store import Store
+from gateway.store.tables import event
+
+log = logging.getLogger(__name__)
+
+DATABASE = "tradelane.db"
+
+
+class Home:
+    """What a process needs to work on a home. Threads share it; `config` may change between two reads."""
+
+    def __init__(self, config: Config, store: Store, clock: Callable[[], datetime]) -> None:
+        self._config = config
+        self._reloading = threading.Lock()
+        self.store = store
+        self.engine = Engine(store, f"{os.uname().nodename}")
+        self.erp = FileErp(config.home / config.erp.folder)
+        self.now = clock
+        self.listening_at: str | None = None  # our AS2 URL on this machine, once a server listens
+
+    @classmethod
+    def open(cls, root: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Self:
+        """Open a home, upgrading its database when needed. Raises Failure, StoreError."""
+        config = configuration.load(root)
+        store = Store.open(config.data / DATABASE, blobs=config.data / "blobs")
+        return cls(config, store, clock)
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self._config
+
+    @property
+    def as2_url(self) -> str | None:
+        """Our AS2 URL as partners reach it."""
+        return self._config.server.public_url or self.listening_at
+
+    def reload(self) -> bool:
+        """Take a changed partners.toml into force; a bad one is refused and told, and the old stays."""
+        with self._reloading:
+            if not self._config.changed():
+                return False
+            try:
+                self._config = configuration.load(self._config.home)
+            except Failure as failure:
+                log.error("partners.toml was not reloaded: %s", failure)  # noqa: TRY400 - it says all
+                return False
+            log.info("partners.toml was reloaded")
+            return True
+
+    def note(
+        self,
+        conn: Connection,
+        name: str,
+        text: str,
+        *,
+        partner: str | None = None,
+        correlation: str | None = None,
+        document: str | None = None,
+        transmission: str | None = None,
+    ) -> None:
+        """Write a line of the timeline, in the transaction in which it happens."""
+        conn.execute(
+            insert(event).values(
+                at=self.now(),
+                name=name,
+                text=text,
+                partner=partner,
+                correlation=correlation,
+                document=document,
+                transmission=transmission,
+            )
+        )
+
+    def outbox(self, user: str, folder: str) -> Path:
+        """The folder on our SFTP server from which a partner fetches; made when it is not there."""
+        path = self._config.home / "sftp" / user / folder.strip("/")
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()

@@ -1,0 +1,232 @@
+"""Orders: which documents belong together, what follows from each, and when all is done.
+
+A correlation id is the id of the document that began the order. Every later document finds it by the numbers
+partners echo: a 945 names the depositor's order number of our 940, an acknowledgment names control numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Row as Record
+
+from edi import documents
+from edi.documents import Document, Invoice, Party, SalesOrder, ShipmentConfirmation, ShipNotice
+from edi.problems import EdiError
+from gateway import derivation
+from gateway.config import Partner
+from gateway.home import Home
+from gateway.pipeline import outbound
+from gateway.store.tables import document as document_table
+from gateway.store.tables import order, transmission
+from x12.writer import Row
+
+log = logging.getLogger(__name__)
+
+ACCEPTED = ("accepted", "accepted_with_errors")
+_LONGEST_NUMBER = 22  # BIG02, W0502
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A document that follows, ready to be issued; `error` says why it cannot be written."""
+
+    partner: Partner
+    type: str
+    document: Document
+    rows: list[Row]
+    error: str | None = None
+
+
+def correlation(conn: Connection, partner: Partner, identity: str, document: Document | None) -> str | None:
+    """To which order an inbound document belongs: its own id when it begins one, None when none is known."""
+    match document:
+        case SalesOrder():
+            return identity
+        case ShipmentConfirmation():
+            return conn.execute(
+                select(document_table.c.correlation)
+                .where(
+                    document_table.c.direction == "out",
+                    document_table.c.partner == partner.name,
+                    document_table.c.kind == "warehouse_order",
+                    document_table.c.number == document.number,
+                )
+                .order_by(document_table.c.created_at.desc())
+            ).scalar()
+        case _:
+            return None
+
+
+def prepare(home: Home, conn: Connection, row: Record[Any], document: Document) -> list[Prepared]:
+    """What follows from an inbound document once the ERP has it; reads, and changes nothing."""
+    match document:
+        case SalesOrder():
+            return _warehouse_orders(home, conn, row, document)
+        case ShipmentConfirmation():
+            return _notice_and_invoice(home, conn, row, document)
+        case _:
+            return []
+
+
+def _warehouse_orders(
+    home: Home, conn: Connection, row: Record[Any], sales_order: SalesOrder
+) -> list[Prepared]:
+    warehouse_name = conn.execute(
+        select(order.c.warehouse).where(order.c.correlation == row.correlation)
+    ).scalar()
+    warehouse = home.config.partners.get(warehouse_name or "")
+    if warehouse is None:
+        return []
+    us = home.config.us
+    number = _depositor_number(conn, warehouse, sales_order.number)
+    depositor = Party(role="depositor", name=us.name)
+    return [
+        _prepared(
+            home, warehouse, "940", derivation.warehouse_order(sales_order, number, depositor=depositor)
+        )
+    ]
+
+
+def _depositor_number(conn: Connection, warehouse: Partner, purchase_order: str) -> str:
+    """The purchase order number, unless this warehouse has an order of that number: then -2, -3."""
+    base = purchase_order[: _LONGEST_NUMBER - 4]
+    taken = set(
+        conn.execute(
+            select(document_table.c.number).where(
+                document_table.c.direction == "out",
+                document_table.c.partner == warehouse.name,
+                document_table.c.type == "940",
+                document_table.c.number.startswith(base, autoescape=True),
+            )
+        ).scalars()
+    )
+    number, count = purchase_order[:_LONGEST_NUMBER], 1
+    while number in taken:
+        count += 1
+        number = f"{base}-{count}"
+    return number
+
+
+def _notice_and_invoice(
+    home: Home, conn: Connection, row: Record[Any], confirmation: ShipmentConfirmation
+) -> list[Prepared]:
+    found = conn.execute(select(order).where(order.c.correlation == row.correlation)).one_or_none()
+    if found is None:
+        return []
+    customer = home.config.partners.get(found.partner)
+    body = conn.execute(
+        select(document_table.c.body).where(document_table.c.id == found.correlation)
+    ).scalar()
+    if customer is None or body is None:
+        return []
+    sales_order = documents.decode(body)
+    assert isinstance(sales_order, SalesOrder)
+    shipments = conn.execute(
+        select(func.count()).where(
+            document_table.c.correlation == found.correlation, document_table.c.type == "856"
+        )
+    ).scalar_one()
+    number = f"{sales_order.number[: _LONGEST_NUMBER - 4]}-{shipments + 1}"
+    now = home.now().astimezone(home.config.us.timezone)
+    following: list[tuple[str, ShipNotice | Invoice]] = [
+        ("856", derivation.ship_notice(sales_order, confirmation, confirmation.shipment or number, now)),
+        ("810", derivation.invoice(sales_order, confirmation, number, now.date())),
+    ]
+    return [
+        _prepared(home, customer, type, document)
+        for type, document in following
+        if customer.agreement(type, "out")
+    ]
+
+
+def _prepared(home: Home, partner: Partner, type: str, document: Document) -> Prepared:
+    try:
+        return Prepared(partner, type, document, outbound.rows(home, partner, type, document))
+    except EdiError as error:
+        return Prepared(partner, type, document, [], str(error))
+
+
+def issue(home: Home, conn: Connection, cause: Record[Any], following: list[Prepared]) -> None:
+    """Write, number, store and queue what follows, in the transaction that records its cause."""
+    for prepared in following:
+        outbound.issue(
+            home,
+            conn,
+            prepared.partner,
+            prepared.type,
+            prepared.document,
+            prepared.rows,
+            correlation=cause.correlation,
+            cause=cause.id,
+            error=prepared.error,
+        )
+
+
+def close_if_done(home: Home, conn: Connection, correlation: str | None) -> None:
+    """Close an order when every expected document exists, was delivered, and was accepted."""
+    found = conn.execute(
+        select(order).where(order.c.correlation == correlation, order.c.status == "open")
+    ).one_or_none()
+    if found is None or any(due(home, conn, found)):
+        return
+    conn.execute(
+        update(order).where(order.c.correlation == correlation).values(status="done", done_at=home.now())
+    )
+    home.note(
+        conn,
+        "closed",
+        f"order {found.number}: every document delivered and accepted",
+        partner=found.partner,
+        correlation=correlation,
+    )
+
+
+def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]]:
+    """What an order still waits for: who owes what, and by when. Empty when it is done."""
+    rows = conn.execute(
+        select(document_table, transmission.c.status.label("sent"))
+        .outerjoin(transmission, transmission.c.id == document_table.c.transmission)
+        .where(document_table.c.correlation == found.correlation)
+        .order_by(document_table.c.created_at, document_table.c.id)
+    ).all()
+    waiting: list[dict[str, Any]] = []
+
+    def owed(owner: str, what: str, by: object = None) -> None:
+        waiting.append({"owner": owner, "what": what, "due_at": by})
+
+    for row in rows:
+        what = f"{row.type} {row.number or row.transaction_control or ''}".strip()
+        if row.kind == "acknowledgment" or row.type in outbound.ACKNOWLEDGMENTS:
+            continue
+        if row.status in {"held", "rejected"}:
+            owed("us", f"a person to look at {what}: {row.error}")
+        elif row.direction == "in":
+            if row.delivered_at is None:
+                owed("erp", f"to take {what}")
+        elif row.sent != "delivered":
+            owed(
+                row.partner if row.sent == "sent" else "us",
+                f"{'the receipt for' if row.sent == 'sent' else 'to send'} {what}",
+            )
+        elif row.ack not in {*ACCEPTED, "none"}:
+            owed(row.partner, f"the acknowledgment of {what} ({row.ack})", row.ack_due_at)
+    have = {(row.direction, row.type) for row in rows}
+    for direction, type, owner in _expected(home, found):
+        if (direction, type) not in have:
+            owed(owner, f"the {type}")
+    return waiting
+
+
+def _expected(home: Home, found: Record[Any]) -> list[tuple[str, str, str]]:
+    """The chain of an order as (direction, type, who makes it)."""
+    expected: list[tuple[str, str, str]] = []
+    if found.warehouse:
+        expected += [("out", "940", "us"), ("in", "945", found.warehouse)]
+    customer = home.config.partners.get(found.partner)
+    if customer is not None and found.warehouse:
+        expected += [("out", type, "us") for type in ("856", "810") if customer.agreement(type, "out")]
+    return expected

@@ -1,0 +1,352 @@
+"""AS2 as a conversation: a message or a receipt comes in, is proved, stored and committed, and then answered.
+
+What the answer says is decided once and stored with the message; whoever repeats the message gets the same
+bytes again (RFC 4130 7.6, 7.7). A message is known by AS2-From, AS2-To and Message-ID together with the
+SHA-256 of its body. A first attempt that failed does not block the next.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NamedTuple
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from gateway import as2, channels
+from gateway.as2 import As2Error, As2Refused
+from gateway.config import Partner
+from gateway.errors import DeadReason
+from gateway.failpoints import failpoint
+from gateway.home import Home
+from gateway.pipeline import sending
+from gateway.pipeline.arrive import queue_reading
+from gateway.store import Blob
+from gateway.store.tables import as2_message, new_id, transmission
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 10.0  # for a first attempt at the same message that still runs
+
+Headers = list[tuple[str, str]]
+
+
+class Reply(NamedTuple):
+    """What to answer over HTTP."""
+
+    status: int
+    headers: Headers = []  # noqa: RUF012 - never changed
+    body: bytes = b""
+
+
+BUSY = Reply(503, [("Retry-After", "30")], b"try again later\n")
+
+
+class Conversation:
+    """The AS2 side of a home. One a process, because it knows which messages are being worked on."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._running: set[tuple[str, str, str]] = set()
+        self._ended = threading.Condition()
+
+    def request(self, headers: Headers) -> as2.Request:
+        """Judge the headers alone, before the body is read. Raises As2Refused."""
+        request = as2.parse_request_headers(headers)
+        if request.receipt is not None and request.receipt.async_url is not None:
+            partner = self._partner(request)
+            if partner is not None and not channels.receipt_url_allowed(partner, request.receipt.async_url):
+                text = f"{request.as2_from} asks for its receipt at {request.receipt.async_url}"
+                log.warning("receipt URL refused: %s", text)
+                self.home.store.write(
+                    lambda conn: self.home.note(
+                        conn, "refused", f"{DeadReason.MDN_URL_REFUSED}: {text}", partner=partner.name
+                    )
+                )
+                raise As2Refused(
+                    400, "the URL of the asynchronous receipt is not accepted", reason="MDN_URL_REFUSED"
+                )
+        return request
+
+    def receive(self, request: as2.Request, body: BinaryIO, wire: Blob, peer: str) -> Reply:
+        """Take a request whose body is stored as `wire`; returns only when its answer may be sent.
+
+        `body` is that blob, opened. Raises StoreUnavailable, StoreFatal.
+        """
+        claim = as2.read_claim(request.headers.fields, body)
+        body.seek(0)
+        if claim is not None:
+            return self._receipt(request, body, claim)
+        partner = self._partner(request)
+        if partner is None:
+            return self._unknown(request, peer)
+        key = (request.as2_from, request.as2_to, request.message_id)
+        with self._alone(key) as alone:
+            if not alone:
+                return BUSY
+            known = self._known(key)
+            if known is not None and known.succeeded and known.body_sha256 == wire.sha256:
+                return self._again(partner, known)
+            return self._message(request, partner, body, wire, peer, known)
+
+    def _partner(self, request: as2.Request) -> Partner | None:
+        if request.as2_to != self.home.config.us.as2_id:
+            return None
+        partner = self.home.config.by_as2(request.as2_from)
+        return partner if partner is not None and partner.status != "draft" else None
+
+    @contextmanager
+    def _alone(self, key: tuple[str, str, str]) -> Iterator[bool]:
+        """One at a time for each message; False when another did not end within WAIT_S."""
+        with self._ended:
+            if not self._ended.wait_for(lambda: key not in self._running, WAIT_S):
+                yield False
+                return
+            self._running.add(key)
+        try:
+            yield True
+        finally:
+            with self._ended:
+                self._running.discard(key)
+                self._ended.notify_all()
+
+    def _known(self, key: tuple[str, str, str]) -> Row[Any] | None:
+        with self.home.store.read() as conn:
+            return conn.execute(
+                select(as2_message).where(
+                    as2_message.c.as2_from == key[0],
+                    as2_message.c.as2_to == key[1],
+                    as2_message.c.message_id == key[2],
+                )
+            ).one_or_none()
+
+    def _unknown(self, request: as2.Request, peer: str) -> Reply:
+        """No trading relationship: an unsigned receipt if one was asked for in this answer, else 403."""
+        text = f"AS2-From {request.as2_from!r} to AS2-To {request.as2_to!r}, from {peer}"
+        log.warning("unknown trading relationship: %s", text)
+        self.home.store.write(
+            lambda conn: self.home.note(conn, "refused", f"{DeadReason.UNKNOWN_PARTNER}: {text}")
+        )
+        if request.receipt is None or request.receipt.async_url is not None:
+            return Reply(403, [], b"no such trading relationship\n")
+        failure = request.failure or as2.Failure.UNKNOWN_PARTNER
+        return _sync(self._build_receipt(request, as2.Outcome(failure.disposition), signed=False))
+
+    def _again(self, partner: Partner, known: Row[Any]) -> Reply:
+        """The stored answer, byte for byte; asynchronous ones are posted once more."""
+
+        def record(conn: Connection) -> None:
+            self.home.note(
+                conn,
+                "duplicate",
+                f"{known.message_id} from {partner.name} again: answered with its stored receipt",
+                partner=partner.name,
+                transmission=known.transmission,
+            )
+            if known.receipt_url is not None:
+                self._queue_receipt(
+                    conn, partner, (known.as2_from, known.as2_to, known.message_id), again=True
+                )
+
+        self.home.store.write(record)
+        if known.receipt is None or known.receipt_url is not None:
+            return Reply(204)
+        return Reply(200, [(name, value) for name, value in known.receipt_headers], known.receipt)
+
+    def _message(
+        self,
+        request: as2.Request,
+        partner: Partner,
+        body: BinaryIO,
+        wire: Blob,
+        peer: str,
+        known: Row[Any] | None,
+    ) -> Reply:
+        now = self.home.now()
+        identity = new_id(now)
+        values: dict[str, Any] = {
+            "id": identity,
+            "direction": "in",
+            "partner": partner.name,
+            "channel": "as2",
+            "status": "stored",
+            "size": wire.size,
+            "sha256": wire.sha256,
+            "wire_sha256": wire.sha256,
+            "wire_headers": [list(pair) for pair in request.headers.fields],
+            "message_id": request.message_id,
+            "peer": peer,
+            "created_at": now,
+        }
+        try:
+            if known is not None and known.succeeded:
+                raise As2Error(
+                    as2.Failure.DIFFERENT_CONTENT, f"its Message-ID is that of {known.transmission}"
+                )
+            if request.failure is not None:
+                raise As2Error(request.failure, "the headers alone decide it")
+            outcome = self._open(request, partner, body, values)
+        except As2Error as error:
+            log.warning("message %s from %s refused: %s", request.message_id, partner.name, error)
+            outcome = as2.Outcome(error.disposition)
+            values |= {"status": "refused", "reason": error.reason, "error": str(error), "done_at": now}
+        values["disposition"] = outcome.disposition
+        receipt = self._build_receipt(request, outcome, signed=True) if request.receipt is not None else None
+        failpoint("receive:stored")
+        self.home.store.write(lambda conn: self._record(conn, request, partner, values, receipt, known))
+        failpoint("receive:committed")
+        if receipt is None or (request.receipt is not None and request.receipt.async_url is not None):
+            return Reply(204)
+        return _sync(receipt)
+
+    def _open(
+        self, request: as2.Request, partner: Partner, body: BinaryIO, values: dict[str, Any]
+    ) -> as2.Outcome:
+        """Prove the message and store its payload. Raises As2Error."""
+        assert partner.as2 is not None
+        now = self.home.now()
+        with self.home.store.blobs.writer() as payload:
+            opened = as2.open_message(
+                request,
+                body,
+                policy=channels.policy(self.home.config, partner.as2, now),
+                payload=payload,
+                now=now,
+                scratch_dir=self.home.store.blobs.root / "tmp",
+            )
+            blob = payload.commit()
+        values |= {
+            "size": blob.size,
+            "sha256": blob.sha256,
+            "filename": opened.filename,
+            "content_type": opened.content_type,
+            "mic": f"{opened.mic}, {opened.mic_algorithm}",
+        }
+        return as2.Outcome.accepted(opened)
+
+    def _build_receipt(self, request: as2.Request, outcome: as2.Outcome, *, signed: bool) -> as2.BuiltReceipt:
+        now = self.home.now()
+        identity = channels.signing_identity(self.home.config, now) if signed else None
+        host = (self.home.config.us.as2_id or "tradelane").replace(" ", "-")
+        return as2.build_receipt(
+            request,
+            outcome,
+            signing=as2.Signing(identity) if identity is not None else None,
+            message_id=f"<{new_id(now)}@{host}>",
+            now=now,
+        )
+
+    def _record(
+        self,
+        conn: Connection,
+        request: as2.Request,
+        partner: Partner,
+        values: dict[str, Any],
+        receipt: as2.BuiltReceipt | None,
+        known: Row[Any] | None,
+    ) -> None:
+        """One transaction: the transmission, the answer, and the job that reads it."""
+        accepted = values["status"] == "stored"
+        key = (request.as2_from, request.as2_to, request.message_id)
+        conn.execute(insert(transmission).values(**values))
+        url = request.receipt.async_url if request.receipt is not None else None
+        if known is None or not known.succeeded:
+            if known is not None:
+                conn.execute(
+                    delete(as2_message).where(
+                        as2_message.c.as2_from == key[0],
+                        as2_message.c.as2_to == key[1],
+                        as2_message.c.message_id == key[2],
+                    )
+                )
+            conn.execute(
+                insert(as2_message).values(
+                    as2_from=key[0],
+                    as2_to=key[1],
+                    message_id=key[2],
+                    body_sha256=values["wire_sha256"],
+                    transmission=values["id"],
+                    succeeded=int(accepted),
+                    receipt_headers=[list(pair) for pair in receipt.headers] if receipt else None,
+                    receipt=receipt.body if receipt else None,
+                    receipt_url=url,
+                    created_at=values["created_at"],
+                )
+            )
+            if url is not None and receipt is not None:
+                self._queue_receipt(conn, partner, key)
+        what = (
+            f"{values.get('filename') or 'a message'}, {values['size']} bytes, from {partner.name} over AS2"
+        )
+        name, text = ("received", what) if accepted else ("refused", f"{what}: {values['error']}")
+        self.home.note(conn, name, text, partner=partner.name, transmission=values["id"])
+        if accepted:
+            queue_reading(self.home, conn, values["id"], partner.name)
+
+    def _queue_receipt(
+        self, conn: Connection, partner: Partner, key: tuple[str, str, str], *, again: bool = False
+    ) -> None:
+        self.home.engine.enqueue(
+            conn,
+            lane=f"{partner.name}:receipt",
+            kind="receipt",
+            payload={"as2_from": key[0], "as2_to": key[1], "message_id": key[2]},
+            uniq=None if again else f"receipt:{new_id(self.home.now())}",
+        )
+
+    # A receipt for something of ours.
+
+    def _receipt(self, request: as2.Request, body: BinaryIO, claim: as2.Claim) -> Reply:
+        """An asynchronous receipt. Whoever brings it gets 2xx; only a proved one closes anything."""
+        with self.home.store.read() as conn:
+            row = conn.execute(
+                select(transmission).where(
+                    transmission.c.direction == "out",
+                    transmission.c.message_id.in_(_spellings(claim.original_message_id)),
+                )
+            ).first()
+        partner = self.home.config.partners.get(row.partner) if row is not None else None
+        if row is None or partner is None or partner.as2 is None:
+            text = f"a receipt for {claim.original_message_id!r}, which was never sent"
+            self.home.store.write(lambda conn: self.home.note(conn, "unmatched", text))
+            return Reply(204)
+        relation = partner.as2
+        data = body.read()
+        receipt = as2.parse_receipt(
+            request.headers.fields,
+            data,
+            expected=sending.expected(self.home, row, relation),
+            now=self.home.now(),
+        )
+        if receipt.status is as2.ReceiptStatus.INVALID:
+            # Anyone can post one. It is told, and what was sent goes on waiting for a real one.
+            text = f"{DeadReason.MDN_INVALID}: a receipt for {row.filename} proves nothing: {receipt.error}"
+            self.home.store.write(
+                lambda conn: self.home.note(
+                    conn,
+                    "invalid",
+                    text,
+                    partner=partner.name,
+                    correlation=row.correlation,
+                    transmission=row.id,
+                )
+            )
+            return Reply(204)
+        stored = self.home.store.blobs.put(io.BytesIO(data))
+        self.home.store.write(
+            lambda conn: sending.close(self.home, conn, row, receipt, receipt_sha256=stored.sha256)
+        )
+        failpoint("receipt:committed")
+        return Reply(204)
+
+
+def _spellings(message_id: str) -> tuple[str, ...]:
+    bare = message_id.strip().strip("<>")
+    return (message_id, bare, f"<{bare}>")
+
+
+def _sync(receipt: as2.BuiltReceipt) -> Reply:
+    return Reply(200, receipt.headers, receipt.body)

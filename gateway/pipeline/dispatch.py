@@ -1,0 +1,108 @@
+"""Sending a file as it is: stored, queued, and, where it is X12, tracked to its acknowledgment."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Any, BinaryIO
+
+from sqlalchemy import Connection, insert
+
+from edi.problems import NotEdi
+from edi.tree import Group, Interchange, Transaction
+from gateway.config import Partner
+from gateway.home import Home
+from gateway.pipeline import outbound
+from gateway.pipeline.reconcile import plain
+from gateway.store.tables import document, new_id, transmission
+from x12 import acks, codec
+
+
+def dispatch(
+    home: Home, partner: Partner, stream: BinaryIO, *, filename: str, content_type: str | None = None
+) -> str:
+    """Queue a file for a partner; its transmission id. Raises StoreUnavailable, StoreFatal.
+
+    Transactions found in it are recorded, so that the partner's acknowledgment of them is expected.
+    """
+    blob = home.store.blobs.put(stream)
+    now = home.now()
+    identity = new_id(now)
+    with home.store.blobs.open(blob.sha256) as stored:
+        found = _transactions(stored)
+    kind = content_type or ("application/EDI-X12" if found else mimetypes.guess_type(filename)[0])
+
+    def record(conn: Connection) -> None:
+        conn.execute(
+            insert(transmission).values(
+                id=identity,
+                direction="out",
+                partner=partner.name,
+                channel="as2" if partner.channel == "as2" else "sftp",
+                status="queued",
+                filename=filename,
+                content_type=kind or "application/octet-stream",
+                size=blob.size,
+                sha256=blob.sha256,
+                message_id=outbound.message_id(home, identity),
+                created_at=now,
+            )
+        )
+        for number, values in enumerate(found, 1):
+            agreement = partner.agreement(values["type"], "out")
+            ack = agreement.ack if agreement is not None else home.config.defaults.ack
+            expected = ack.mode != "none" and values["functional_id"] != "FA"
+            document_id = f"{identity}-{number}"
+            conn.execute(
+                insert(document).values(
+                    id=document_id,
+                    direction="out",
+                    partner=partner.name,
+                    transmission=identity,
+                    status="sent",
+                    problems=[],
+                    ack="waiting" if expected else "none",
+                    created_at=now,
+                    **values,
+                )
+            )
+            if expected:
+                outbound.expect(home, conn, partner, document_id, ack, now)
+        home.note(
+            conn,
+            "issued",
+            f"{filename}, {blob.size} bytes, to {partner.name}",
+            partner=partner.name,
+            transmission=identity,
+        )
+        outbound.queue_sending(home, conn, identity, partner)
+
+    home.store.write(record)
+    return identity
+
+
+def _transactions(stream: BinaryIO) -> list[dict[str, Any]]:
+    """The transactions of an X12 file as columns; none for other content."""
+    found: list[dict[str, Any]] = []
+    header: Interchange | None = None
+    group: Group | None = None
+    try:
+        for event in codec.read(stream):
+            match event:
+                case Interchange():
+                    header = event
+                case Group():
+                    group = event
+                case Transaction() if header is not None and group is not None and acks.answers(group):
+                    found.append(
+                        {
+                            "type": event.type[:8],
+                            "version": event.version[:16],
+                            "functional_id": group.functional_id,
+                            "interchange_control": plain(header.control_number),
+                            "group_control": plain(group.control_number),
+                            "transaction_control": plain(event.control_number),
+                        }
+                    )
+    except NotEdi:
+        return []
+    return found

@@ -1,0 +1,155 @@
+"""Documents the ERP hands us: taken, mapped, numbered, stored and queued to the partner they are for.
+
+The partner is the one the document names, else the one whose order it belongs to by purchase order number.
+Taking the same file twice, as after a crash, changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, insert, select
+
+from edi import documents
+from edi.documents import (
+    Document,
+    Invoice,
+    NotADocument,
+    SalesOrder,
+    ShipmentConfirmation,
+    ShipNotice,
+    WarehouseOrder,
+)
+from edi.problems import EdiError
+from gateway.config import Partner
+from gateway.erp import MAX_BYTES, Arrival
+from gateway.errors import GatewayError
+from gateway.home import Home
+from gateway.pipeline import outbound
+from gateway.store.tables import new_id, order, transmission
+
+_TYPES: dict[type[Document], str] = {
+    SalesOrder: "850",
+    WarehouseOrder: "940",
+    ShipmentConfirmation: "945",
+    ShipNotice: "856",
+    Invoice: "810",
+}
+
+
+class Refused(GatewayError):
+    """The ERP's file cannot be taken; the text says why and goes beside it."""
+
+
+class _Addressed(NamedTuple):
+    """A document, whom it is for, and the order it belongs to."""
+
+    document: Document
+    type: str
+    partner: Partner
+    correlation: str | None
+
+
+def take(home: Home, arrival: Arrival) -> str:
+    """Issue the document in a file; its transmission id. Raises Refused; StoreUnavailable, StoreFatal."""
+    if len(arrival.data) > MAX_BYTES:
+        raise Refused(f"it is over {MAX_BYTES} bytes")
+    try:
+        document = documents.decode(arrival.data)
+    except NotADocument as error:
+        raise Refused(f"it is no canonical document: {error}") from error
+    with home.store.read() as conn:
+        addressed = _address(home, conn, document)
+    try:
+        written = outbound.rows(home, addressed.partner, addressed.type, document)
+    except EdiError as error:
+        raise Refused(str(error)) from error
+    claim = hashlib.sha256(arrival.path.name.encode() + b"\0" + arrival.data).hexdigest()
+    blob = home.store.blobs.put(io.BytesIO(arrival.data))
+
+    def record(conn: Connection) -> str:
+        known = conn.execute(select(transmission.c.id).where(transmission.c.claim == claim)).scalar()
+        if known is not None:
+            return str(known)
+        now = home.now()
+        identity = new_id(now)
+        conn.execute(
+            insert(transmission).values(
+                id=identity,
+                direction="in",
+                channel="erp",
+                status="done",
+                filename=arrival.path.name,
+                content_type="application/json",
+                size=blob.size,
+                sha256=blob.sha256,
+                claim=claim,
+                correlation=addressed.correlation,
+                created_at=now,
+                done_at=now,
+            )
+        )
+        home.note(
+            conn,
+            "received",
+            f"{arrival.path.name} from the ERP, for {addressed.partner.name}",
+            partner=addressed.partner.name,
+            correlation=addressed.correlation,
+            transmission=identity,
+        )
+        outbound.issue(
+            home,
+            conn,
+            addressed.partner,
+            addressed.type,
+            document,
+            written,
+            correlation=addressed.correlation,
+            cause=identity,
+        )
+        return identity
+
+    return home.store.write(record)
+
+
+def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
+    kind = _TYPES.get(type(document))
+    if kind is None:
+        raise Refused("acknowledgments are made by the gateway, not by the ERP")
+    name: str | None = getattr(document, "partner", None)
+    found = _order_of(conn, _purchase_order(document), name)
+    if name is None and found is not None:
+        name = found.warehouse if isinstance(document, WarehouseOrder) else found.partner
+    if name is None:
+        raise Refused('it names no partner ("partner"), and no order has its purchase order number')
+    partner = home.config.partners.get(name)
+    if partner is None:
+        raise Refused(f"no partner is named {name!r} in partners.toml")
+    if partner.agreements and partner.agreement(kind, "out") is None:
+        raise Refused(f"no {kind} to {name} is agreed in partners.toml")
+    return _Addressed(document, kind, partner, found.correlation if found is not None else None)
+
+
+def _purchase_order(document: Document) -> str | None:
+    match document:
+        case Invoice() | WarehouseOrder() | ShipmentConfirmation():
+            return document.purchase_order
+        case ShipNotice():
+            return next((level.purchase_order for level in document.of_kind("order")), None)
+        case _:
+            return None
+
+
+def _order_of(conn: Connection, number: str | None, partner: str | None) -> Row[Any] | None:
+    """The order of a purchase order number, the partner's own where it is named; None if none or several."""
+    if number is None:
+        return None
+    rows = conn.execute(
+        select(order.c.correlation, order.c.partner, order.c.warehouse)
+        .where(order.c.number == number)
+        .order_by(order.c.created_at.desc())
+    ).all()
+    mine = [row for row in rows if partner in {None, row.partner, row.warehouse}]
+    return mine[0] if mine and len({row.partner for row in mine}) == 1 else None

@@ -1,0 +1,364 @@
+"""Documents to bytes: mapped, numbered, written, stored and queued, in the transaction of their cause.
+
+Control numbers are taken where they are used, so there is no gap and no reuse; the Message-ID is chosen before
+the first send and stays (RFC 4130 7.6). What cannot be written is a held document, not an exception.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import Connection, insert, update
+
+import mappings
+import x12
+from edi import documents
+from edi.documents import Document
+from edi.problems import CannotWrite
+from edi.tree import Group, Interchange, PartyId, Separators
+from gateway import numbers
+from gateway.config import Ack, Partner
+from gateway.errors import DeadReason
+from gateway.home import Home
+from gateway.store.tables import document as document_table
+from gateway.store.tables import new_id, transmission
+from x12 import acks, dictionary, writer
+
+ACKNOWLEDGMENTS = frozenset({"997", "999", "TA1", "CONTRL"})
+_TA1_VERSION = {"00501": "005010"}  # an interchange of TA1 alone says its version in ISA12 only
+
+
+def rows(home: Home, partner: Partner, type: str, document: Document) -> list[writer.Row]:
+    """A document as the rows of a transaction, by the partner's map. Raises EdiError.
+
+    They are written once on trial, so that what the checker would reject takes no control number.
+    """
+    definition = dictionary.definition(type, partner.x12.version)
+    if definition is None:
+        raise CannotWrite(f"{type} is not defined in version {partner.x12.version}")
+    agreement = partner.agreement(type, "out")
+    map = mappings.load(definition, agreement.map if agreement is not None else None)
+    written: list[writer.Row] = list(map.write(document, partner.x12.separators))
+    trial = _Addressing.to(home, partner).envelope(home.now(), type, 1, 1)
+    writer.write(trial, [writer.Body(type, 1, written)], check=True)
+    return written
+
+
+def issue(
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    type: str,
+    document: Document,
+    written: list[writer.Row],
+    *,
+    correlation: str | None,
+    cause: str | None,
+    error: str | None = None,
+) -> str:
+    """Issue one business document to a partner; its document id. With `error` it is held instead."""
+    now = home.now()
+    identity = new_id(now)
+    kind = documents.schema_of(document).partition(".")[2].partition("/")[0]
+    number = getattr(document, "number", None)
+    agreement = partner.agreement(type, "out")
+    ack = agreement.ack if agreement is not None else home.config.defaults.ack
+    values: dict[str, Any] = {
+        "id": identity,
+        "direction": "out",
+        "partner": partner.name,
+        "transmission": None,
+        "type": type,
+        "version": partner.x12.version,
+        "kind": kind,
+        "number": number,
+        "correlation": correlation,
+        "status": "held",
+        "reason": DeadReason.MAPPING_FAILED,
+        "error": error,
+        "problems": [],
+        "body": documents.encode(document),
+        "ack": "none",
+        "cause": cause,
+        "created_at": now,
+    }
+    if error is None:
+        try:
+            with conn.begin_nested():  # numbers taken for what cannot be written are given back
+                sent = _emit(home, conn, partner, type, [written], _Addressing.to(home, partner), correlation)
+        except CannotWrite as problem:
+            values["error"] = str(problem)
+        else:
+            values |= sent | {"status": "sent", "reason": None, "error": None}
+            values |= {"ack": "none" if ack.mode == "none" else "waiting"}
+    conn.execute(insert(document_table).values(**values))
+    what = f"{type} {number or ''} to {partner.name}"
+    name, text = ("issued", what) if values["status"] == "sent" else ("held", f"{what}: {values['error']}")
+    home.note(
+        conn,
+        name,
+        text,
+        partner=partner.name,
+        correlation=correlation,
+        document=identity,
+        transmission=values["transmission"],
+    )
+    if values["ack"] == "waiting":
+        expect(home, conn, partner, identity, ack, now)
+    return identity
+
+
+def expect(home: Home, conn: Connection, partner: Partner, identity: str, ack: Ack, now: datetime) -> None:
+    due = now + ack.due
+    conn.execute(update(document_table).where(document_table.c.id == identity).values(ack_due_at=due))
+    home.engine.enqueue(
+        conn,
+        lane=f"{partner.name}:due",
+        kind="ack-due",
+        payload={"document": identity},
+        uniq=f"ack-due:{identity}",
+        run_at=due,
+    )
+
+
+def answer_group(
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    header: Interchange,
+    group: Group,
+    ack: acks.GroupAck,
+    *,
+    cause: str,
+    correlation: str | None,
+) -> None:
+    """Issue the 997 of one group: it mirrors separators, version and usage of what it answers.
+
+    It goes to the partner of the channel, whatever the interchange said it was from, and is itself never
+    acknowledged (X12.20).
+    """
+    addressing = _Addressing.mirrored(home, partner, header, group)
+    body = acks.write_997(ack, addressing.version, addressing.separators)
+    _issue_answer(
+        home,
+        conn,
+        partner,
+        "997",
+        _emit(home, conn, partner, "997", [body], addressing, correlation),
+        addressing.version,
+        f"997 {ack.status} to {partner.name} for group {group.functional_id} {group.control_number}",
+        number=group.control_number,
+        cause=cause,
+        correlation=correlation,
+    )
+
+
+def answer_interchange(
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    header: Interchange,
+    ack: acks.InterchangeAck,
+    *,
+    cause: str,
+) -> None:
+    """Issue the TA1 of one interchange, in an interchange of its own (X12.5)."""
+    addressing = _Addressing.mirrored(home, partner, header, None)
+    loose = [acks.write_ta1(ack)]
+    _issue_answer(
+        home,
+        conn,
+        partner,
+        "TA1",
+        _emit(home, conn, partner, "TA1", [], addressing, None, loose),
+        header.version,
+        f"TA1 {ack.status}, note {ack.note}, to {partner.name} for interchange {header.control_number}",
+        number=header.control_number,
+        cause=cause,
+        correlation=None,
+    )
+
+
+def _issue_answer(
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    type: str,
+    sent: dict[str, Any],
+    version: str,
+    text: str,
+    *,
+    number: str,
+    cause: str,
+    correlation: str | None,
+) -> None:
+    now = home.now()
+    identity = new_id(now)
+    conn.execute(
+        insert(document_table).values(
+            id=identity,
+            direction="out",
+            partner=partner.name,
+            type=type,
+            version=version,
+            kind="acknowledgment",
+            number=number,
+            correlation=correlation,
+            status="sent",
+            problems=[],
+            ack="none",
+            cause=cause,
+            created_at=now,
+            **sent,
+        )
+    )
+    home.note(
+        conn,
+        "answered",
+        text,
+        partner=partner.name,
+        correlation=correlation,
+        document=identity,
+        transmission=sent["transmission"],
+    )
+
+
+@dataclass(frozen=True)
+class _Addressing:
+    """From whom to whom an interchange goes, and how it is written."""
+
+    ours: PartyId
+    theirs: PartyId
+    group_sender: str
+    group_receiver: str
+    version: str
+    usage: str
+    separators: Separators
+
+    @classmethod
+    def to(cls, home: Home, partner: Partner) -> Self:
+        """As agreed with the partner. Raises CannotWrite when an identity is not configured."""
+        us = home.config.us
+        if us.isa is None or partner.isa is None:
+            raise CannotWrite(
+                f"partners.toml names no ISA identity for {'us' if us.isa is None else partner.name}"
+            )
+        return cls(
+            us.isa,
+            partner.isa,
+            us.gs or us.isa.id,
+            partner.x12.gs or partner.isa.id,
+            partner.x12.version,
+            partner.usage,
+            partner.x12.separators,
+        )
+
+    @classmethod
+    def mirrored(cls, home: Home, partner: Partner, header: Interchange, group: Group | None) -> Self:
+        """As the interchange that is answered, sides exchanged."""
+        us = home.config.us
+        ours = header.receiver if header.receiver in {us.isa, us.unb} else us.isa
+        theirs = header.sender if header.sender in partner.parties else partner.isa
+        if ours is None or theirs is None:
+            raise CannotWrite("partners.toml names no ISA identity to answer under")
+        known = group is not None and x12.checker("997", group.version) is not None
+        return cls(
+            ours,
+            theirs,
+            group.receiver if group is not None else ours.id,
+            group.sender if group is not None else theirs.id,
+            group.version if group is not None and known else _TA1_VERSION.get(header.version, "004010"),
+            header.usage if header.usage in {"T", "P"} else partner.usage,
+            header.separators,
+        )
+
+    def envelope(self, now: datetime, type: str, interchange: int, group: int) -> writer.Envelope:
+        """The interchange and group headers, with these control numbers."""
+        return writer.Envelope(
+            sender=self.ours,
+            receiver=self.theirs,
+            control_number=interchange,
+            group_control_number=group,
+            functional_id=dictionary.functional_id(type) or "",
+            version=self.version,
+            now=now,
+            usage=self.usage,
+            group_sender=self.group_sender,
+            group_receiver=self.group_receiver,
+            separators=self.separators,
+        )
+
+
+def _emit(
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    type: str,
+    bodies: list[Sequence[writer.Row]],
+    addressing: _Addressing,
+    correlation: str | None,
+    loose: Sequence[writer.Row] = (),
+) -> dict[str, Any]:
+    """Take control numbers, write, store and queue; the columns by which a document finds its bytes."""
+    now = home.now()
+    ends = addressing.ours, addressing.theirs
+    (interchange,) = numbers.take(conn, *ends, "interchange")
+    groups = numbers.take(conn, *ends, "group", 1 if bodies else 0)
+    sets = numbers.take(conn, *ends, "transaction", len(bodies))
+    data = writer.write(
+        addressing.envelope(
+            now.astimezone(home.config.us.timezone), type, interchange, groups[0] if groups else 0
+        ),
+        [writer.Body(type, number, body) for number, body in zip(sets, bodies, strict=True)],
+        loose=loose,
+    )
+    blob = home.store.blobs.put(io.BytesIO(data))
+    identity = new_id(now)
+    conn.execute(
+        insert(transmission).values(
+            id=identity,
+            direction="out",
+            partner=partner.name,
+            channel={"as2": "as2", None: "none"}.get(partner.channel, "sftp"),
+            status="queued",
+            filename=f"{type}_{partner.name}_{interchange:09d}.x12",
+            content_type="application/EDI-X12",
+            size=blob.size,
+            sha256=blob.sha256,
+            message_id=message_id(home, identity),
+            correlation=correlation,
+            created_at=now,
+        )
+    )
+    queue_sending(home, conn, identity, partner)
+    return {
+        "transmission": identity,
+        "functional_id": dictionary.functional_id(type) if bodies else None,
+        "interchange_control": str(interchange),
+        "group_control": str(groups[0]) if groups else None,
+        "transaction_control": str(sets[0]) if sets else None,
+    }
+
+
+def message_id(home: Home, identity: str) -> str:
+    """A Message-ID that is globally unique and stays with its transmission (RFC 4130 5.3.3)."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", home.config.us.as2_id or "tradelane").strip("-.") or "tradelane"
+    return f"<{identity}@{host}>"
+
+
+def queue_sending(home: Home, conn: Connection, transmission_id: str, partner: Partner) -> None:
+    """Have a stored transmission sent, behind what goes to the same partner before it."""
+    attempts = partner.as2.retry.attempts if partner.as2 is not None else 32
+    home.engine.enqueue(
+        conn,
+        lane=f"{partner.name}:out",
+        kind="send",
+        payload={"transmission": transmission_id},
+        uniq=f"send:{transmission_id}",
+        max_attempts=attempts,
+    )

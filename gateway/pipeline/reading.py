@@ -1,0 +1,482 @@
+"""Steps 3 to 7: read, know, check, acknowledge, map. One job a transmission.
+
+Two passes over the stored bytes: the first sees only envelopes and decides for each interchange whether it is
+this partner's, to us, and new; the second checks, answers and maps what was accepted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+import mappings
+from edi import documents
+from edi.documents import Acknowledgment, Document, SalesOrder
+from edi.problems import EdiError, NotEdi, Problem, Severity
+from edi.schema import Check
+from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
+from gateway import orders
+from gateway.config import Partner
+from gateway.engine import Dead, Done, Job
+from gateway.errors import DeadReason
+from gateway.failpoints import failpoint
+from gateway.home import Home
+from gateway.pipeline import outbound, reconcile
+from gateway.pipeline.delivering import queue_delivery
+from gateway.store.tables import document as document_table
+from gateway.store.tables import interchange as interchange_table
+from gateway.store.tables import order, transmission
+from x12 import acks, check, codec, dictionary
+
+DUPLICATE_WINDOW = timedelta(days=90)
+
+
+def read(home: Home, job: Job) -> Done:
+    """Read a stored transmission into documents and acknowledgments."""
+    with home.store.read() as conn:
+        row = conn.execute(
+            select(transmission).where(transmission.c.id == job.payload["transmission"])
+        ).one_or_none()
+    if row is None:
+        raise Dead(DeadReason.STORE_CORRUPT, "its transmission is not in the store")
+    partner = home.config.partners.get(row.partner or "")
+    if partner is None:
+        raise Dead(DeadReason.UNKNOWN_PARTNER, f"no partner is named {row.partner!r} in partners.toml now")
+    try:
+        with home.store.blobs.open(row.sha256) as stream:
+            envelopes = survey(stream)
+    except NotEdi as error:
+        raise Dead(DeadReason.ENVELOPE_BROKEN, str(error)) from None
+    reading = _Reading(home, row, partner, envelopes)
+    with home.store.read() as conn:
+        reading.judge(conn)
+    with home.store.blobs.open(row.sha256) as stream:
+        reading.read(stream)
+    failpoint("read:before-commit")
+
+    def commit(conn: Connection) -> None:
+        reading.record(conn)
+
+    return Done(commit)
+
+
+def read_failed(home: Home, conn: Connection, job: Job, reason: str, message: str) -> None:
+    """A transmission that cannot be read at all waits for a person, its bytes kept."""
+    identity = job.payload["transmission"]
+    conn.execute(
+        update(transmission)
+        .where(transmission.c.id == identity)
+        .values(status="held", reason=reason, error=message, done_at=home.now())
+    )
+    partner = conn.execute(select(transmission.c.partner).where(transmission.c.id == identity)).scalar()
+    home.note(conn, "held", f"{reason}: {message}", partner=partner, transmission=identity)
+
+
+@dataclass
+class Envelope:
+    """One interchange of a file as the first pass saw it, before anything was decided about it."""
+
+    header: Interchange
+    content_sha256: str = ""
+    groups: list[tuple[Group, GroupEnd]] = field(default_factory=list)
+    end: InterchangeEnd | None = None
+    status: str = "accepted"
+    reason: str | None = None
+    text: str = ""
+    interchange_ack: acks.InterchangeAck | None = None  # the TA1 to answer with
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the envelope itself."""
+        return self.header.problems + (self.end.problems if self.end else ())
+
+    def refuse(self, status: str, reason: DeadReason, text: str, note: str | None = None) -> None:
+        """Decide that nothing of it becomes a document; `note` is the TA105 to say so with."""
+        self.status, self.reason, self.text = status, reason, text
+        if note is not None:
+            self.interchange_ack = acks.answer_interchange(self.header, self.end, note)
+
+
+def survey(stream: BinaryIO) -> list[Envelope]:
+    """The envelopes of a file, and a digest of each interchange's segments. Raises NotEdi.
+
+    The digest leaves out terminators and line breaks: a file sent again with other line ends is the same.
+    """
+    found: list[Envelope] = []
+    digest = hashlib.sha256()
+    group: Group | None = None
+    for event in codec.read(stream):
+        match event:
+            case Interchange():
+                found.append(Envelope(event))
+                digest = hashlib.sha256(event.segment.encode("latin-1"))
+            case Group():
+                group = event
+                digest.update(event.segment.encode("latin-1"))
+            case Transaction():
+                digest.update("\n".join(event.segments).encode("latin-1"))
+            case GroupEnd():
+                assert group is not None
+                found[-1].groups.append((group, event))
+            case InterchangeEnd():
+                digest.update("\n".join(event.loose).encode("latin-1"))
+                found[-1].end = event
+                found[-1].content_sha256 = digest.hexdigest()
+    return found
+
+
+class _Read(NamedTuple):
+    """One transaction on its way into the document table."""
+
+    values: dict[str, Any]
+    document: Document | None
+
+
+class _Reading:
+    """All that one transmission leads to, gathered first and recorded in one transaction."""
+
+    def __init__(self, home: Home, row: Row[Any], partner: Partner, envelopes: list[Envelope]) -> None:
+        self.home = home
+        self.row = row
+        self.partner = partner
+        self.envelopes = envelopes
+        self.found: list[_Read] = []
+        self.answers: list[tuple[Envelope, Group, acks.GroupAck, _Read | None]] = []
+
+    # Step 4: know.
+
+    def judge(self, conn: Connection) -> None:
+        """Decide for each interchange whether it is this partner's, to us, and new."""
+        seen: set[tuple[str, str, str]] = set()
+        for envelope in self.envelopes:
+            self._judge(conn, envelope, seen)
+
+    def _judge(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
+        header, us = envelope.header, self.home.config.us
+        broken = [problem for problem in envelope.problems if problem.severity is Severity.ERROR]
+        if header.sender not in self.partner.parties:
+            envelope.refuse(
+                "refused",
+                DeadReason.SENDER_MISMATCH,
+                f"the interchange says it is from {header.sender}, which is no identity of "
+                f"{self.partner.name} ({', '.join(map(str, self.partner.parties))})",
+                "006",
+            )
+        elif header.receiver not in {us.isa, us.unb}:
+            envelope.refuse(
+                "refused",
+                DeadReason.RECEIVER_UNKNOWN,
+                f"the interchange is for {header.receiver}; we are {us.isa}",
+                "009",
+            )
+        elif broken:
+            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message)
+            envelope.interchange_ack = acks.answer_interchange(header, envelope.end)
+        elif (owner := self._foreign_group(envelope)) is not None:
+            envelope.refuse("refused", DeadReason.SENDER_MISMATCH, owner, "006")
+        elif self._wrong_usage(header):
+            envelope.refuse(
+                "held",
+                DeadReason.WRONG_USAGE,
+                f"usage {header.usage} came where usage {self.partner.usage} is agreed",
+            )
+        else:
+            self._judge_number(conn, envelope, seen)
+            if envelope.status == "accepted" and header.ack_requested:
+                envelope.interchange_ack = acks.answer_interchange(header, envelope.end)
+        seen.add((str(header.sender), str(header.receiver), header.control_number))
+
+    def _wrong_usage(self, header: Interchange) -> bool:
+        held = "wrong_usage" in self.home.config.defaults.quarantine_on
+        return held and header.usage != self.partner.usage
+
+    def _foreign_group(self, envelope: Envelope) -> str | None:
+        """A GS02 that is another partner's identity is no more ours to accept than such an ISA06."""
+        for group, _ in envelope.groups:
+            for other in self.home.config.partners.values():
+                if other.name != self.partner.name and group.sender in {party.id for party in other.parties}:
+                    mine = {party.id for party in self.partner.parties}
+                    if group.sender not in mine:
+                        return f"a group says it is from {group.sender}, which is an identity of {other.name}"
+        return None
+
+    def _judge_number(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
+        header = envelope.header
+        key = (str(header.sender), str(header.receiver), header.control_number)
+        earlier = conn.execute(
+            select(interchange_table)
+            .where(
+                interchange_table.c.sender == key[0],
+                interchange_table.c.receiver == key[1],
+                interchange_table.c.control_number == key[2],
+                interchange_table.c.status.in_(("accepted", "held")),
+                interchange_table.c.transmission != self.row.id,
+                interchange_table.c.created_at > self.home.now() - DUPLICATE_WINDOW,
+            )
+            .order_by(interchange_table.c.created_at.desc())
+        ).first()
+        if earlier is None and key not in seen:
+            return
+        number = f"control number {header.control_number} from {header.sender}"
+        if earlier is None:
+            envelope.refuse("held", DeadReason.DUPLICATE_ICN, f"{number} stands twice in this file")
+        elif earlier.content_sha256 == envelope.content_sha256:
+            envelope.refuse(
+                "duplicate",
+                DeadReason.DUPLICATE_ICN,
+                f"{number} was read before, in {earlier.transmission}",
+                "025",
+            )
+        else:
+            envelope.refuse(
+                "held",
+                DeadReason.DUPLICATE_ICN,
+                f"{number} was read before, in {earlier.transmission}, with other content",
+            )
+
+    # Steps 5 to 7: check, acknowledge, map.
+
+    def read(self, stream: BinaryIO) -> None:
+        """Check, answer and map every transaction of every accepted interchange."""
+        events = codec.read(stream)
+        envelopes = iter(self.envelopes)
+        for event in events:
+            if isinstance(event, Interchange):
+                envelope = next(envelopes)
+                groups = iter(envelope.groups)
+            elif isinstance(event, Group):
+                group, end = next(groups)
+                if envelope.status == "accepted":
+                    self._read_group(envelope, group, end, events)
+
+    def _read_group(self, envelope: Envelope, group: Group, end: GroupEnd, events: Iterator[Event]) -> None:
+        """Use up the events of one group."""
+        answer = acks.FunctionalAck(group)
+        broken = any(problem.severity is Severity.ERROR for problem in end.problems)
+        first = None
+        for event in events:
+            if not isinstance(event, Transaction):
+                break
+            verdict = check(event)
+            answer.add(event, verdict)
+            self.found.append(self._document(envelope, group, event, verdict, broken))
+            first = first or self.found[-1]
+        if acks.answers(group):
+            self.answers.append((envelope, group, answer.finish(end), first))
+
+    def _document(
+        self, envelope: Envelope, group: Group, item: Transaction, verdict: Check, group_broken: bool
+    ) -> _Read:
+        identity = f"{self.row.id}-{len(self.found) + 1}"
+        now = self.home.now()
+        values: dict[str, Any] = {
+            "id": identity,
+            "direction": "in",
+            "partner": self.partner.name,
+            "transmission": self.row.id,
+            "type": item.type,
+            "version": item.version,
+            "kind": None,
+            "number": None,
+            "correlation": None,
+            "functional_id": group.functional_id,
+            "interchange_control": envelope.header.control_number,
+            "group_control": group.control_number,
+            "transaction_control": item.control_number,
+            "status": "rejected" if group_broken else verdict.status,
+            "reason": None,
+            "error": None,
+            "problems": [msgspec.to_builtins(problem) for problem in verdict.problems],
+            "body": None,
+            "ack": "none",
+            "created_at": now,
+        }
+        if values["status"] == "rejected":
+            values["reason"] = DeadReason.EDI_REJECTED
+            values["error"] = verdict.problems[0].message if verdict.problems else "its group is rejected"
+            return _Read(values, None)
+        document = self._map(item, verdict, values)
+        if document is not None:
+            values["kind"] = documents.schema_of(document).partition(".")[2].partition("/")[0]
+            values["number"] = getattr(document, "number", None) or getattr(document, "control_number", None)
+            values["body"] = documents.encode(document)
+        return _Read(values, document)
+
+    def _map(self, item: Transaction, verdict: Check, values: dict[str, Any]) -> Document | None:
+        """The document, or None and the reason in `values`: it is held, and has been acknowledged."""
+        agreement = self.partner.agreement(item.type, "in")
+        if agreement is None and self.partner.agreements and item.type not in outbound.ACKNOWLEDGMENTS:
+            values |= {
+                "status": "held",
+                "reason": DeadReason.NOT_AGREED,
+                "error": f"no {item.type} is agreed with {self.partner.name} in this direction",
+            }
+            return None
+        assert verdict.places is not None
+        try:
+            definition = dictionary.definition(item.type, item.version)
+            assert definition is not None  # or it would have been rejected
+            map = mappings.load(definition, agreement.map if agreement is not None else None)
+            document, problems = map.read(verdict.rows, verdict.places, item.separators)
+        except EdiError as error:
+            document, problems = None, ()
+            values["error"] = str(error)
+        if document is None:
+            values |= {
+                "status": "held",
+                "reason": DeadReason.MAPPING_FAILED,
+                "error": values["error"] or problems[0].message,
+                "problems": values["problems"] + [msgspec.to_builtins(problem) for problem in problems],
+            }
+            return None
+        return document
+
+    # Recording, in the transaction that completes the job.
+
+    def record(self, conn: Connection) -> None:
+        """Write down everything that was found, and queue what it leads to."""
+        conn.execute(delete(interchange_table).where(interchange_table.c.transmission == self.row.id))
+        for number, envelope in enumerate(self.envelopes, 1):
+            self._record_envelope(conn, number, envelope)
+        for read in self.found:
+            self._record_document(conn, read)
+        for envelope in self.envelopes:
+            self._answer(conn, envelope)
+            if envelope.status == "accepted" and envelope.end is not None:
+                for loose in envelope.end.loose:
+                    reconcile.interchange_acknowledged(self.home, conn, self.partner, loose, envelope.header)
+        status, reason, text = self._outcome()
+        conn.execute(
+            update(transmission)
+            .where(transmission.c.id == self.row.id)
+            .values(status=status, reason=reason, error=text, done_at=self.home.now())
+        )
+
+    def _outcome(self) -> tuple[str, str | None, str | None]:
+        """The transmission's own state: that of its worst interchange."""
+        for status in ("held", "refused", "duplicate"):
+            for envelope in self.envelopes:
+                if envelope.status == status:
+                    return status, envelope.reason, envelope.text
+        return "done", None, None
+
+    def _record_envelope(self, conn: Connection, number: int, envelope: Envelope) -> None:
+        header = envelope.header
+        conn.execute(
+            insert(interchange_table).values(
+                id=f"{self.row.id}-{number}",
+                transmission=self.row.id,
+                partner=self.partner.name,
+                syntax=header.syntax,
+                sender=str(header.sender),
+                receiver=str(header.receiver),
+                control_number=header.control_number,
+                content_sha256=envelope.content_sha256,
+                status=envelope.status,
+                reason=envelope.reason,
+                problems=[msgspec.to_builtins(problem) for problem in envelope.problems],
+                created_at=self.home.now(),
+            )
+        )
+        if envelope.status != "accepted":
+            self.home.note(
+                conn,
+                envelope.status,
+                f"interchange {header.control_number}: {envelope.reason}: {envelope.text}",
+                partner=self.partner.name,
+                transmission=self.row.id,
+            )
+
+    def _record_document(self, conn: Connection, read: _Read) -> None:
+        values = read.values
+        if conn.execute(select(document_table.c.id).where(document_table.c.id == values["id"])).scalar():
+            conn.execute(delete(document_table).where(document_table.c.id == values["id"]))
+        values["correlation"] = orders.correlation(conn, self.partner, values["id"], read.document)
+        conn.execute(insert(document_table).values(**values))
+        note = _Note(self.home, conn, self.partner.name, values)
+        what = (
+            f"{values['type']} {values['number'] or values['transaction_control']} from {self.partner.name}"
+        )
+        if values["status"] == "rejected":
+            note("rejected", f"{what}: {values['error']}")
+        elif values["status"] == "held":
+            note("held", f"{what}: {values['reason']}: {values['error']}")
+        elif isinstance(read.document, Acknowledgment):
+            reconcile.acknowledged(self.home, conn, self.partner, values["id"], read.document)
+        elif read.document is not None:
+            note("read", f"{what}: {values['status'].replace('_', ' ')}")
+            if isinstance(read.document, SalesOrder):
+                self._begin_order(conn, values, read.document)
+            queue_delivery(self.home, conn, values["id"])
+
+    def _begin_order(self, conn: Connection, values: dict[str, Any], document: SalesOrder) -> None:
+        agreement = self.partner.agreement(values["type"], "in")
+        route = agreement.route if agreement is not None else None
+        known = conn.execute(select(order.c.correlation).where(order.c.correlation == values["id"])).scalar()
+        if known is None:
+            conn.execute(
+                insert(order).values(
+                    correlation=values["id"],
+                    number=document.number,
+                    partner=self.partner.name,
+                    warehouse=route.removeprefix("3pl:") if route else None,
+                    status="open",
+                    created_at=self.home.now(),
+                )
+            )
+
+    # Step 6: the acknowledgments leave like any other transmission.
+
+    def _answer(self, conn: Connection, envelope: Envelope) -> None:
+        if envelope.interchange_ack is not None:
+            outbound.answer_interchange(
+                self.home, conn, self.partner, envelope.header, envelope.interchange_ack, cause=self.row.id
+            )
+        for answered, group, ack, first in self.answers:
+            if answered is envelope and self._mode_for(group) != "none":
+                outbound.answer_group(
+                    self.home,
+                    conn,
+                    self.partner,
+                    envelope.header,
+                    group,
+                    ack,
+                    cause=first.values["id"] if first is not None else self.row.id,
+                    correlation=first.values["correlation"] if first is not None else None,
+                )
+
+    def _mode_for(self, group: Group) -> str:
+        """How this group is answered: as agreed for its first known set."""
+        for agreement in self.partner.agreements:
+            if (
+                agreement.direction == "in"
+                and dictionary.functional_id(agreement.type) == group.functional_id
+            ):
+                return agreement.ack.mode
+        return self.home.config.defaults.ack.mode
+
+
+class _Note(NamedTuple):
+    """A line of the timeline about one document."""
+
+    home: Home
+    conn: Connection
+    partner: str
+    values: dict[str, Any]
+
+    def __call__(self, name: str, text: str) -> None:
+        self.home.note(
+            self.conn,
+            name,
+            text,
+            partner=self.partner,
+            correlation=self.values["correlation"],
+            document=self.values["id"],
+            transmission=self.values["transmission"],
+        )

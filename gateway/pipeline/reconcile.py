@@ -1,0 +1,165 @@
+"""Acknowledgments from partners, matched on the control numbers they name.
+
+Numbers are compared without padding. What is late still reconciles; what comes twice or matches nothing is
+told and changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from edi.documents import Acknowledgment, TransactionStatus
+from edi.tree import Interchange
+from gateway import orders
+from gateway.config import Partner
+from gateway.engine import Done, Job
+from gateway.home import Home
+from gateway.store.tables import document as document_table
+
+_OPEN = ("waiting", "overdue")
+_WORDS = {
+    "accepted": "accepts",
+    "accepted_with_errors": "accepts, noting errors in,",
+    "partial": "accepts in part",
+    "rejected": "rejects",
+}
+
+
+def plain(number: str | None) -> str:
+    """A control number without its padding."""
+    return (number or "").strip().lstrip("0") or "0"
+
+
+def acknowledged(
+    home: Home, conn: Connection, partner: Partner, identity: str, answer: Acknowledgment
+) -> None:
+    """Apply a partner's 997 or 999 to the documents of ours that it names (X12.20)."""
+    sent = conn.execute(
+        select(document_table)
+        .where(
+            document_table.c.direction == "out",
+            document_table.c.partner == partner.name,
+            document_table.c.functional_id == answer.functional_id,
+            document_table.c.group_control == plain(answer.control_number),
+        )
+        .order_by(document_table.c.created_at.desc())
+    ).all()
+    if not sent:
+        _unmatched(home, conn, partner, identity, answer)
+        return
+    latest = sent[0].interchange_control  # group numbers roll over: the latest group of this number is meant
+    by_control = {plain(status.control_number): status for status in answer.transactions}
+    for row in sent:
+        if row.interchange_control == latest:
+            _close(
+                home, conn, identity, row, _verdict(answer, by_control.get(plain(row.transaction_control)))
+            )
+
+
+def _verdict(answer: Acknowledgment, status: TransactionStatus | None) -> tuple[str, str]:
+    """The state a document gets and why; a group answered as a whole answers for each of its transactions."""
+    if status is None:
+        state = {"partially_accepted": "rejected"}.get(answer.status, answer.status)
+        return state, _codes("the group", answer.errors)
+    faults = [
+        f"{segment.segment} at {segment.position}"
+        + "".join(f", element {element.element} code {element.code}" for element in segment.elements)
+        for segment in status.segments
+    ]
+    return status.status, "; ".join(filter(None, [_codes("the set", status.errors), *faults]))
+
+
+def _codes(what: str, codes: tuple[str, ...]) -> str:
+    return f"{what}: code {', '.join(codes)}" if codes else ""
+
+
+def _close(home: Home, conn: Connection, identity: str, row: Row[Any], verdict: tuple[str, str]) -> None:
+    state, why = verdict
+    conn.execute(
+        update(document_table).where(document_table.c.id == identity).values(correlation=row.correlation)
+    )
+    what = f"{row.type} {row.number or row.transaction_control}"
+    if row.ack not in _OPEN:
+        home.note(
+            conn,
+            "duplicate",
+            f"another acknowledgment of {what} from {row.partner}: it was {row.ack}, now {state}; unchanged",
+            partner=row.partner,
+            correlation=row.correlation,
+            document=identity,
+        )
+        return
+    late = ", late" if row.ack == "overdue" else ""
+    conn.execute(
+        update(document_table).where(document_table.c.id == row.id).values(ack=state, ack_by=identity)
+    )
+    home.engine.cancel(conn, uniq=f"ack-due:{row.id}")
+    home.note(
+        conn,
+        "acknowledged",
+        f"{row.partner} {_WORDS.get(state, state)} {what}{late}" + (f": {why}" if why else ""),
+        partner=row.partner,
+        correlation=row.correlation,
+        document=row.id,
+    )
+    orders.close_if_done(home, conn, row.correlation)
+
+
+def _unmatched(home: Home, conn: Connection, partner: Partner, identity: str, answer: Acknowledgment) -> None:
+    text = f"no group {answer.functional_id} {answer.control_number} was sent to {partner.name}"
+    conn.execute(
+        update(document_table).where(document_table.c.id == identity).values(reason="UNMATCHED", error=text)
+    )
+    home.note(conn, "unmatched", f"an acknowledgment that matches nothing: {text}", partner=partner.name,
+              document=identity)  # fmt: skip
+
+
+def interchange_acknowledged(
+    home: Home, conn: Connection, partner: Partner, segment: str, header: Interchange
+) -> None:
+    """Apply a TA1 (X12.5): a rejected interchange rejects every document in it that still waits."""
+    row = segment.split(header.separators.element)
+    if row[0] != "TA1" or len(row) < 6:
+        return
+    number, status, note = plain(row[1]), row[4], row[5]
+    home.note(
+        conn,
+        "acknowledged" if status != "R" else "rejected",
+        f"{partner.name} answers interchange {number} with TA1 {status}, note {note}",
+        partner=partner.name,
+    )
+    if status != "R":
+        return
+    for sent in conn.execute(
+        select(document_table).where(
+            document_table.c.direction == "out",
+            document_table.c.partner == partner.name,
+            document_table.c.interchange_control == number,
+            document_table.c.ack.in_(_OPEN),
+        )
+    ).all():
+        conn.execute(update(document_table).where(document_table.c.id == sent.id).values(ack="rejected"))
+        home.engine.cancel(conn, uniq=f"ack-due:{sent.id}")
+
+
+def overdue(home: Home, job: Job) -> Done:
+    """The time for a partner's acknowledgment has passed; a late one will still reconcile."""
+    identity = job.payload["document"]
+
+    def commit(conn: Connection) -> None:
+        row = conn.execute(select(document_table).where(document_table.c.id == identity)).one()
+        if row.ack != "waiting":
+            return
+        conn.execute(update(document_table).where(document_table.c.id == identity).values(ack="overdue"))
+        home.note(
+            conn,
+            "overdue",
+            f"{row.partner} has not acknowledged {row.type} {row.number or row.transaction_control}",
+            partner=row.partner,
+            correlation=row.correlation,
+            document=identity,
+        )
+
+    return Done(commit)

@@ -1,0 +1,98 @@
+"""Doing again what failed or was held, from the stored bytes. What already had its effect is not repeated."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from gateway.home import Home
+from gateway.pipeline import arrive, delivering
+from gateway.store.lane_tables import job
+from gateway.store.tables import document, new_id, transmission
+
+
+class Step(Enum):
+    """What is done again."""
+
+    READ = "read"
+    DELIVER = "deliver"
+    SEND = "send"
+    NOTHING = "nothing"
+
+
+def replay(home: Home, identity: str, *, dry_run: bool = False) -> Step:
+    """Queue a document's or transmission's failed step again. Raises StoreUnavailable."""
+
+    def record(conn: Connection) -> Step:
+        step, carried = _step(conn, identity)
+        if step is not Step.NOTHING and not dry_run:
+            _queue(home, conn, step, identity, carried)
+        return step
+
+    return home.store.write(record)
+
+
+def _step(conn: Connection, identity: str) -> tuple[Step, Row[Any] | None]:
+    """Which step a person may ask for again, and the transmission it is about."""
+    row = conn.execute(select(document).where(document.c.id == identity)).one_or_none()
+    carried = conn.execute(
+        select(transmission).where(transmission.c.id == (row.transmission if row is not None else identity))
+    ).one_or_none()
+    if row is not None and row.direction == "in" and row.status in {"held", "rejected"}:
+        return (Step.DELIVER if row.body is not None else Step.READ), carried
+    if carried is not None and carried.direction == "out" and carried.status == "failed":
+        return Step.SEND, carried
+    if row is None and carried is not None and carried.direction == "in":
+        if carried.status in {"held", "refused", "duplicate"} and carried.channel != "erp":
+            return Step.READ, carried
+    return Step.NOTHING, carried
+
+
+def _queue(home: Home, conn: Connection, step: Step, identity: str, carried: Row[Any] | None) -> None:
+    again = new_id(home.now())
+    if step is Step.DELIVER:
+        conn.execute(
+            update(document)
+            .where(document.c.id == identity)
+            .values(status="accepted", reason=None, error=None)
+        )
+        _forget(conn, f"deliver:{identity}", again)
+        delivering.queue_delivery(home, conn, identity)
+    elif carried is not None and step is Step.READ:
+        conn.execute(
+            update(transmission)
+            .where(transmission.c.id == carried.id)
+            .values(status="stored", reason=None, error=None, done_at=None)
+        )
+        _forget(conn, f"read:{carried.id}", again)
+        arrive.queue_reading(home, conn, carried.id, carried.partner)
+    elif carried is not None:
+        conn.execute(
+            update(transmission)
+            .where(transmission.c.id == carried.id)
+            .values(status="queued", reason=None, error=None, done_at=None)
+        )
+        partner = home.config.partner(carried.partner)
+        home.engine.enqueue(
+            conn,
+            lane=f"{partner.name}:out",
+            kind="send",
+            payload={"transmission": carried.id},
+            uniq=f"send:{carried.id}:{again}",
+        )
+    home.note(
+        conn,
+        "replayed",
+        f"an operator asked to {step.value} again",
+        partner=carried.partner if carried is not None else None,
+        document=identity if carried is None or carried.id != identity else None,
+        transmission=carried.id if carried is not None else None,
+        correlation=carried.correlation if carried is not None else None,
+    )
+
+
+def _forget(conn: Connection, uniq: str, again: str) -> None:
+    """Let a new job have the name of one that has ended; the old one stays as history."""
+    conn.execute(update(job).where(job.c.uniq == uniq).values(uniq=f"{uniq}:until:{again}"))

@@ -1,0 +1,287 @@
+"""What the command line and the dashboard ask: read-only, one function a question, plain rows as answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from gateway import orders
+from gateway.home import Home
+from gateway.store.tables import document, event, interchange, order, transmission
+
+Record = dict[str, Any]
+
+
+def plain(value: Any) -> Any:
+    """Values as JSON has them: times in ISO 8601, bytes as text."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value
+
+
+def transmissions(
+    home: Home, direction: str, *, partner: str | None = None, status: str | None = None, limit: int = 500
+) -> list[Record]:
+    """What crossed the wire in one direction, the latest first."""
+    query = select(transmission).where(transmission.c.direction == direction, transmission.c.channel != "erp")
+    if partner is not None:
+        query = query.where(transmission.c.partner == partner)
+    if status is not None:
+        query = query.where(transmission.c.status == status)
+    query = query.order_by(transmission.c.created_at.desc(), transmission.c.id.desc()).limit(limit)
+    with home.store.read() as conn:
+        return [_transmission(row) for row in conn.execute(query)]
+
+
+def _transmission(row: Row[Any]) -> Record:
+    return {
+        "id": row.id,
+        "partner": row.partner,
+        "channel": row.channel,
+        "message_id": row.message_id,
+        "filename": row.filename,
+        "at": row.created_at,
+        "size": row.size,
+        "sha256": row.sha256,
+        "status": row.status,
+        "disposition": row.disposition,
+        "reason": row.reason,
+        "error": row.error,
+    }
+
+
+def sent(home: Home, identity: str) -> Record:
+    """How a sending stands, in the shape of `send --wait --json`."""
+    with home.store.read() as conn:
+        row = conn.execute(select(transmission).where(transmission.c.id == identity)).one()
+    status = row.status if row.status in {"delivered", "failed"} else "pending"
+    return {
+        "transmission": row.id,
+        "message_id": row.message_id,
+        "status": status,
+        "disposition": row.disposition,
+        "receipt_signed": None if row.receipt_signed is None else bool(row.receipt_signed),
+        "mic_match": None if row.mic_match is None else bool(row.mic_match),
+        "error": row.error,
+        "reason": row.reason,
+    }
+
+
+def documents(
+    home: Home,
+    *,
+    partner: str | None = None,
+    type: str | None = None,
+    status: str | None = None,
+    limit: int = 500,
+) -> list[Record]:
+    """Documents, the latest first."""
+    query = select(document)
+    if partner is not None:
+        query = query.where(document.c.partner == partner)
+    if type is not None:
+        query = query.where(document.c.type == type)
+    if status is not None:
+        query = query.where(document.c.status == status)
+    query = query.order_by(document.c.created_at.desc(), document.c.id.desc()).limit(limit)
+    with home.store.read() as conn:
+        return [_document(row) for row in conn.execute(query)]
+
+
+def _document(row: Row[Any]) -> Record:
+    return {
+        "id": row.id,
+        "direction": row.direction,
+        "partner": row.partner,
+        "type": row.type,
+        "version": row.version,
+        "kind": row.kind,
+        "number": row.number,
+        "status": row.status,
+        "ack": row.ack,
+        "ack_due_at": row.ack_due_at,
+        "ack_by": row.ack_by,
+        "delivered_at": row.delivered_at,
+        "transmission": row.transmission,
+        "correlation": row.correlation,
+        "cause": row.cause,
+        "interchange_control": row.interchange_control,
+        "group_control": row.group_control,
+        "transaction_control": row.transaction_control,
+        "reason": row.reason,
+        "error": row.error,
+        "at": row.created_at,
+    }
+
+
+def one(home: Home, identity: str) -> Record | None:
+    """Everything about one document or transmission: what it is, its problems, its timeline."""
+    with home.store.read() as conn:
+        row = conn.execute(select(document).where(document.c.id == identity)).one_or_none()
+        if row is not None:
+            sent_as = _transmission_row(conn, row.transmission)
+            return _document(row) | {
+                "problems": row.problems,
+                "document": row.body,
+                "transmitted": _transmission(sent_as) if sent_as is not None else None,
+                "events": _events(conn, event.c.document == identity),
+            }
+        found = _transmission_row(conn, identity)
+        if found is None:
+            return None
+        envelopes = conn.execute(
+            select(interchange).where(interchange.c.transmission == identity).order_by(interchange.c.id)
+        )
+        inside = conn.execute(
+            select(document).where(document.c.transmission == identity).order_by(document.c.id)
+        )
+        return _transmission(found) | {
+            "mic": found.mic,
+            "wire_sha256": found.wire_sha256,
+            "interchanges": [
+                {
+                    "sender": row.sender,
+                    "receiver": row.receiver,
+                    "control_number": row.control_number,
+                    "status": row.status,
+                    "reason": row.reason,
+                    "problems": row.problems,
+                }
+                for row in envelopes
+            ],
+            "documents": [_document(row) for row in inside],
+            "events": _events(conn, event.c.transmission == identity),
+        }
+
+
+def _transmission_row(conn: Connection, identity: str | None) -> Row[Any] | None:
+    return conn.execute(select(transmission).where(transmission.c.id == identity)).one_or_none()
+
+
+def _events(conn: Connection, where: Any) -> list[Record]:
+    return [
+        {
+            "at": row.at,
+            "event": row.name,
+            "text": row.text,
+            "partner": row.partner,
+            "document": row.document,
+            "transmission": row.transmission,
+        }
+        for row in conn.execute(select(event).where(where).order_by(event.c.id))
+    ]
+
+
+def payload(home: Home, identity: str) -> str | None:
+    """The SHA-256 of the payload that a transmission, or a document's transmission, carried."""
+    with home.store.read() as conn:
+        found = (
+            conn.execute(select(transmission.c.sha256).where(transmission.c.id == identity)).scalar()
+            or conn.execute(
+                select(transmission.c.sha256)
+                .join(document, document.c.transmission == transmission.c.id)
+                .where(document.c.id == identity)
+            ).scalar()
+        )
+    return str(found) if found is not None else None
+
+
+def order_chain(home: Home, number: str) -> Record | None:
+    """The latest order of a purchase order number (or correlation id): its chain, and what is due from whom."""
+    with home.store.read() as conn:
+        found = conn.execute(
+            select(order)
+            .where((order.c.number == number) | (order.c.correlation == number))
+            .order_by(order.c.created_at.desc())
+        ).first()
+        if found is None:
+            return None
+        chain = conn.execute(
+            select(document)
+            .where(document.c.correlation == found.correlation)
+            .order_by(document.c.created_at, document.c.id)
+        ).all()
+        carried = {
+            row.id: row
+            for row in conn.execute(
+                select(transmission).where(
+                    transmission.c.id.in_([row.transmission for row in chain if row.transmission])
+                )
+            )
+        }
+        mine = event.c.correlation == found.correlation
+        sent_as = event.c.transmission.in_(list(carried))
+        answers = [row for row in chain if row.kind == "acknowledgment"]
+        return {
+            "order": found.number,
+            "partner": found.partner,
+            "warehouse": found.warehouse,
+            "status": found.status,
+            "correlation": found.correlation,
+            "created_at": found.created_at,
+            "done_at": found.done_at,
+            "documents": [_document(row) for row in chain if row.kind != "acknowledgment"],
+            "acknowledgments": [_document(row) for row in answers],
+            "receipts": [_receipt(row) for row in carried.values() if row.disposition is not None],
+            "due": orders.due(home, conn, found),
+            "events": _events(conn, mine | sent_as),
+        }
+
+
+def _receipt(row: Row[Any]) -> Record:
+    return {
+        "transmission": row.id,
+        "direction": row.direction,
+        "partner": row.partner,
+        "message_id": row.message_id,
+        "disposition": row.disposition,
+        "signed": None if row.receipt_signed is None else bool(row.receipt_signed),
+        "mic_match": None if row.mic_match is None else bool(row.mic_match),
+        "mic": row.mic,
+    }
+
+
+def overdue(home: Home) -> list[Record]:
+    """Documents whose acknowledgment has not come in time, the longest overdue first."""
+    query = select(document).where(document.c.ack == "overdue").order_by(document.c.ack_due_at)
+    with home.store.read() as conn:
+        return [_document(row) for row in conn.execute(query)]
+
+
+def dead(home: Home) -> list[Record]:
+    """What needs a person: transmissions and documents held, refused or failed, the latest first."""
+    with home.store.read() as conn:
+        files = conn.execute(
+            select(transmission).where(transmission.c.status.in_(("held", "refused", "failed")))
+        ).all()
+        held = conn.execute(select(document).where(document.c.status == "held")).all()
+    found = [
+        {
+            "id": row.id,
+            "what": "transmission",
+            "partner": row.partner,
+            "status": row.status,
+            "reason": row.reason,
+            "error": row.error,
+            "at": row.created_at,
+        }
+        for row in files
+    ] + [
+        {
+            "id": row.id,
+            "what": f"{row.type} {row.number or row.transaction_control or ''}".strip(),
+            "partner": row.partner,
+            "status": row.status,
+            "reason": row.reason,
+            "error": row.error,
+            "at": row.created_at,
+        }
+        for row in held
+    ]
+    return sorted(found, key=lambda item: item["at"], reverse=True)

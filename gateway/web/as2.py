@@ -1,0 +1,111 @@
+"""The AS2 endpoint: one path, POST only, on a listener of its own that knows no users and no sessions.
+
+A body is written to the store while it arrives, and its answer is sent only after the commit. What is no AS2
+request gets an HTTP status and leaves nothing behind; what cannot be stored now gets 503, never a negative
+receipt, because partners take those as final.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.as2 import As2Refused
+from gateway.as2 import Request as As2Request
+from gateway.home import Home
+from gateway.pipeline.conversation import BUSY, Conversation, Reply
+from gateway.store import BlobWriter, StoreError
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 2 << 30
+PATHS = ("/as2", "/")
+
+
+class Draining(Protocol):
+    """Says whether the server has begun to stop."""
+
+    def is_set(self) -> bool: ...
+
+
+def application(home: Home, draining: Draining, max_body: int = MAX_BODY) -> Starlette:
+    """The ASGI application of the AS2 listener."""
+    endpoint = _Endpoint(home, draining, max_body)
+    return Starlette(
+        routes=[Route(path, endpoint.receive, methods=["POST"]) for path in PATHS],
+        exception_handlers={404: _plain, 405: _plain, 500: _plain},
+    )
+
+
+async def _plain(request: Request, error: Exception) -> Response:
+    """Statuses without a word of how we are made."""
+    status = getattr(error, "status_code", 500)
+    return Response(status_code=status, headers={"Allow": "POST"} if status == 405 else None)
+
+
+class _Endpoint:
+    def __init__(self, home: Home, draining: Draining, max_body: int) -> None:
+        self._home = home
+        self._draining = draining
+        self._max_body = max_body
+        self._conversation = Conversation(home)
+
+    async def receive(self, http: Request) -> Response:
+        """One AS2 message or receipt."""
+        if self._draining.is_set() or self._home.store.failed.is_set():
+            return _response(BUSY)
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in http.headers.raw]
+        try:
+            self._refuse_by_length(http)
+            request = await run_in_threadpool(self._conversation.request, headers)
+            return _response(await self._take(http, request))
+        except As2Refused as refused:
+            log.info("refused with %d: %s", refused.status, refused.cause)
+            return Response(status_code=refused.status, headers={"Connection": "close"})
+        except (ClientDisconnect, ConnectionError):
+            return Response(status_code=400)
+        except StoreError:
+            log.exception("nothing can be stored now")
+            return _response(BUSY)
+
+    def _refuse_by_length(self, http: Request) -> None:
+        length = http.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._max_body:
+            raise As2Refused(413, f"a body of {length} bytes")
+
+    async def _take(self, http: Request, request: As2Request) -> Reply:
+        """Store the body, synced; then judge it and answer. An unfinished body leaves nothing."""
+        writer = await run_in_threadpool(self._home.store.blobs.writer)
+        try:
+            async for chunk in http.stream():
+                if writer.size + len(chunk) > self._max_body:
+                    raise As2Refused(413, f"a body over {self._max_body} bytes")
+                if chunk:
+                    await run_in_threadpool(writer.write, chunk)
+            peer = http.client.host if http.client is not None else "?"
+            return await run_in_threadpool(self._finish, request, writer, peer)
+        finally:
+            writer.abort()
+
+    def _finish(self, request: As2Request, writer: BlobWriter, peer: str) -> Reply:
+        wire = writer.commit()
+        with self._home.store.blobs.open(wire.sha256) as body:
+            return self._conversation.receive(request, body, wire, peer)
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, status_code=reply.status)
+    response.raw_headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in reply.headers
+        if name.lower() != "content-length"
+    ]
+    if reply.status != 204:
+        response.raw_headers.append((b"content-length", str(len(reply.body)).encode()))
+    return response
