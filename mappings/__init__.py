@@ -17,7 +17,7 @@ depth first and numbered from 1; the counts the map states.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from edi.documents import Document
@@ -25,6 +25,7 @@ from edi.problems import Fault, Problem
 from edi.schema import SetDef
 from edi.tree import Separators
 from mappings.language import MapError, Scope, Slot, read_map
+from mappings.quick import DOUBTS, Write, compile_writer
 from mappings.reader import Read, Unreadable, compile_reader
 from mappings.writer import placed_rows
 
@@ -34,7 +35,7 @@ _SEPARATORS = Separators()
 _ENVELOPE = frozenset({"ST", "SE", "UNH", "UNT"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Map:
     """A map bound to one set in one version. `source` is what reading was compiled to."""
 
@@ -43,6 +44,10 @@ class Map:
     source: str
     _scope: Scope
     _read: Read
+
+    @cached_property
+    def _write(self) -> Write | None:
+        return compile_writer(self._scope, self.definition.nodes)
 
     def read(
         self, rows: list[list[str]], places: tuple[int, ...] | None, separators: Separators = _SEPARATORS
@@ -68,6 +73,11 @@ class Map:
         """The rows of a transaction without header and trailer; raises CannotWrite with every problem."""
         if not isinstance(document, self.document):
             raise TypeError(f"the map of {self.definition.type} writes {self.document.__name__}")
+        if self._write:
+            try:
+                return self._write(document, separators.component)
+            except DOUBTS:
+                pass
         placed = placed_rows(self._scope, document, self.definition.nodes, separators.component)
         return [row for _, row in placed]
 

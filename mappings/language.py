@@ -42,6 +42,7 @@ import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +58,12 @@ _FIELD_KEYS = {"at", "as", "codes", "pair", "list"}
 _LOOP_KEYS = {"each", "tree", "always"}
 _PART = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[(?:#(\d+)|(?:(\d\d)=)?([^\]#=>]+))\])?")
 _PLACE = re.compile(r"(.*?[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
+
+
+@cache
+def fields_of(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a struct; finding their types costs too much to do it often."""
+    return msgspec.structs.fields(struct)
 
 
 class MapError(EdiError):
@@ -292,7 +299,7 @@ class _Binding:
     def complete(self, scope: Scope, key: str) -> None:
         """Every needed field has a place, and no place has two fields."""
         if scope.many:
-            needed = {info.name for info in msgspec.structs.fields(scope.struct) if info.required}
+            needed = {info.name for info in fields_of(scope.struct) if info.required}
             for name in sorted(needed - {path[0] for path in scope.paths()}):
                 self.complain(key, f"{name!r} is needed and has no place")
         for slot in scope.slots:
@@ -331,7 +338,7 @@ class _Binding:
         key: str,
     ) -> None:
         """Binds the fields of one table; `path` leads from the scope's struct to `struct`."""
-        types_by_name = {info.name: info for info in msgspec.structs.fields(struct)}
+        types_by_name = {info.name: info for info in fields_of(struct)}
         for name, given in table.items():
             here = f"{key}.{name}"
             if given == "" or name in _LOOP_KEYS:
@@ -657,7 +664,7 @@ def _struct_of(annotation: Any) -> type[msgspec.Struct]:
 def _unmapped(
     struct: type[msgspec.Struct], path: tuple[str, ...], mapped: set[tuple[str, ...]]
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for info in msgspec.structs.fields(struct):
+    for info in fields_of(struct):
         here = (*path, info.name)
         if any(other[: len(here)] == here and other != here for other in mapped):
             yield from _unmapped(_struct_of(info.type), here, mapped)
@@ -669,7 +676,5 @@ def _unmapped(
 def _type_at(struct: type[msgspec.Struct], path: tuple[str, ...]) -> Any:
     annotation: Any = struct
     for name in path:
-        annotation = next(
-            info.type for info in msgspec.structs.fields(_struct_of(annotation)) if info.name == name
-        )
+        annotation = next(info.type for info in fields_of(_struct_of(annotation)) if info.name == name)
     return annotation

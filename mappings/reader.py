@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mappings.compiler import Source
-from mappings.language import Field, Pairs, Scope, Slot
+from mappings.language import Field, Pairs, Scope, Slot, fields_of
 from mappings.values import CONVERSIONS
 
 Path = tuple[str, ...]
@@ -274,7 +274,8 @@ class _Body:
         for item in slot.fields:
             if item.required:
                 self.require(depth, names[item.path], "i", slot, item)
-        self.append(depth, self.variable(scope.path), self.build(scope, names, "e"))
+        self.emit(depth, f"v = {self.build(scope, names, 'e')}")
+        self.append(depth, self.variable(scope.path), "v")
 
     def slot(
         self,
@@ -405,7 +406,7 @@ class _Body:
         struct = inside[path] if path else scope.struct
         trees = {inner.path: inner for inner in scope.scopes if inner.tree}
         arguments = []
-        for info in msgspec.structs.fields(struct):
+        for info in fields_of(struct):
             here = (*path, info.name)
             name = names.get(here)
             if here in inside:

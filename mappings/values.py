@@ -56,18 +56,32 @@ class Conversion:
 
 
 class Codes:
-    """A two-way table of codes and words; what it does not know stays as it is."""
+    """A two-way table of codes and words; what it does not know stays as it is.
+
+    `words[code]` is the word. `texts[word]` is the code, "" for None; a code that has a word is refused by
+    ValueError, since it would come back as the word.
+    """
 
     def __init__(self, words: dict[str, str]) -> None:
         self.words = _Same({"": None, **words})
         self.codes = {word: code for code, word in words.items()}
+        self.texts = _Codes(self.words, self.codes)
 
-    def write(self, word: str) -> str:
-        """The code of a word. A code that has a word is refused: it would come back as the word."""
-        known = self.words.get(word)
-        if known:
-            raise ValueError(f"code {word!r} is called {known!r}")
-        return self.codes.get(word, word)
+
+class _Codes(dict[str | None, str]):
+    def __init__(self, words: dict[str, Any], codes: dict[str, str]) -> None:
+        super().__init__()
+        for word, code in codes.items():
+            self[word] = code
+        self[None] = self[""] = ""
+        self.words = words
+
+    def __missing__(self, word: str | None) -> str:
+        if not isinstance(word, str):
+            raise ValueError(f"is {type(word).__name__}, not text")  # noqa: TRY004 - a value like any other
+        if word in self.words:
+            raise ValueError(f"code {word!r} is called {self.words[word]!r}")
+        return word
 
 
 def _matching(pattern: re.Pattern[str], what: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -87,6 +101,10 @@ def _text(value: Any) -> str:
 
 def _decimal_text(value: Any) -> str:
     """Plain digits; an exponent never reaches the wire."""
+    if type(value) is Decimal:
+        text = str(value)
+        if len(text) < _MOST_DIGITS and _DECIMAL.fullmatch(text):
+            return text
     if isinstance(value, int) and not isinstance(value, bool):
         value = Decimal(value)
     if not isinstance(value, Decimal):
@@ -115,6 +133,7 @@ def _date(text: str) -> dt.date:
 
 
 def _date_text(value: Any) -> str:
+    """CCYYMMDD."""
     if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
         raise ValueError(f"is {type(value).__name__}, not a date")  # noqa: TRY004 - a value like any other that cannot be written
     return f"{value.year:04d}{value.month:02d}{value.day:02d}"

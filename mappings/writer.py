@@ -189,7 +189,7 @@ class _Writing:
             try:
                 text = item.conversion.write(field_value)
                 if item.codes:
-                    text = item.codes.write(text)
+                    text = item.codes.texts[text]
                 if item.component:
                     if self.separator in text:
                         raise ValueError("holds the component separator")
@@ -252,7 +252,7 @@ class _Writing:
                 self.complain(at, f"{slot.name} has no place left for it", slot.node.index)
                 continue
             try:
-                _put(row, place.qualifier, pairs.codes.write(kind) if pairs.codes else kind)
+                _put(row, place.qualifier, pairs.codes.texts[kind] if pairs.codes else kind)
                 _put(row, place.value, text)
             except ValueError as error:
                 self.complain(at, str(error), slot.node.index)
