@@ -55,6 +55,11 @@ class Checker:
             return self._thorough(transaction, rows, places, sorted(set(doubted)), [])
         return Check("accepted", (), rows, tuple(places))
 
+    def check_thoroughly(self, transaction: Transaction) -> Check:
+        """What `check` finds, found by the detailed level alone, which takes about ten times as long."""
+        separator = transaction.separators.element
+        return self._detailed(transaction, [segment.split(separator) for segment in transaction.segments])
+
     def _fast(self, rows: list[Row]) -> tuple[list[int], list[int]] | None:
         """The places of all rows and which of them need a second look; None if one has no place."""
         places: list[int] = []

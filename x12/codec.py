@@ -122,18 +122,20 @@ class _Reader:
             if not self._fill():
                 return False
 
-    def _peek_tag(self) -> str:
-        """The tag at the current place; "" at the end of the file."""
+    def _peek_tag(self) -> str | None:
+        """The tag at the current place, also where a line end wraps it; None at the end of the file."""
         if not self._skip_blank():
-            return ""
-        self._have(4)
-        head = self._text[self._at : self._at + 4]
+            return None
+        self._have(8)
+        head = self._text[self._at : self._at + 8]
+        for character in self._line_ends:
+            head = head.replace(character, "")
         return head.partition(self._separators.element)[0].partition(self._separators.segment)[0]
 
-    def _segment(self) -> _Segment:
-        """Takes the next segment; `_peek_tag` has found that there is one."""
-        element, terminator = self._separators.element, self._separators.segment
-        offset, tag = self._offset, self._peek_tag()
+    def _segment(self, tag: str) -> _Segment:
+        """Takes the next segment, whose tag `_peek_tag` has told."""
+        terminator = self._separators.segment
+        offset = self._base + self._at
         if tag in ("BIN", "BDS"):
             length = self._length_of_binary(tag)
             if length is not None:
@@ -154,7 +156,7 @@ class _Reader:
         self._at = min(end + len(terminator), len(self._text))
         for character in self._line_ends:
             text = text.replace(character, "")
-        return _Segment(text, offset, text.split(element, 1)[0])
+        return _Segment(text, offset, tag)
 
     def _length_of_binary(self, tag: str) -> int | None:
         """The length of a BIN or BDS segment, by its own length element; None where that is no number."""
@@ -255,14 +257,14 @@ class _Reader:
         problems: list[Problem] = []
         stated, trailer = "", None
         try:
-            while tag := self._peek_tag():
+            while (tag := self._peek_tag()) is not None:
                 if tag in ("GS", "ST"):
                     groups += 1
                     yield from self._group(tag)
                 elif tag == "ISA":
                     break
                 else:
-                    segment = self._segment()
+                    segment = self._segment(tag)
                     if tag == "IEA":
                         trailer = segment
                         break
@@ -290,9 +292,9 @@ class _Reader:
 
     # groups
 
-    def _group(self, tag: str) -> Iterator[Event]:
-        """A group and all in it, up to and with GE; one that lacks GS is implied."""
-        group = self._open_group(tag)
+    def _group(self, first: str) -> Iterator[Event]:
+        """A group and all in it, up to and with GE; one that begins with ST lacks GS and is implied."""
+        group = self._open_group(first)
         yield group
         seen = _Seen()
         transactions = 0
@@ -300,14 +302,14 @@ class _Reader:
         trailer = None
         too_long: _SegmentTooLongError | None = None
         try:
-            while tag := self._peek_tag():
+            while (tag := self._peek_tag()) is not None:
                 if tag == "ST":
                     transactions += 1
                     yield from self._transaction(group, seen)
                 elif tag in ("GS", "IEA", "ISA"):
                     break
                 else:
-                    segment = self._segment()
+                    segment = self._segment(tag)
                     if tag == "GE":
                         trailer = segment
                         break
@@ -337,7 +339,7 @@ class _Reader:
                 offset=offset,
             )
             return Group("", "", "", "", "", offset, "", (missing,))
-        segment = self._segment()
+        segment = self._segment(tag)
         gs = segment.text.split(self._separators.element)
         problems = tuple(
             Problem(
@@ -371,7 +373,8 @@ class _Reader:
         try:
             for segment in self._transaction_segments():
                 held += len(segment.text)
-                if len(pieces) < self._limits.segments and held <= self._limits.transaction:
+                fits = len(pieces) < self._limits.segments and held <= self._limits.transaction
+                if fits or segment.tag == "SE":
                     pieces.append(segment.text)
                     offsets.append(segment.offset)
                 elif not problems:
@@ -441,11 +444,11 @@ class _Reader:
 
     def _transaction_segments(self) -> Iterator[_Segment]:
         """The segments from ST to SE, or to where another envelope segment shows that SE is missing."""
-        yield self._segment()
-        while tag := self._peek_tag():
+        yield self._segment("ST")
+        while (tag := self._peek_tag()) is not None:
             if tag in ("ST", "GE", "GS", "IEA", "ISA"):
                 return
-            yield self._segment()
+            yield self._segment(tag)
             if tag == "SE":
                 return
 
