@@ -1,4 +1,4 @@
-"""What follows from a document: from an order a warehouse order; from its confirmation a notice and an invoice.
+"""What follows from a document: an order leads to a warehouse order; its confirmation to notice and invoice.
 
 Pure: documents in, documents out. Times are arguments, and a party, line or number that is not known is left
 out rather than made up.

@@ -193,7 +193,7 @@ def payload(home: Home, identity: str) -> str | None:
 
 
 def order_chain(home: Home, number: str) -> Record | None:
-    """The latest order of a purchase order number (or correlation id): its chain, and what is due from whom."""
+    """The latest order of a purchase order number or correlation id: its chain, and what is due from whom."""
     with home.store.read() as conn:
         found = conn.execute(
             select(order)

@@ -178,7 +178,7 @@ class Retailer:
     def send(
         self, data: bytes, filename: str, *, timeout_s: float = 60.0, message_id: str | None = None
     ) -> str:
-        """Send a payload until it is taken, as often as it takes, the same bytes each time; its Message-ID."""
+        """Send a payload until it is taken, the same bytes each time; its Message-ID."""
         message_id = message_id or f"<{new_id(datetime.now(UTC))}@{self.as2_id}>"
         with tempfile.TemporaryFile() as spool:
             built = as2.build(

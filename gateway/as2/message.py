@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, Protocol
 
 from gateway.as2 import cms, mime
 from gateway.as2.errors import As2Error, Failure
@@ -27,6 +27,13 @@ AS2_VERSION = "1.2"
 MODERN_CIPHERS = frozenset(cms.CIPHERS) - {"3des"}
 
 Compression = Literal["none", "before-sign", "after-sign"]
+
+
+class Sink(Protocol):
+    """Where bytes are written: a file, or what stores them."""
+
+    def write(self, data: bytes, /) -> int:
+        """Takes all of `data`; the number of bytes taken."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Built:
 
 def build(
     source: IO[bytes],
-    spool: IO[bytes],
+    spool: Sink,
     *,
     as2_from: str,
     as2_to: str,
@@ -204,7 +211,7 @@ def open_message(
     body: IO[bytes],
     *,
     policy: Policy,
-    payload: IO[bytes],
+    payload: Sink,
     now: datetime,
     scratch_dir: Path | None = None,
 ) -> Opened:
@@ -228,7 +235,7 @@ class _Opening:
         self._verified: Verified | None = None
         self._compression: Compression = "none"
 
-    def open(self, request: Request, body: Region, payload: IO[bytes]) -> Opened:
+    def open(self, request: Request, body: Region, payload: Sink) -> Opened:
         try:
             entity = self._peeled(_outermost(request.headers, body))
             content = entity.decoded(self._scratch)
@@ -331,7 +338,7 @@ def _outermost(headers: Headers, body: Region) -> Entity:
     return Entity(headers, body, body)
 
 
-def _copy(content: Region, payload: IO[bytes]) -> tuple[int, str]:
+def _copy(content: Region, payload: Sink) -> tuple[int, str]:
     sha256 = hashlib.sha256()
     size = 0
     for chunk in content.chunks():

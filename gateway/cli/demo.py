@@ -95,10 +95,10 @@ def set_up(gateway: Gateway, retailer: Retailer, warehouse_key: Path) -> None:
         "--sftp-key", f"{warehouse_key}.pub", "--usage", "P", "--in", "945,997", "--out", "940", "--live",
     )  # fmt: skip
     gateway.command(
-        "partner", "add", "bigmart", "--role", "retailer", "--isa", "08:9254110060", "--as2-id", retailer.as2_id,
-        "--as2-url", retailer.url, "--cert", str(cert), "--sign", "sha256", "--encrypt", "aes256-cbc",
-        "--compress", "before-sign", "--mdn", "async", "--mdn-signed", "--usage", "P", "--in", "850,997",
-        "--out", "856,810", "--route", "3pl:acme", "--live",
+        "partner", "add", "bigmart", "--role", "retailer", "--isa", "08:9254110060",
+        "--as2-id", retailer.as2_id, "--as2-url", retailer.url, "--cert", str(cert),
+        "--sign", "sha256", "--encrypt", "aes256-cbc", "--compress", "before-sign", "--mdn", "async",
+        "--mdn-signed", "--usage", "P", "--in", "850,997", "--out", "856,810", "--route", "3pl:acme", "--live",
     )  # fmt: skip
 
 
@@ -211,8 +211,9 @@ class Day:
 
         billed = retailer.wait_for("810", 1, STEP_S)
         invoice = _is(billed.document, Invoice)
-        owed: Decimal = sum(
-            ((line.quantity or 0) * (line.price or 0) for line in sales_order.lines), Decimal(0)
+        nothing = Decimal(0)
+        owed = sum(
+            ((line.quantity or nothing) * (line.price or nothing) for line in sales_order.lines), nothing
         )
         _same("810 total", invoice.total, owed.quantize(Decimal("0.01")))
         yield (

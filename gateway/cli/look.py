@@ -129,8 +129,10 @@ def _card(found: dict[str, Any]) -> str:
     for problem in found.get("problems") or ():
         place = f"{problem.get('segment') or ''} at {problem.get('position') or '?'}"
         lines.append(f"{'problem':22} {place}: {problem['message']}")
-    for inside in found.get("documents") or ():
-        lines.append(f"{'document':22} {inside['id']}  {inside['type']} {inside['number'] or ''}")
+    lines += [
+        f"{'document':22} {inside['id']}  {inside['type']} {inside['number'] or ''}"
+        for inside in found.get("documents") or ()
+    ]
     lines += ["", *_timeline(found["events"])]
     return "\n".join(lines)
 

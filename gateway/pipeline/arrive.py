@@ -13,7 +13,7 @@ from gateway.store.tables import new_id, transmission
 
 
 class Source(NamedTuple):
-    """Where bytes came from. `partner` is whom the channel proved; `claim` makes a file's intake repeatable."""
+    """Where bytes came from. `partner` is whom the channel proved; `claim` makes intake repeatable."""
 
     channel: str  # sftp | folder | cli
     partner: str | None

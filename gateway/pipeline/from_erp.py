@@ -142,7 +142,7 @@ def _purchase_order(document: Document) -> str | None:
             return None
 
 
-def _order_of(conn: Connection, number: str | None, partner: str | None) -> Row[Any] | None:
+def _order_of(conn: Connection, number: str | None, partner: str | None) -> Row[Any, Any, Any] | None:
     """The order of a purchase order number, the partner's own where it is named; None if none or several."""
     if number is None:
         return None

@@ -1,7 +1,7 @@
 """Documents to bytes: mapped, numbered, written, stored and queued, in the transaction of their cause.
 
-Control numbers are taken where they are used, so there is no gap and no reuse; the Message-ID is chosen before
-the first send and stays (RFC 4130 7.6). What cannot be written is a held document, not an exception.
+Control numbers are taken where they are used, so there is no gap and no reuse; the Message-ID is chosen
+before the first send and stays (RFC 4130 7.6). What cannot be written is a held document, not an exception.
 """
 
 from __future__ import annotations

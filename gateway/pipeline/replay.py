@@ -44,9 +44,10 @@ def _step(conn: Connection, identity: str) -> tuple[Step, Row[Any] | None]:
         return (Step.DELIVER if row.body is not None else Step.READ), carried
     if carried is not None and carried.direction == "out" and carried.status == "failed":
         return Step.SEND, carried
-    if row is None and carried is not None and carried.direction == "in":
-        if carried.status in {"held", "refused", "duplicate"} and carried.channel != "erp":
-            return Step.READ, carried
+    if row is not None or carried is None or carried.direction != "in" or carried.channel == "erp":
+        return Step.NOTHING, carried
+    if carried.status in {"held", "refused", "duplicate"}:
+        return Step.READ, carried
     return Step.NOTHING, carried
 
 

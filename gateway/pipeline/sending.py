@@ -1,7 +1,7 @@
 """Sending a stored transmission until there is proof that it arrived.
 
-AS2: the wire form is built and stored once, so that every attempt carries the same bytes, Message-ID and Date.
-What decides is the receipt, never the HTTP status. A folder: the file appears once (`gateway.folders`).
+AS2: the wire form is built and stored once, so that every attempt carries the same bytes, Message-ID and
+Date. What decides is the receipt, never the HTTP status. A folder: the file appears once (`gateway.folders`).
 
 Retry is for no answer or 408, 425, 429, 5xx; a resend, for a receipt that did not come in time, carries the
 same bytes; other refusals and negative receipts are final until an operator replays them.

@@ -1,4 +1,4 @@
-"""An HTTP listener on a thread of its own: uvicorn with httptools, on a socket that is bound before it runs."""
+"""An HTTP listener on a thread of its own: uvicorn with httptools, on a socket bound before it runs."""
 
 from __future__ import annotations
 
