@@ -427,12 +427,14 @@ def test_an_unsigned_receipt_counts_where_it_was_asked_for(partner: Company) -> 
     expected = replace(expected, signed=False, trust=as2.Trust())
     mic = as2.Outcome(as2.PROCESSED, sent.mics["sha256"], "sha256")
     assert judge(answer(request(signed=False), mic, None), expected).status is DELIVERED
-    bare = answer(request(signed=False), as2.Outcome(as2.PROCESSED), None)
-    assert judge(bare, expected).status is INVALID
-    tolerant = judge(bare, replace(expected, mic_required=False))
-    assert (tolerant.status, tolerant.mic_match) == (DELIVERED, None)
+    bare = judge(answer(request(signed=False), as2.Outcome(as2.PROCESSED), None), expected)
+    assert (bare.status, bare.mic_match) == (DELIVERED, None)
     wrong = answer(request(signed=False), replace(mic, mic=sent.mics["sha512"]), None)
-    assert judge(wrong, replace(expected, mic_required=False)).status is INVALID
+    assert judge(wrong, expected).status is INVALID
+    bare_but_signed = answer(request(), as2.Outcome(as2.PROCESSED), partner)
+    assert (
+        judge(bare_but_signed, replace(expected, trust=as2.Trust((partner.certificate,)))).status is INVALID
+    )
 
 
 def test_a_receipt_is_told_from_a_message_by_its_content(us: Company, partner: Company) -> None:
