@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from edi.documents import Acknowledgment, Invoice, SalesOrder, ShipNotice, WarehouseOrder
 from gateway.cli import output
 from gateway.errors import Exit
+from gateway.keys import make_ssh_key
 from gateway.simulate import Failed, Retailer, Warehouse, openssl
 
 STEP_S = 30.0
@@ -98,7 +99,8 @@ def set_up(gateway: Gateway, retailer: Retailer, warehouse_key: Path) -> None:
         "partner", "add", "bigmart", "--role", "retailer", "--isa", "08:9254110060",
         "--as2-id", retailer.as2_id, "--as2-url", retailer.url, "--cert", str(cert),
         "--sign", "sha256", "--encrypt", "aes256-cbc", "--compress", "before-sign", "--mdn", "async",
-        "--mdn-signed", "--usage", "P", "--in", "850,997", "--out", "856,810", "--route", "3pl:acme", "--live",
+        "--mdn-signed", "--usage", "P", "--in", "850,997", "--out", "856,810", "--route", "3pl:acme",
+        "--live",
     )  # fmt: skip
 
 
@@ -126,24 +128,6 @@ def day(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Day
         stack.callback(warehouse.close)
         warehouse.start()
         yield Day(gateway, retailer, warehouse)
-
-
-def make_ssh_key(path: Path) -> None:
-    """An ed25519 key pair for a persona, as ssh-keygen writes it."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-    )
-
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(private)
-    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    Path(f"{path}.pub").write_bytes(public + b" acme\n")
 
 
 class Day:
