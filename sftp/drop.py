@@ -148,6 +148,7 @@ class _Watched:
     due: float
     held: Held | None = None
     sealed: SealVerdict | None = None
+    sealed_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -246,8 +247,9 @@ class Inbox:
             return _Wait(Hold.FUTURE, attributes.st_mtime)
         if attributes.st_size == 0:
             return Verdict.EMPTY if age >= rules.empty_s else _Wait(Hold.EMPTY, since + rules.empty_s)
-        if watched.sealed is None or now >= watched.due:
-            watched.sealed = self._look_inside(self.folder / name)
+        looked_s = now - watched.sealed_at
+        if watched.sealed is None or looked_s >= rules.recheck_s or age >= rules.broken_s:
+            watched.sealed, watched.sealed_at = self._look_inside(self.folder / name), now
         match watched.sealed.seal:
             case Seal.WHOLE:
                 return Verdict.WHOLE
@@ -258,7 +260,7 @@ class Inbox:
             case Seal.BROKEN if age >= rules.broken_s:
                 return Verdict.TRUNCATED
             case Seal.BROKEN:
-                until = min(now + rules.recheck_s, since + rules.broken_s)
+                until = min(watched.sealed_at + rules.recheck_s, since + rules.broken_s)
                 return _Wait(Hold.BROKEN, until, watched.sealed.message)
 
     def _look_inside(self, path: Path) -> SealVerdict:

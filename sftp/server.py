@@ -40,6 +40,8 @@ _log = logging.getLogger(__name__)
 _USER = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _KEEPALIVE_S = 30
 _TICK_S = 0.5
+_LAST_WORDS_S = 5.0  # for sessions that were cut to record what they left open
+_BROKEN = (OSError, EOFError, paramiko.SSHException)  # what paramiko raises when the connection is gone
 
 Authorize = Callable[[str, str], Account | None]
 
@@ -116,7 +118,7 @@ class Server:
         self._thread.join()
         self._listener.close()
         deadline = time.monotonic() + timeout
-        while self._connections:
+        while self._connections and time.monotonic() < deadline + _LAST_WORDS_S:
             late = time.monotonic() >= deadline
             for connection in self._connections:
                 if late or not connection.busy:
@@ -223,23 +225,24 @@ class Server:
             return True
 
     def _serve(self, connection: _Connection, channel: paramiko.Channel, served: SftpSession) -> None:
+        exit_status = 1
         try:
             self._journal(LoggedIn(served.session))
             served.run()
-            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-                channel.send_exit_status(0)  # scp fails without one
-        except (OSError, EOFError, paramiko.SSHException) as error:
+            exit_status = 0
+        except _BROKEN as error:
             _log.info("session %s ended: %s", served.session.id, error)
         except Exception:
             _log.exception("session %s failed", served.session.id)
-        finally:
+        with contextlib.suppress(*_BROKEN):
+            channel.send_exit_status(exit_status)  # scp fails without one
             channel.close()
-            try:
-                self._journal(LoggedOut(served.session))
-            except Exception:
-                _log.exception("the end of session %s was not recorded", served.session.id)
-            with self._lock:  # not before start_session has put it there
-                connection.sessions.remove(served)
+        try:
+            self._journal(LoggedOut(served.session))
+        except Exception:
+            _log.exception("the end of session %s was not recorded", served.session.id)
+        with self._lock:  # not before start_session has put it there
+            connection.sessions.remove(served)
             connection.quiet_since = time.monotonic()
 
 

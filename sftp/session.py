@@ -143,7 +143,7 @@ class SftpSession:
         self.active_at = time.monotonic()
         self._channel = channel
         self._space = space
-        self._record: Callable[[Event], None] = journal
+        self._journal = journal
         self._max_handles = max_handles
         self._handles: dict[bytes, Upload | _Download | _Listing] = {}
         self._next_handle = 0
@@ -226,7 +226,15 @@ class SftpSession:
                 _log.exception("session %s: an open handle was not recorded", self.session.id)
         self._handles.clear()
 
-    # Handles
+    def _record(self, event: Event) -> None:
+        """Tells the journal; whatever goes wrong in it is a refusal and nothing of it reaches the partner."""
+        try:
+            self._journal(event)
+        except Refused:
+            raise
+        except Exception as error:
+            _log.exception("session %s: %s was not recorded", self.session.id, type(event).__name__)
+            raise Refused("the server cannot take this now") from error
 
     def _add(self, handle: Upload | _Download | _Listing) -> tuple[Op, bytes]:
         self._next_handle += 1
@@ -250,7 +258,7 @@ class SftpSession:
         if len(self._handles) >= self._max_handles:
             raise Refused("too many open handles")
 
-    # Operations: each takes its fields off the reader and returns the answer, or raises
+    # Each operation takes its fields off the reader and returns the answer, or raises.
 
     def _open(self, reader: Reader) -> tuple[Op, bytes]:
         place, flags = locate(reader.string()), Open(reader.u32() & 0x3F)

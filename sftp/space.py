@@ -99,6 +99,12 @@ def locate(path: bytes) -> Place:
     return Place("", folder)
 
 
+def make_folders(root: Path) -> None:
+    """Makes what is missing of an account's folders: in/, out/, partial/ and work/."""
+    for folder in (IN, OUT, PARTIAL, WORK):
+        (root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 class Upload:
     """A file open for writing in partial/. Only the last handle opened on a name may write to it."""
 
@@ -169,7 +175,7 @@ class Upload:
     def _require_room(self, end: int) -> None:
         if end > self._room_until:
             left = self._space.require_room(end, end - self.size)
-            self._room_until = end + min(left, _RECHECK_BYTES)
+            self._room_until = end + min(left // 16, _RECHECK_BYTES)
 
 
 class Space:
@@ -187,8 +193,7 @@ class Space:
         self._writing: dict[str, Upload] = {}
         self._counting = threading.Lock()
         self._used, self._used_at = 0, float("-inf")
-        for folder in (IN, OUT, PARTIAL, WORK):
-            (root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(root)
         self._fds = {folder: os.open(root / folder, _DIRECTORY) for folder in (IN, OUT, PARTIAL)}
 
     def close(self) -> None:
@@ -326,32 +331,29 @@ class Space:
     def require_room(self, size: int, growth: int) -> int:
         """The bytes left if a file of `size` bytes grows by `growth` to it; `Refused` if that is too much."""
         disk = self.file_system()
-        left = [
-            self._max_file_bytes - size,
-            disk.f_bavail * disk.f_frsize - int(self._min_free * disk.f_blocks * disk.f_frsize) - growth,
-        ]
-        if self.quota_bytes is not None:
-            left.append(self.quota_bytes - self._count_used(growth))
-        for bytes_left, problem in zip(
-            left, ("the file is too large", "the server's disk is full", "the quota is used up"), strict=False
-        ):
-            if bytes_left < 0:
-                raise Refused(problem)
-        return min(left)
-
-    def _count_used(self, growth: int) -> int:
+        kept_free = int(self._min_free * disk.f_blocks)
+        left = {
+            "the file is too large": self._max_file_bytes - size,
+            "the server's disk is full": (disk.f_bavail - kept_free) * disk.f_frsize - growth,
+        }
         with self._counting:
-            now = time.monotonic()
-            if now - self._used_at > _RECOUNT_S:
-                self._used_at = now
-                self._used = sum(
-                    attributes.st_size
-                    for folder in (IN, PARTIAL)
-                    for name in self._scan(folder)
-                    if (attributes := self._lstat(folder, name)) is not None
-                )
+            if self.quota_bytes is not None:
+                left["the quota is used up"] = self.quota_bytes - self._count_used() - growth
+            for problem, bytes_left in left.items():
+                if bytes_left < 0:
+                    raise Refused(problem)
             self._used += growth
-            return self._used
+        return min(left.values())
+
+    def _count_used(self) -> int:
+        """What the account holds: counted every few seconds, with what was granted since."""
+        now = time.monotonic()
+        if now - self._used_at > _RECOUNT_S:
+            self._used_at = now
+            files = ((folder, name) for folder in (IN, PARTIAL) for name in self._scan(folder))
+            found = (self._lstat(folder, name) for folder, name in files)
+            self._used = sum(attributes.st_size for attributes in found if attributes)
+        return self._used
 
     def _find(self, place: Place) -> tuple[str, os.stat_result] | None:
         """The folder a file really is in, and its attributes. What is being written hides what is whole."""

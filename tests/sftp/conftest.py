@@ -12,6 +12,7 @@ from sftp_peer import Keys, Ledger, Peer, need
 from sftp.events import Account
 from sftp.keys import fingerprints, load_host_keys, make_host_keys
 from sftp.server import Limits, Server
+from sftp.space import make_folders
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +44,8 @@ def start_peer(keys: Keys, tmp_path: Path) -> Iterator[Callable[..., Peer]]:
         ledger = Ledger()
         limits = {"unauthenticated_per_ip": 50, "strikes": 1000, "min_free": 0.0} | limits
         server = Server("127.0.0.1", 0, keys.host, authorize, ledger, limits=Limits(**limits))
-        parent.mkdir()
+        for account, _ in accounts.values():
+            make_folders(account.root)
         peer = Peer(keys, parent, ledger, server, accounts)
         peer.port = server.start()
         peers.append(peer)
@@ -51,7 +53,7 @@ def start_peer(keys: Keys, tmp_path: Path) -> Iterator[Callable[..., Peer]]:
 
     yield start
     for peer in peers:
-        peer.server.stop(timeout=1)
+        peer.server.stop(timeout=0)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from sftp import wire
 from sftp.events import Account, Event
 from sftp.keys import load_private_key, public_line
 from sftp.server import Server
@@ -117,11 +119,60 @@ class Peer:
 
     def transport(self, user: str = "acme", key: Path | None = None) -> paramiko.Transport:
         transport = paramiko.Transport(("127.0.0.1", self.port))
-        transport.start_client(timeout=15)
-        transport.auth_publickey(user, load_private_key(key or getattr(self.keys, user)))
+        try:
+            transport.start_client(timeout=15)
+            transport.auth_publickey(user, load_private_key(key or getattr(self.keys, user)))
+        except BaseException:
+            transport.close()
+            raise
         return transport
 
     def client(self, user: str = "acme") -> paramiko.SFTPClient:
         client = paramiko.SFTPClient.from_transport(self.transport(user))
         assert client is not None
         return client
+
+
+class Raw:
+    """SFTP packets as a hostile client writes them, over a login of acme's."""
+
+    def __init__(self, transport: paramiko.Transport) -> None:
+        self.channel = transport.open_session(timeout=15)
+        self.channel.settimeout(15)
+        self.channel.invoke_subsystem("sftp")
+        self.number = 0
+        self.version = self.ask_raw(struct.pack(">IBI", 5, 1, 3))
+
+    def ask_raw(self, packet: bytes) -> bytes:
+        self.channel.sendall(packet)
+        length = int.from_bytes(self._read(4))
+        return self._read(length)
+
+    def ask(self, op: int, *fields: bytes | int) -> tuple[int, bytes]:
+        """Sends a request of strings (bytes) and 32-bit numbers; the answer's type and body."""
+        self.number += 1
+        body = b"".join(
+            wire.string(each) if isinstance(each, bytes) else struct.pack(">I", each) for each in fields
+        )
+        answer = self.ask_raw(wire.packet(op, self.number, body))
+        assert int.from_bytes(answer[1:5]) == self.number
+        return answer[0], answer[5:]
+
+    def status(self, op: int, *fields: bytes | int) -> int:
+        """The status code of the answer; OK also for an answer that is no status."""
+        kind, body = self.ask(op, *fields)
+        return int.from_bytes(body[:4]) if kind == wire.Op.STATUS else wire.Code.OK
+
+    def open(self, path: bytes, flags: int) -> bytes:
+        kind, body = self.ask(wire.Op.OPEN, path, flags, 0)
+        assert kind == wire.Op.HANDLE, body
+        return body[4:]
+
+    def _read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            received = self.channel.recv(count - len(data))
+            if not received:
+                raise EOFError
+            data += received
+        return data

@@ -51,7 +51,6 @@ def test_openssh_sftp_keeps_times_and_content_with_p(peer: Peer, order: Path) ->
 
 @pytest.mark.external("sftp")
 def test_openssh_sftp_resumes_a_partial_upload(peer: Peer, order: Path) -> None:
-    (peer.root / "partial").mkdir(parents=True)
     (peer.root / "partial" / "ORDER.edi").write_bytes(ORDER[:70_000])
 
     printed = peer.sftp("ls -l in", f"reput {order} in/ORDER.edi")
@@ -82,7 +81,6 @@ def test_openssh_sftp_works_with_unusual_options(peer: Peer, order: Path, option
 @pytest.mark.external("scp")
 def test_scp_overwrites_a_longer_file_and_exits_with_success(peer: Peer, order: Path) -> None:
     """scp opens without TRUNC and sets the size before it closes."""
-    peer.inbox.mkdir(parents=True)
     (peer.inbox / "ORDER.edi").write_bytes(b"x" * 300_000)
 
     subprocess.run(
@@ -118,7 +116,6 @@ def test_curl_puts_and_resumes(peer: Peer, order: Path) -> None:
     url = f"sftp://127.0.0.1:{peer.port}/in/ORDER.edi"
     if "sftp" not in subprocess.run([curl[0], "-V"], capture_output=True, text=True, check=True).stdout:
         pytest.skip("curl is built without SFTP")
-    (peer.root / "partial").mkdir(parents=True)
     (peer.root / "partial" / "ORDER.edi").write_bytes(ORDER[:50_000])
 
     subprocess.run([*curl, "-C", "-", "-T", order, url], check=True, timeout=60, capture_output=True)
