@@ -81,6 +81,8 @@ def decoded(value: str) -> str | None:
         return value
     try:
         text = value.encode("latin-1").decode("utf-8")
+    except UnicodeEncodeError:
+        return value
     except UnicodeDecodeError:
         return None if _C1.search(value) else value
     return text if all(c.isprintable() or c == "\xa0" for c in text) else None

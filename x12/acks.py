@@ -337,22 +337,23 @@ _IEA_NOTES = {Fault.CONTROL_NUMBER_MISMATCH: "001", Fault.COUNT_MISMATCH: "021",
 
 
 def answer_interchange(
-    interchange: Interchange, end: InterchangeEnd | None = None, note: str | None = None
+    interchange: Interchange,
+    end: InterchangeEnd | None = None,
+    groups: Iterable[Group] = (),
+    *,
+    note: str | None = None,
 ) -> InterchangeAck:
     """The answer by the problems of the envelope, or the rejection for a `note` of list I18."""
+    problems = [*interchange.problems, *(end.problems if end else ())]
+    problems += [problem for group in groups for problem in group.problems]
     status, found = ("R", note) if note else ("A", "000")
-    for problem in () if note else (*interchange.problems, *(end.problems if end else ())):
-        worse = "R" if problem.severity is Severity.ERROR else "E"
-        if problem.fault is not Fault.TEXT_OUTSIDE_INTERCHANGE and (status, worse) not in (
-            ("E", "E"),
-            ("R", "E"),
-        ):
-            status, found = worse, _note(problem)
-        if status == "R":
-            break
-    return InterchangeAck(
-        interchange.control_number, interchange.date, interchange.time, status, found or "000"
-    )
+    for problem in problems:
+        if status == "A" and problem.severity is Severity.WARNING:
+            if problem.fault is not Fault.TEXT_OUTSIDE_INTERCHANGE:
+                status, found = "E", _note(problem)
+        elif status != "R" and problem.severity is Severity.ERROR:
+            status, found = "R", _note(problem)
+    return InterchangeAck(interchange.control_number, interchange.date, interchange.time, status, found)
 
 
 def _note(problem: Problem) -> str:
@@ -360,6 +361,8 @@ def _note(problem: Problem) -> str:
         return _IEA_NOTES[problem.fault]
     if problem.fault is Fault.SEPARATORS_INVALID:
         return "026"
+    if problem.segment == "GS" and problem.fault is Fault.ENVELOPE_MALFORMED:
+        return "024"
     if problem.segment == "ISA" and problem.element:
         return _ISA_NOTES[problem.element - 1]
     return "022"

@@ -137,8 +137,8 @@ def _clean(value: str, tag: str, position: int, separators: Separators, replace:
     service = "".join(separators[:4])
     if value.isascii() and value.isprintable() and not any(c in service for c in value):
         return value
-    legible = decoded(value) is not None
-    bad = {c for c in value if c in service or c > "\xff" or c < " " or c == "\x7f" or not legible}
+    garbled = decoded(value) is None
+    bad = {c for c in value if c in service or c < " " or c == "\x7f" or c > ("\x7f" if garbled else "\xff")}
     if bad and (replace is None or replace in bad):
         shown = " ".join(sorted(map(repr, bad)))
         raise CannotWrite(f"{tag}{position:02} {value[:40]!r} holds {shown}, which cannot be written")
