@@ -76,7 +76,10 @@ def fault_in(element: ElementDef, value: str) -> tuple[Fault, str] | None:
 
 
 def decoded(value: str) -> str | None:
-    """The characters meant by the bytes: UTF-8, else latin-1; None where they are neither."""
+    """The characters meant by the bytes: UTF-8, else latin-1; None where they are neither.
+
+    UTF-8 that means invisible characters (byte order marks, changes of direction) is neither, either.
+    """
     if value.isascii():
         return value
     try:
@@ -84,8 +87,10 @@ def decoded(value: str) -> str | None:
     except UnicodeEncodeError:
         return value
     except UnicodeDecodeError:
-        return None if _C1.search(value) else value
-    return text if all(c.isprintable() or c == "\xa0" for c in text) else None
+        text = "\x80"
+    if all(c.isprintable() or c == "\xa0" for c in text):
+        return text
+    return None if "\ufeff" in text or _C1.search(value) else value
 
 
 def _is_date(value: str) -> bool:
