@@ -12,7 +12,7 @@ import os
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -198,9 +198,10 @@ def _attribute(kind: bytes, value: bytes) -> bytes:
 
 
 def _time(now: datetime) -> bytes:
-    if 1950 <= now.year < 2050:  # RFC 5652 section 11.3
-        return der.tlv(0x17, now.strftime("%y%m%d%H%M%SZ").encode())
-    return der.tlv(0x18, now.strftime("%Y%m%d%H%M%SZ").encode())
+    utc = now.astimezone(UTC)
+    if 1950 <= utc.year < 2050:  # RFC 5652 section 11.3
+        return der.tlv(0x17, utc.strftime("%y%m%d%H%M%SZ").encode())
+    return der.tlv(0x18, utc.strftime("%Y%m%d%H%M%SZ").encode())
 
 
 def _pss_parameters(digest: _Digest) -> bytes:

@@ -6,7 +6,7 @@ HTTP status and nothing is stored. A failure of our own disk or memory is neithe
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, unique
 
 SENT = "automatic-action/MDN-sent-automatically; "
 """What every disposition we emit begins with (RFC 4130 section 7.5)."""
@@ -16,6 +16,7 @@ DUPLICATE = SENT + "processed/warning: duplicate-document"
 UNAUTHENTICATED = SENT + "processed/warning: authentication-failed, processing continued"
 
 
+@unique
 class Failure(Enum):
     """The ways a message fails: the words after the disposition's prefix, and the dead-letter reason."""
 

@@ -108,7 +108,7 @@ def build(
         ("AS2-To", quoted(as2_to)),
         ("Message-ID", message_id),
         ("Date", http_date(now)),
-        *([("Subject", subject)] if subject else []),
+        *([("Subject", mime.unstructured(subject))] if subject else []),
         *([("EDIINT-Features", ", ".join(features))] if features else []),
         *(receipt_headers(receipt, notify=quoted(as2_from)) if receipt else []),
         ("MIME-Version", "1.0"),

@@ -6,6 +6,7 @@ mail: a body without Content-Transfer-Encoding is binary (RFC 4130 section 5), a
 
 from __future__ import annotations
 
+import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -124,6 +125,11 @@ def parameter(name: str, value: str) -> str:
         return f"; {name}*=UTF-8''{quote(value, safe='')}"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'; {name}="{escaped}"'
+
+
+def unstructured(text: str) -> str:
+    """Text as the value of a header such as Subject, encoded if it is not ASCII (RFC 2047)."""
+    return text if text.isascii() else f"=?utf-8?b?{base64.b64encode(text.encode()).decode()}?="
 
 
 def block(fields: Sequence[tuple[str, str]]) -> bytes:

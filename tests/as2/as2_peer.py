@@ -83,6 +83,9 @@ class OpenSSL:
         (self._folder / name).write_bytes(data)
         return name
 
+    def read(self, name: str) -> bytes:
+        return (self._folder / name).read_bytes()
+
     def sign(self, company: Company, data: bytes, *options: str) -> bytes:
         """A detached signature, DER."""
         return self.run(

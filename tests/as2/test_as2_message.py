@@ -9,7 +9,9 @@ import os
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import timedelta, timezone
+from email import message_from_bytes
+from email import policy as email_policy
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,7 @@ def test_a_message_is_sent_with_unfolded_headers_and_its_exact_length(us: Compan
     headers = dict(sent.headers)
     assert len(headers) == len(sent.headers)
     assert not any("\n" in value for value in headers.values())
+    assert headers["Subject"] == "Order 1"
     assert headers["Content-Length"] == str(len(sent.body))
     assert headers["AS2-From"] == '"a \\"b\\" c"'
     assert headers["AS2-Version"] == "1.2"
@@ -94,6 +97,19 @@ def test_a_message_is_sent_with_unfolded_headers_and_its_exact_length(us: Compan
         "signed-receipt-protocol=optional, pkcs7-signature; signed-receipt-micalg=optional, sha-256"
     )
     assert "EDIINT-Features" not in headers
+
+
+def test_a_subject_in_any_script_is_encoded() -> None:
+    sent = build(ORDER, subject="Bestellung für 注文 " * 9)
+    parsed = message_from_bytes(
+        f"Subject: {dict(sent.headers)['Subject']}\r\n\r\n".encode(), policy=email_policy.HTTP
+    )
+    assert parsed["Subject"] == "Bestellung für 注文 " * 9
+
+
+def test_the_signing_time_is_told_in_utc(partner: Company) -> None:
+    east = NOW.astimezone(timezone(timedelta(hours=9)))
+    assert b"260304050607Z" in cms.sign(bytes(32), partner.identity, "sha256", east)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +259,23 @@ def test_only_a_pinned_certificate_in_its_window_counts(
         error = refusal(sent, as2.Policy((), as2.Trust(pinned), require_encrypted=False))
         assert error.disposition.endswith("processed/error: authentication-failed"), error.cause
         assert error.reason == "AUTH_FAILED"
+
+
+@pytest.mark.external("openssl")
+def test_a_certificate_that_was_signed_with_sha1_counts_only_where_sha1_does(openssl: OpenSSL) -> None:
+    openssl.run(
+        "req", "-x509", "-sha1", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Old", "-days", "7000",
+        "-keyout", "old.key", "-out", "old.pem",
+    )  # fmt: skip
+    old = Company(openssl.read("old.key"), openssl.read("old.pem"))
+    later = old.certificate.valid_from + timedelta(days=1)
+    sent = build(ORDER, sign=as2.Signing(old.identity), now=later)
+    trust = as2.Trust((old.certificate,))
+    legacy = as2.Policy((), as2.Trust(trust.certificates, trust.digests | {"sha1"}), require_encrypted=False)
+    assert open_message(sent, legacy, now=later)[1] == ORDER
+    with pytest.raises(as2.As2Error, match="itself signed with sha1") as caught:
+        open_message(sent, as2.Policy((), trust, require_encrypted=False), now=later)
+    assert caught.value.disposition.endswith("authentication-failed")
 
 
 def test_each_of_two_overlapping_certificates_and_keys_works(us: Company, partner: Company) -> None:
