@@ -27,7 +27,16 @@ class Names(NamedTuple):
 
 
 def pretty(events: Iterator[Event], names: Names) -> Iterator[str]:
-    """The lines of a readable rendering of a whole file."""
+    """The lines of a readable rendering of a whole file; what cannot be shown is escaped."""
+    for line in _lines(events, names):
+        yield line if line.isprintable() else "".join(map(_visible, line))
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else f"\\x{ord(character):02x}"
+
+
+def _lines(events: Iterator[Event], names: Names) -> Iterator[str]:
     try:
         for event in events:
             if isinstance(event, Interchange):
@@ -109,8 +118,6 @@ def _elements(
 
 def _value(element: ElementDef | None, value: str, names: Names) -> str:
     shown = decoded(value) or value
-    if not shown.isprintable():
-        shown = repr(shown)
     if element is None:
         return shown
     meaning = names.meaning(element.id, value) if element.codes else None

@@ -1,4 +1,4 @@
-"""The tables: one source held against the other, and both against what the printed guide says at known places.
+"""The tables: one source held against the other, and both against the printed guide at known places.
 
 `x12_sef_structure.tsv` and `x12_sef_segments.tsv` are the structure and segments of 004010 as a second source
 (SoftwareAG/webmethods-b2b-integration-edi-samples, Apache-2.0) has them.
