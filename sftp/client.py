@@ -252,7 +252,7 @@ class Client:
             if max_bytes is not None and left > max_bytes:
                 raise TransferFailed(f"{remote} has {left} bytes, more than {max_bytes}")
             with self._sftp.open(remote, "rb") as stream:
-                stream.prefetch(left, _PREFETCHED)
+                _prefetch(stream, left)
                 while left >= 0 and (chunk := stream.read(_CHUNK)):
                     left -= len(chunk)
                     yield chunk
@@ -323,6 +323,18 @@ def _log_in(
     except (paramiko.SSHException, OSError, EOFError) as error:
         transport.close()
         raise Unreachable(f"the connection broke at the login: {error}") from error
+
+
+def _prefetch(stream: Any, size: int) -> None:
+    """Asks for `size` bytes in advance. paramiko does it in a thread, whose errors `read` reports as well."""
+    ask = stream._prefetch_thread
+
+    def ask_quietly(*arguments: object) -> None:
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            ask(*arguments)
+
+    stream._prefetch_thread = ask_quietly
+    stream.prefetch(size, _PREFETCHED)
 
 
 @contextlib.contextmanager

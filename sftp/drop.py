@@ -16,6 +16,7 @@ import contextlib
 import filecmp
 import logging
 import os
+import re
 import shutil
 import threading
 import time
@@ -488,7 +489,7 @@ def gives_notices(folder: Path) -> bool:
     best, kind = -1, ""
     for line in mounts:
         fields, _, rest = line.partition(" - ")
-        mount_point = Path(fields.split()[4].encode().decode("unicode_escape"))
+        mount_point = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields.split()[4]))
         if here.is_relative_to(mount_point) and len(mount_point.parts) >= best:
             best, kind = len(mount_point.parts), rest.split()[0]
     return not kind.startswith(_BLIND)

@@ -6,6 +6,7 @@ Fingerprints are written as OpenSSH prints them: "SHA256:...".
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from paramiko.pkey import PublicBlob
 _PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 RSA_MIN_BITS = 2048
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
 _HOST_KEYS: dict[str, Callable[[], _PrivateKey]] = {  # all three, or older clients find no common algorithm
     "ssh_host_ed25519_key": ed25519.Ed25519PrivateKey.generate,
     "ssh_host_ecdsa_key": lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -73,7 +75,7 @@ def fingerprint(line: str) -> str:
     Options before the key are refused, since nothing here would honour them. Raises `BadKey`.
     """
     fields = line.split()
-    if len(fields) == 1 and fields[0].startswith("SHA256:"):
+    if len(fields) == 1 and _FINGERPRINT.fullmatch(fields[0]):
         return fields[0].rstrip("=")
     if len(fields) < 2:
         raise BadKey("a public key is its type and its base64 text")

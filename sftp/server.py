@@ -132,7 +132,7 @@ class Server:
 
     def sessions(self) -> list[Session]:
         """The sessions that are open now."""
-        return [served.session for connection in list(self._connections) for served in connection.sessions]
+        return [served.session for connection in [*self._connections] for served in [*connection.sessions]]
 
     def _run(self) -> None:
         assert self._listener is not None
@@ -274,7 +274,7 @@ class _Connection(paramiko.ServerInterface):
 
     @property
     def busy(self) -> bool:
-        return self._transport.is_active() and any(session.handles for session in self.sessions)
+        return self._transport.is_active() and any(session.handles for session in [*self.sessions])
 
     @property
     def ended(self) -> bool:
@@ -287,7 +287,7 @@ class _Connection(paramiko.ServerInterface):
         limits, now = self._server.limits, time.monotonic()
         if not self._transport.is_authenticated():
             return self.failures >= limits.login_tries or now - self.quiet_since > limits.login_grace_s
-        active_at = max((session.active_at for session in list(self.sessions)), default=self.quiet_since)
+        active_at = max((session.active_at for session in [*self.sessions]), default=self.quiet_since)
         return now - active_at > limits.idle_s
 
     def cut(self) -> None:

@@ -56,6 +56,7 @@ _EXTENSIONS = {
     b"limits@openssh.com": b"1",
 }
 _NAMES_PER_PACKET = 100
+_LISTINGS = 16  # open at once; each holds the names of a whole folder
 _FLUSH_BYTES = 128 * 1024
 _REMEMBERED = 1000  # uploads whose attributes are kept for clients that look after closing
 _REMEMBERED_S = 60.0
@@ -386,6 +387,8 @@ class SftpSession:
         if place.name:
             self._space.stat(place)
             raise _Status(Code.FAILURE, "that is not a folder")
+        if sum(isinstance(handle, _Listing) for handle in self._handles.values()) >= _LISTINGS:
+            raise Refused("too many open folders")
         names = self._space.names(place.folder) if place.folder else [IN, OUT]
         return self._add(_Listing(place.folder, iter(names)))
 

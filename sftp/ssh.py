@@ -62,6 +62,12 @@ class CappedPacketizer(Packetizer):
                 raise paramiko.SSHException("too many bytes before the login")
 
 
+class _ClientPacketizer(CappedPacketizer):
+    """A server we connect to has no login to wait for; its packets are bounded all the same."""
+
+    trusted = True
+
+
 def server_transport(sock: socket.socket) -> paramiko.Transport:
     """A transport for a connection that was accepted."""
     transport = paramiko.Transport(sock, packetizer_class=CappedPacketizer)
@@ -71,7 +77,7 @@ def server_transport(sock: socket.socket) -> paramiko.Transport:
 
 def client_transport(sock: socket.socket, key_types: tuple[str, ...]) -> paramiko.Transport:
     """A transport for a connection we made; the server must show a host key of one of `key_types`."""
-    transport = paramiko.Transport(sock)
+    transport = paramiko.Transport(sock, packetizer_class=_ClientPacketizer)
     _insist(transport)
     transport.get_security_options().key_types = key_types
     return transport

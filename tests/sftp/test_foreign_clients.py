@@ -71,7 +71,18 @@ def test_openssh_sftp_renames_a_temporary_name_to_the_final_one(peer: Peer, orde
 
 
 @pytest.mark.external("sftp")
-@pytest.mark.parametrize("options", [("-B", "200000"), ("-C",), ("-R", "1"), ("-c", "aes128-ctr")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-B", "200000"),
+        ("-C",),
+        ("-R", "1"),
+        ("-c", "aes128-ctr"),
+        ("-o", "RekeyLimit=60K"),
+        ("-o", "MACs=hmac-sha2-512", "-c", "aes256-ctr"),
+        ("-o", "KexAlgorithms=ecdh-sha2-nistp256"),
+    ],
+)
 def test_openssh_sftp_works_with_unusual_options(peer: Peer, order: Path, options: tuple[str, ...]) -> None:
     peer.sftp(f"put {order} in/ORDER.edi", options=options)
 

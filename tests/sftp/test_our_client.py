@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
+import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import paramiko
 import pytest
-from sftp_peer import Peer, eventually
+from sftp_peer import Keys, Peer, eventually
 
 from sftp.client import (
     Client,
@@ -176,3 +180,81 @@ def test_a_connection_cut_in_the_middle_is_unreachable(peer: Peer, client: Clien
 
     with pytest.raises(Unreachable):
         fetch_until_cut()
+
+
+class Liar(paramiko.SFTPServerInterface):
+    """A server that lists what no folder holds and tells sizes that are not true."""
+
+    names = ("../x", "/etc/x", "a/b", "..", ".", "", "nul\0", "link", "folder", "fine.edi")
+
+    def list_folder(self, path: str) -> list[paramiko.SFTPAttributes]:
+        listed = []
+        for name in self.names:
+            attributes = self.stat(name)
+            attributes.filename = name
+            attributes.st_mode = {"link": stat.S_IFLNK, "folder": stat.S_IFDIR}.get(
+                name, stat.S_IFREG
+            ) | 0o644
+            listed.append(attributes)
+        return listed
+
+    def stat(self, path: str) -> paramiko.SFTPAttributes:
+        attributes = paramiko.SFTPAttributes()
+        attributes.st_size = {"short": 10, "endless": 1 << 40}.get(path, 3)
+        attributes.st_mtime = attributes.st_atime = 1_000_000
+        return attributes
+
+    def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> paramiko.SFTPHandle:
+        handle = paramiko.SFTPHandle(flags)
+        handle.readfile = io.BytesIO(b"abc" if path != "long" else b"abcdef")
+        return handle
+
+
+class AnyKey(paramiko.ServerInterface):
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return paramiko.AUTH_SUCCESSFUL
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+
+@pytest.fixture
+def liar(keys: Keys) -> Iterator[Client]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            transport = paramiko.Transport(listener.accept()[0])
+            transport.add_server_key(keys.host[0])
+            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Liar)
+            transport.start_server(server=AnyKey())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = listener.getsockname()[1]
+        client = connect(
+            "127.0.0.1", port, "us", key=load_private_key(keys.acme), host_keys=[public_line(keys.host[0])]
+        )
+        thread.join()
+        with client:
+            yield client
+
+
+def test_names_that_lead_elsewhere_are_left_out_of_a_listing(liar: Client) -> None:
+    assert liar.list("in") == [RemoteFile("fine.edi", 3, 1_000_000)]
+
+
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_a_file_of_another_size_than_was_told_is_not_stored(liar: Client, tmp_path: Path, name: str) -> None:
+    with pytest.raises(TransferFailed):
+        liar.get(name, tmp_path / name)
+    assert list(tmp_path.glob(f"{name}*")) == []
+
+
+def test_a_file_said_to_be_endless_is_refused_before_it_is_fetched(liar: Client, tmp_path: Path) -> None:
+    with pytest.raises(TransferFailed, match="more than"):
+        liar.get("endless", tmp_path / "endless", max_bytes=1_000_000)
+
+
+def test_a_server_that_cannot_store_makes_the_put_fail(liar: Client) -> None:
+    with pytest.raises(TransferFailed):
+        liar.put(DATA, "in/945.edi")
