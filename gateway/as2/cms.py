@@ -144,9 +144,6 @@ def content_type(region: Region) -> bytes | None:
     return found.encoded() if found.tag == der.OID else None
 
 
-# Signing
-
-
 def sign(
     message_digest: bytes, identity: Identity, digest: str, now: datetime, *, pss: bool = False
 ) -> bytes:
@@ -330,9 +327,6 @@ def _mask_parameters(node: der.Node) -> tuple[bytes, bytes, dict[int, der.Node]]
         mask, mask_digest = mask_field.children[0].sequence()
         found.append(mask_digest.sequence()[0].encoded() if mask.encoded() == _MGF1 else b"")
     return found[0], found[1], fields
-
-
-# Encryption
 
 
 def encrypt(
@@ -570,9 +564,6 @@ def _key_transport(algorithm: der.Node) -> padding.AsymmetricPadding:
     if digest is None or mask_oid != hash_oid:
         raise _weak("OAEP parameters that differ from each other")
     return padding.OAEP(padding.MGF1(digest.hash), digest.hash, None)
-
-
-# Compression
 
 
 def compress(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +20,11 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 MIN_RSA_BITS = 2048
+
+_PEM = re.compile(
+    rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----", re.DOTALL
+)
+_SUBJECT_KEY_ID = der.oid("2.5.29.14")
 
 
 class KeyFileError(ValueError):
@@ -65,27 +73,50 @@ def load_certificate(
 ) -> Certificate:
     """Reads a certificate, PEM or DER; the dates narrow its own validity. Raises KeyFileError."""
     try:
-        pem = b"-----BEGIN" in data
-        certificate = x509.load_pem_x509_certificate(data) if pem else x509.load_der_x509_certificate(data)
-        encoded = certificate.public_bytes(serialization.Encoding.DER)
+        encoded = _der(data)
+        body, *signature = der.parse(encoded).sequence()
+        fields = list(body.sequence())
+        at = 1 if fields[0].tag == 0xA0 else 0  # the version is optional
+        serial, issuer = fields[at].primitive(der.INTEGER), fields[at + 2].encoded()
+        # The library refuses serial numbers that are not positive, and partners have them.
+        fields[at] = der.Node(der.INTEGER, b"\x01", ())
+        readable = der.sequence(
+            der.sequence(*(node.encoded() for node in fields)), *(node.encoded() for node in signature)
+        )
+        certificate = x509.load_der_x509_certificate(readable)
         public_key = certificate.public_key()
-        issuer, serial = _issuer_and_serial(encoded)
-    except (ValueError, UnsupportedAlgorithm) as error:
+        starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (ValueError, IndexError, UnsupportedAlgorithm) as error:
         raise KeyFileError(f"not a usable X.509 certificate: {error}") from error
     if not isinstance(public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise KeyFileError("the certificate's key is neither RSA nor ECDSA")
-    starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return Certificate(
         der=encoded,
         fingerprint=hashlib.sha256(encoded).hexdigest(),
         public_key=public_key,
         issuer=issuer,
         serial=serial,
-        subject_key_id=_subject_key_id(certificate, public_key),
+        subject_key_id=_subject_key_id(fields)
+        or x509.SubjectKeyIdentifier.from_public_key(public_key).digest,
         signed_with=_signed_with(certificate),
         valid_from=max(starts, valid_from) if valid_from else starts,
         valid_until=min(ends, valid_until) if valid_until else ends,
     )
+
+
+def _der(data: bytes) -> bytes:
+    """The first certificate of a PEM file, or the file itself."""
+    pem = _PEM.search(data)
+    return base64.b64decode(pem[1]) if pem else data
+
+
+def _subject_key_id(fields: Sequence[der.Node]) -> bytes | None:
+    """The subject key identifier among a certificate's extensions (RFC 5280 section 4.2.1.2)."""
+    extensions = fields[-1].children[0].children if fields[-1].tag == 0xA3 else ()
+    for extension in extensions:
+        if extension.children and extension.children[0].encoded() == _SUBJECT_KEY_ID:
+            return der.parse(extension.children[-1].primitive(der.OCTETS)).primitive(der.OCTETS)
+    return None
 
 
 def load_identity(
@@ -111,21 +142,6 @@ def load_identity(
     if private.public_key() != ours.public_key:
         raise KeyFileError("the private key does not belong to the certificate")
     return Identity(ours, private)
-
-
-def _issuer_and_serial(encoded: bytes) -> tuple[bytes, bytes]:
-    """Read from the bytes, because a recipient is found by comparing them, odd string types included."""
-    fields = list(der.parse(encoded).sequence()[0].sequence())
-    if fields[0].tag == 0xA0:
-        del fields[0]
-    return fields[2].encoded(), fields[0].primitive(der.INTEGER)
-
-
-def _subject_key_id(certificate: x509.Certificate, key: PublicKey) -> bytes:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except (x509.ExtensionNotFound, ValueError):
-        return x509.SubjectKeyIdentifier.from_public_key(key).digest
 
 
 def _signed_with(certificate: x509.Certificate) -> str | None:

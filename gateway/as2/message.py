@@ -18,7 +18,7 @@ from typing import IO, Literal, Protocol
 from gateway.as2 import cms, mime
 from gateway.as2.errors import As2Error, Failure
 from gateway.as2.keys import Certificate, Identity, KeyFileError
-from gateway.as2.mime import Entity, Headers
+from gateway.as2.mime import Entity
 from gateway.as2.region import CHUNK, Region, Scratch
 from gateway.as2.request import ReceiptRequest, Request, check_name, quoted, receipt_headers
 from gateway.as2.signed import Digests, Outgoing, Signing, Trust, Verified, digest_name, signed, verify
@@ -237,7 +237,7 @@ class _Opening:
 
     def open(self, request: Request, body: Region, payload: Sink) -> Opened:
         try:
-            entity = self._peeled(_outermost(request.headers, body))
+            entity = self._peeled(Entity(request.headers, body, body))
             content = entity.decoded(self._scratch)
             content_type = entity.headers.get("Content-Type") or "text/plain"
             filename = entity.filename
@@ -332,10 +332,6 @@ class _Opening:
         return name, cms.digest_of(
             mime.canonical(chunks) if wrapped and entity.encoding != "binary" else chunks, name
         )
-
-
-def _outermost(headers: Headers, body: Region) -> Entity:
-    return Entity(headers, body, body)
 
 
 def _copy(content: Region, payload: Sink) -> tuple[int, str]:

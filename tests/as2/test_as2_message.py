@@ -18,6 +18,7 @@ import pytest
 from as2_peer import (
     NOW,
     Company,
+    OpenSSL,
     build,
     company,
     entity,
@@ -26,9 +27,11 @@ from as2_peer import (
     open_message,
     refusal,
 )
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from gateway import as2
-from gateway.as2 import cms
+from gateway.as2 import cms, der
 
 ORDER = b"ISA*00*          *00*~\r\nST*850*0001~\r\nSE*2*0001~\r\n"
 SIGN = [None, "sha256", "sha384", "sha512"]
@@ -355,6 +358,41 @@ def test_memory_does_not_grow_with_the_message(tmp_path: Path, us: Company, part
     assert done.returncode == 0, done.stderr
     grown = int(done.stdout)
     assert 0 <= grown < 48 * 1024, f"grew by {grown} KiB"
+
+
+def odd(certificate: Company, *, serial: bytes, subject: bytes) -> bytes:
+    """The certificate with another serial number and name, signed anew, as no library would write it."""
+    body, algorithm, _ = der.parse(certificate.certificate.der).children
+    fields = [child.encoded() for child in body.children]
+    fields[1], fields[3], fields[5] = der.tlv(der.INTEGER, serial), subject, subject
+    tbs = der.sequence(*fields)
+    key = certificate.identity.key
+    assert isinstance(key, rsa.RSAPrivateKey)
+    signature = key.sign(tbs, padding.PKCS1v15(), hashes.SHA256())
+    return der.sequence(tbs, algorithm.encoded(), der.tlv(0x03, b"\0" + signature))
+
+
+def test_certificates_with_odd_fields_are_used_as_they_are(partner: Company, us: Company) -> None:
+    """Serial numbers of zero or less, countries of three letters, IA5String where it is not allowed."""
+
+    def name(*values: tuple[str, int, bytes]) -> bytes:
+        return der.sequence(
+            *(der.set_of(der.sequence(der.oid(kind), der.tlv(tag, text))) for kind, tag, text in values)
+        )
+
+    subject = name(("2.5.4.6", 0x13, b"USA"), ("2.5.4.11", 0x16, b"EDI@ops"), ("2.5.4.3", 0x14, b"*.t61"))
+    for serial in (b"\0", b"\xff", b"\x80\0", b"\x01" * 20):
+        theirs = odd(partner, serial=serial, subject=subject)
+        ours = odd(us, serial=serial, subject=subject)
+        policy = as2.Policy(
+            (as2.load_identity(us.key_pem, ours),), as2.Trust((as2.load_certificate(theirs),))
+        )
+        sent = build(
+            ORDER,
+            sign=as2.Signing(as2.load_identity(partner.key_pem, theirs)),
+            encrypt=as2.Encryption((as2.load_certificate(ours),)),
+        )
+        assert open_message(sent, policy)[1] == ORDER
 
 
 def test_keys_load_from_pem_and_der_and_a_mismatch_is_told(us: Company, partner: Company) -> None:
