@@ -25,7 +25,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)  ## figures, as ratios inside one run
-	@for script in tests/bench/*.py; do $(BIN)/python $$script || exit 1; done
+	@for script in tests/bench/*.py; do $(BIN)/python -P $$script || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

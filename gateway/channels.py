@@ -167,7 +167,7 @@ def _certificate(file: Path, changed: int) -> as2.Certificate:
         raise Failure(Code.BAD_CERTIFICATE, str(error), where=str(file), next="tradelane doctor") from error
 
 
-def put_by_sftp(poll: SftpPoll, source: Path, name: str) -> None:
+def put_by_sftp(poll: SftpPoll, source: BinaryIO, name: str) -> None:
     """Put a file on a partner's server, under a temporary name first.
 
     Raises Unreachable for what may pass, HostKeyChanged and Failure for what a person must look at.

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 DATABASE = "tradelane.db"
 
+_NOTE = insert(event)
+
 
 class Home:
     """What a process needs to work on a home. Threads share it; `config` may change between two reads."""
@@ -80,15 +82,16 @@ class Home:
     ) -> None:
         """Write a line of the timeline, in the transaction in which it happens."""
         conn.execute(
-            insert(event).values(
-                at=self.now(),
-                name=name,
-                text=text,
-                partner=partner,
-                correlation=correlation,
-                document=document,
-                transmission=transmission,
-            )
+            _NOTE,
+            {
+                "at": self.now(),
+                "name": name,
+                "text": text,
+                "partner": partner,
+                "correlation": correlation,
+                "document": document,
+                "transmission": transmission,
+            },
         )
 
     def outbox(self, user: str, folder: str) -> Path:

@@ -149,7 +149,7 @@ def raw(id: str) -> None:
 
     with open_home() as home:
         sha256 = queries.payload(home, id) or _unknown(id)
-        with home.store.blobs.open(sha256, verify=True) as stream:
+        with home.store.fetch(sha256, verify=True) as stream:
             while chunk := stream.read(1 << 20):
                 sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()

@@ -27,7 +27,7 @@ def dispatch(
     blob = home.store.blobs.put(stream)
     now = home.now()
     identity = new_id(now)
-    with home.store.blobs.open(blob.sha256) as stored:
+    with home.store.fetch(blob.sha256) as stored:
         found = _transactions(stored)
     kind = content_type or ("application/EDI-X12" if found else mimetypes.guess_type(filename)[0])
 

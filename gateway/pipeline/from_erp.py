@@ -7,7 +7,6 @@ Taking the same file twice, as after a crash, changes nothing.
 from __future__ import annotations
 
 import hashlib
-import io
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select
@@ -67,7 +66,6 @@ def take(home: Home, arrival: Arrival) -> str:
     except EdiError as error:
         raise Refused(str(error)) from error
     claim = hashlib.sha256(arrival.path.name.encode() + b"\0" + arrival.data).hexdigest()
-    blob = home.store.blobs.put(io.BytesIO(arrival.data))
 
     def record(conn: Connection) -> str:
         known = conn.execute(select(transmission.c.id).where(transmission.c.claim == claim)).scalar()
@@ -75,6 +73,7 @@ def take(home: Home, arrival: Arrival) -> str:
             return str(known)
         now = home.now()
         identity = new_id(now)
+        blob = home.store.keep(conn, arrival.data)
         conn.execute(
             insert(transmission).values(
                 id=identity,

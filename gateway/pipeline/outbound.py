@@ -6,7 +6,6 @@ before the first send and stays (RFC 4130 7.6). What cannot be written is a held
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -317,7 +316,7 @@ def _emit(
         [writer.Body(type, number, body) for number, body in zip(sets, bodies, strict=True)],
         loose=loose,
     )
-    blob = home.store.blobs.put(io.BytesIO(data))
+    blob = home.store.keep(conn, data)
     identity = new_id(now)
     conn.execute(
         insert(transmission).values(

@@ -94,7 +94,7 @@ def _into_outbox(home: Home, job: Job, row: Row[Any], partner: Partner) -> Done:
         )
 
     try:
-        with home.store.blobs.open(row.sha256, verify=True) as source:
+        with home.store.fetch(row.sha256, verify=True) as source:
             name = place_once(
                 home.outbox(account.user, account.outbox),
                 row.filename or f"{row.id}.x12",
@@ -124,8 +124,8 @@ def _onto_their_server(home: Home, job: Job, row: Row[Any], partner: Partner) ->
     assert poll is not None
     name = row.filename or f"{row.id}.x12"
     try:
-        with home.store.blobs.open(row.sha256, verify=True):
-            channels.put_by_sftp(poll, home.store.blobs.path(row.sha256), name)
+        with home.store.fetch(row.sha256, verify=True) as source:
+            channels.put_by_sftp(poll, source, name)
     except Unreachable as error:
         raise Retry(str(error)) from error
     except HostKeyChanged as error:
@@ -156,7 +156,7 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Done:
         row = _build(home, job, row, relation)
     failpoint("send:built")
     try:
-        with home.store.blobs.open(row.wire_sha256, verify=True) as body:
+        with home.store.fetch(row.wire_sha256, verify=True) as body:
             answer = channels.post(relation.url, [tuple(pair) for pair in row.wire_headers], body)
     except Unreachable as error:
         raise Retry(str(error), after_s=_wait_s(relation, job.attempt)) from error
@@ -183,8 +183,7 @@ def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: A
     receipt = as2.parse_receipt(
         answer.headers, answer.body, expected=expected(home, row, relation), now=home.now()
     )
-    stored = home.store.blobs.put(io.BytesIO(answer.body))
-    return Done(lambda conn: close(home, conn, row, receipt, receipt_sha256=stored.sha256))
+    return Done(lambda conn: close(home, conn, row, receipt, answer.body))
 
 
 def _wait_s(relation: As2, attempt: int) -> float:
@@ -207,7 +206,7 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
         receipt = as2.ReceiptRequest(signed=relation.mdn.signed, micalgs=(micalg(digest),), async_url=url)
     try:
         with ExitStack() as stack:
-            source = stack.enter_context(home.store.blobs.open(row.sha256, verify=True))
+            source = stack.enter_context(home.store.fetch(row.sha256, verify=True))
             spool = stack.enter_context(home.store.blobs.writer())
             built = as2.build(
                 source,
@@ -312,7 +311,7 @@ def receipt_overdue(home: Home, job: Job) -> Done:
     return Done(commit)
 
 
-def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, *, receipt_sha256: str) -> None:
+def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, body: bytes) -> None:
     """Record what a receipt says. Only a valid positive one makes the transmission delivered."""
     now_is = conn.execute(select(transmission).where(transmission.c.id == row.id)).one()
     if now_is.status == "delivered":
@@ -321,7 +320,7 @@ def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, *, 
     values = {
         "disposition": receipt.disposition,
         "receipt_signed": int(receipt.signed_with is not None),
-        "receipt_sha256": receipt_sha256,
+        "receipt_sha256": home.store.keep(conn, body).sha256,
         "mic_match": None if receipt.mic_match is None else int(receipt.mic_match),
     }
     home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{now_is.step}")

@@ -8,17 +8,20 @@ returned. Errors are those of `gateway.store.errors`. After `StoreFatal` the sto
 
 from __future__ import annotations
 
+import hashlib
+import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self, TypeVar, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.store import schema, sqlite
 from gateway.store.blobs import Blob, Blobs, BlobWriter
+from gateway.store.dialect import Upsert
 from gateway.store.errors import (
     DiskFull,
     RunnerExists,
@@ -29,6 +32,7 @@ from gateway.store.errors import (
     StoreUnavailable,
     as_store_error,
 )
+from gateway.store.tables import payload
 
 __all__ = [
     "Blob",
@@ -46,6 +50,10 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+SMALL = 8 * 1024  # bytes of a payload that is kept as a row
+
+_KEEP = Upsert(payload, lambda insert: insert.on_conflict_do_nothing(index_elements=["sha256"]))
 
 
 def after_commit(conn: Connection, callback: Callable[[], None]) -> None:
@@ -108,6 +116,33 @@ class Store:
             if isinstance(known, StoreFatal):
                 self._fail(known)
             raise known from error
+
+    def keep(self, conn: Connection, data: bytes) -> Blob:
+        """Store bytes that come into being inside a transaction, durable when it is.
+
+        Up to SMALL bytes are a row of it, which costs no sync of its own; more is a blob, synced before.
+        Raises DiskFull, StoreFatal.
+        """
+        if len(data) > SMALL:
+            return self.blobs.put(io.BytesIO(data))
+        digest = hashlib.sha256(data).hexdigest()
+        conn.execute(_KEEP.on(conn), {"sha256": digest, "data": data})
+        return Blob(digest, len(data))
+
+    def fetch(self, sha256: str, *, verify: bool = False) -> BinaryIO:
+        """Stored bytes, row or blob, for reading; with `verify`, only after all matched their name.
+
+        Raises StoreCorrupt when they are gone or do not match.
+        """
+        if self.blobs.path(sha256).exists():
+            return self.blobs.open(sha256, verify=verify)
+        with self.read() as conn:
+            data = conn.execute(select(payload.c.data).where(payload.c.sha256 == sha256)).scalar()
+        if data is None:
+            raise StoreCorrupt(f"the payload {sha256} is gone")
+        if verify and hashlib.sha256(data).hexdigest() != sha256:
+            raise StoreCorrupt(f"the payload {sha256} is not what was stored")
+        return io.BytesIO(data)
 
     def sole_runner(self, wait_s: float = 5.0) -> BinaryIO | None:
         """Become the one process that runs jobs here, until the returned file is closed or the process dies.

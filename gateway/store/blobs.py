@@ -1,7 +1,7 @@
 """Payloads in a folder, each named by its SHA-256: written once, synced, then renamed into place.
 
-A blob exists only whole: bytes go to `tmp/`, the file is synced, renamed to `ab/cd/abcd...`, and the folders
-that name it are synced. Names come from digests alone, so nothing a partner writes becomes a path. The same
+A blob exists only whole: bytes go to `tmp/`, the file is synced, renamed to `ab/abcd...`, and the folder that
+names it is synced. Names come from digests alone, so nothing a partner writes becomes a path. The same
 content twice is one file.
 """
 
@@ -59,7 +59,7 @@ class Blobs:
         """Where a blob stands, or would. Raises ValueError for what is no lower-case SHA-256."""
         if not _SHA256.fullmatch(sha256):
             raise ValueError("not a SHA-256 in lower-case hex")
-        return self.root / sha256[:2] / sha256[2:4] / sha256
+        return self.root / sha256[:2] / sha256
 
     def open(self, sha256: str, *, verify: bool = False) -> BinaryIO:
         """The bytes, for reading; with `verify`, only after all were read and matched their name.

@@ -108,6 +108,14 @@ transmission = Table(
     Index("ix_transmission_created_at", "created_at"),
 )
 
+# Payloads too small to be worth a file of their own; the others are blobs. Either way the digest is the name.
+payload = Table(
+    "payload",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
 # A known (From, To, Message-ID) is answered with the stored receipt, byte for byte (RFC 4130 sect. 7.6).
 as2_message = Table(
     "as2_message",

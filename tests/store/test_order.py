@@ -51,7 +51,7 @@ def test_payload_folder_and_database_are_synced_in_this_order_before_the_acknowl
         "payload written": r"write\(\d+<[^>]*/blobs/tmp/[^>]*>, \"payload",
         "payload synced": r"fsync\(\d+<[^>]*/blobs/tmp/[^>]*>\)",
         "payload named": r"rename\w*\(.*/blobs/tmp/.*/blobs/[0-9a-f]{2}/",
-        "folder synced": r"fsync\(\d+<[^>]*/blobs/[0-9a-f]{2}/[0-9a-f]{2}>\)",
+        "folder synced": r"fsync\(\d+<[^>]*/blobs/[0-9a-f]{2}>\)",
         "row written": r"pwrite64\(\d+<[^>]*/order\.db-wal>",
         "row synced": r"f(data)?sync\(\d+<[^>]*/order\.db-wal>\)",
         "acknowledged": r"write\(1<[^>]*>, \"acknowledge",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from gateway.store import (
     DiskFull,
     RunnerExists,
     Store,
+    StoreCorrupt,
     StoreFatal,
     StoreUnavailable,
     after_commit,
@@ -400,7 +402,7 @@ def test_a_file_that_is_no_database_is_fatal_and_left_as_it_is(tmp_path: Path) -
 
 
 def test_a_damaged_page_is_fatal_when_it_is_met_and_not_answered_from(store: Store) -> None:
-    store.write(lambda conn: [note("x" * 3000)(conn) for _ in range(50)])
+    store.write(lambda conn: [note("x" * 3000)(conn) for _ in range(200)])
     store.write(lambda conn: note("last")(conn))
     path, blobs = store.path, store.blobs.root
     store.close()
@@ -424,3 +426,26 @@ def test_only_one_may_run_the_jobs_and_the_lock_ends_with_its_holder(store: Stor
     again = store.sole_runner(wait_s=0)
     assert again is not None
     again.close()
+
+
+def test_a_small_payload_made_inside_a_transaction_is_a_row_of_it_and_goes_with_it(store: Store) -> None:
+    kept = store.write(lambda conn: store.keep(conn, b"small"))
+    assert not store.blobs.path(kept.sha256).exists()
+    assert store.fetch(kept.sha256, verify=True).read() == b"small"
+
+    def fail(conn: Connection) -> None:
+        store.keep(conn, b"never")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        store.write(fail)
+    with pytest.raises(StoreCorrupt, match="gone"):
+        store.fetch(hashlib.sha256(b"never").hexdigest())
+
+
+def test_a_large_payload_made_inside_a_transaction_is_a_blob(store: Store) -> None:
+    data = os.urandom(20_000)
+    kept = store.write(lambda conn: store.keep(conn, data))
+    assert store.blobs.path(kept.sha256).exists()
+    with store.fetch(kept.sha256, verify=True) as stream:
+        assert stream.read() == data

@@ -156,6 +156,12 @@ def upgrade() -> None:
         batch_op.create_index("ix_order_number", ["number"], unique=False)
 
     op.create_table(
+        "payload",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_payload")),
+    )
+    op.create_table(
         "schedule",
         sa.Column("id", sa.String(length=96), nullable=False),
         sa.Column("lane", sa.String(length=96), nullable=False),
