@@ -51,7 +51,7 @@ class Checker:
         for separator in (separators.component, separators.repetition):
             if separator and separator in text:
                 doubted += [i for i, s in enumerate(segments) if separator in s]
-        if doubted or transaction.problems or self._semantics_doubted(rows, places):
+        if doubted or transaction.problems or next(self._semantics(rows, places), None):
             return self._thorough(transaction, rows, places, sorted(set(doubted)), [])
         return Check("accepted", (), rows, tuple(places))
 
@@ -165,11 +165,6 @@ class Checker:
             finding.reference,
         )
 
-    def _semantics_doubted(self, rows: list[Row], places: list[int]) -> bool:
-        if self._has_levels or any(index in places for _, index, _ in self._totals):
-            return next(self._semantics(rows, places), None) is not None
-        return False
-
     def _semantics(
         self, rows: list[Row], places: Sequence[int | None]
     ) -> Iterator[tuple[int, Finding, Severity]]:
@@ -178,9 +173,10 @@ class Checker:
             for at, finding in _levels(rows):
                 yield at, finding, Severity.ERROR
         for total, index, counted in self._totals:
-            if index not in places:
+            try:
+                at = places.index(index)
+            except ValueError:
                 continue
-            at = places.index(index)
             stated = rows[at][total.element] if total.element < len(rows[at]) else ""
             if not stated:
                 continue

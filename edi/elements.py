@@ -345,8 +345,10 @@ def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
     key = f"{kind}_{low}_{high}"
     names[key], names[f"is_{key}"] = known, good
     if kind[0] in "NR" and low == 1:
-        digits = name if kind[0] == "N" else f"{name}.replace('.', '', 1)"
-        term = f"(len({name}) <= {high} and {digits}.isdecimal() or is_{key}({name}))"
+        digits = f"{name}.isdecimal()"
+        if kind[0] == "R":
+            digits = f"({digits} or {name}.replace('.', '', 1).isdecimal())"
+        term = f"({digits} and len({name}) <= {high} or is_{key}({name}))"
     else:
         term = f"({name} in {key} or is_{key}({name}))"
     return term if required else f"(not {name} or {term})"

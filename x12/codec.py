@@ -32,7 +32,7 @@ class Limits(NamedTuple):
     """What a reader takes before it calls the content hostile; lengths in bytes."""
 
     segment: int = 128 * 1024  # a binary segment may be as long as a transaction
-    elements: int = 1000  # of one segment
+    elements: int = 1000  # of one segment; looked at only in a set longer than a segment may be
     segments: int = 100_000  # of one transaction
     transaction: int = 16 * 1024 * 1024
 
@@ -247,7 +247,9 @@ class _Reader:
             self._blank = "".join(c for c in _BLANK if c not in service)
             self._blank += separators.segment if len(separators.segment) == 1 else ""
             ending = separators.element
-            self._service_heads = frozenset((f"GE{ending}", f"GS{ending}", "ISA", "IEA", "BIN", "BDS"))
+            self._service_heads = frozenset(
+                (*(tag + ending for tag in ("ST", "SE", "GE", "GS")), "ISA", "IEA", "BIN", "BDS")
+            )
             end = yield from self._groups(elements[13].strip(), offset)
         yield replace(end, problems=end.problems + self._to_next_interchange())
 
@@ -374,6 +376,7 @@ class _Reader:
             for segment in self._transaction_segments():
                 held += len(segment.text)
                 fits = len(pieces) < self._limits.segments and held <= self._limits.transaction
+                fits = fits and segment.text.count(self._separators.element) <= self._limits.elements
                 if fits or segment.tag == "SE":
                     pieces.append(segment.text)
                     offsets.append(segment.offset)
@@ -429,18 +432,18 @@ class _Reader:
         breaks = len(segments) - 1
         if chunk.count(separators.segment) != breaks:
             return False
-        if any(chunk.count(c) != breaks * separators.suffix.count(c) for c in self._line_ends):
+        for character in self._line_ends:
+            if chunk.count(character) != breaks * separators.suffix.count(character):
+                return False
+        heads = {segment[:3] for segment in segments[1:-1]}
+        if heads and (min(heads) < "0" or not self._service_heads.isdisjoint(heads)):
             return False
-        heads = [segment[:3] for segment in segments]
-        if min(heads) < "0" or heads.count(f"ST{element}") > 1 or heads.count(f"SE{element}") > 1:
-            return False
-        if not self._service_heads.isdisjoint(heads):
-            return False
-        if len(chunk) > limits.elements and max(map(len, segments)) > limits.elements:
-            return max(map(len, segments)) <= limits.segment and all(
-                segment.count(element) <= limits.elements for segment in segments
+        if len(chunk) > limits.segment:
+            return len(segments) <= limits.segments and all(
+                len(segment) <= limits.segment and segment.count(element) <= limits.elements
+                for segment in segments
             )
-        return len(segments) <= limits.segments and len(chunk) <= limits.transaction
+        return len(segments) <= limits.segments
 
     def _transaction_segments(self) -> Iterator[_Segment]:
         """The segments from ST to SE, or to where another envelope segment shows that SE is missing."""
@@ -468,14 +471,15 @@ class _Reader:
         st = segments[0].split(separators.element)
         se = segments[-1].split(separators.element)
         number = _at(st, 2)
-        if se[0] != "SE":
-            problems.append(_no_trailer("SE", f"transaction set {number}", self._offset))
-        elif not any(problem.fault is Fault.LIMIT_EXCEEDED for problem in problems):
-            start = offset + sum(map(len, segments)) - len(segments[-1]) + gap * (len(segments) - 1)
-            se_offset = offsets[-1] if offsets else start
-            position = len(segments)
-            problems += _count(se, len(segments), "segments", se_offset, position)
-            problems += _echo(se, number, "ST02", se_offset, position)
+        if se != ["SE", str(len(segments)), number]:
+            if se[0] != "SE":
+                problems.append(_no_trailer("SE", f"transaction set {number}", self._offset))
+            elif not any(problem.fault is Fault.LIMIT_EXCEEDED for problem in problems):
+                start = offset + sum(map(len, segments[:-1])) + gap * (len(segments) - 1)
+                se_offset = offsets[-1] if offsets else start
+                position = len(segments)
+                problems += _count(se, len(segments), "segments", se_offset, position)
+                problems += _echo(se, number, "ST02", se_offset, position)
         if not seen.first_time(number):
             message = f"ST02 {number!r} was given to an earlier transaction set of this group"
             problems.append(_st(Fault.CONTROL_NUMBER_REPEATED, message, 2, number, offset=offset))
