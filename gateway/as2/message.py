@@ -219,6 +219,9 @@ def open_message(
 
     Raises As2Error for a message that is not accepted; `payload` is untouched then. Errors of our own files
     pass through. Layers in between are held in unnamed files, in `scratch_dir` if they are large.
+
+    Behind CBC or PKCS#1 v1.5 every failure before the signature verifies, a missing signature included, is
+    told to the partner as decryption-failed: a receipt that told more would decrypt for an attacker.
     """
     with Scratch(scratch_dir) as scratch:
         return _Opening(policy, now, scratch).open(request, Region.of(body), payload)
