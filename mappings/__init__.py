@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from edi.documents import Document
-from edi.problems import Fault, Problem
+from edi.documents import Document, NotADocument, decode, encode
+from edi.problems import CannotWrite, Fault, Problem
 from edi.schema import SetDef
 from edi.tree import Separators
 from mappings.language import MapError, Scope, Slot, read_map
@@ -78,8 +78,18 @@ class Map:
                 return self._write(document, separators.component)
             except DOUBTS:
                 pass
+        _checked(document)
         placed = placed_rows(self._scope, document, self.definition.nodes, separators.component)
         return [row for _, row in placed]
+
+
+def _checked(document: Document) -> None:
+    """A document made in Python must hold what it could hold as JSON; raises CannotWrite."""
+    try:
+        decode(encode(document))
+    except (NotADocument, TypeError, ValueError, OverflowError, RecursionError) as why:
+        message = f"{type(document).__name__}: {why}"
+        raise CannotWrite(message, (Problem(Fault.MAPPING_FAILED, message),)) from None
 
 
 def load(definition: SetDef, overlay: Path | bytes | None = None) -> Map:

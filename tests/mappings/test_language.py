@@ -305,9 +305,9 @@ def test_a_set_without_a_map_is_said_so() -> None:
         (SalesOrder(number="1", total=Decimal("NaN")), "SalesOrder.total: is no number that can be written"),
         (SalesOrder(number="1", total=Decimal("1E+900000")), "is no number that can be written"),
         (SalesOrder(number=""), "SalesOrder.number: is needed"),
-        (SalesOrder(number=7), "SalesOrder.number: is int, not text"),  # type: ignore[arg-type]
+        (SalesOrder(number=7), "Expected `str`, got `int` - at `$.number`"),  # type: ignore[arg-type]
         (SalesOrder(number="1", purpose="00"), "SalesOrder.purpose: code '00' is called 'original'"),
-        (SalesOrder(number="1", ordered_on="2026"), "is str, not a date"),  # type: ignore[arg-type]
+        (SalesOrder(number="1", ordered_on="2026"), "at `$.ordered_on`"),  # type: ignore[arg-type]
         (SalesOrder(number="1", extra=(("BEG03", "2"),)), "extra: BEG03 has a field"),
         (SalesOrder(number="1", extra=(("FOO", "2"),)), "extra: FOO has no place"),
         (SalesOrder(number="1", extra=(("BEG77X", "2"),)), "extra: BEG77X has no place"),
@@ -321,7 +321,7 @@ def test_a_set_without_a_map_is_said_so() -> None:
         ),
         (
             SalesOrder(number="1", lines=(Party(role="ship_to"),)),  # type: ignore[arg-type]
-            "SalesOrder.lines[0]: is Party, not OrderLine",
+            "unknown field `role` - at `$.lines[0]`",
         ),
     ],
 )

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from maps_strategies import documents
 from maps_support import standard
 
 from edi.documents import decode, encode
+from edi.problems import CannotWrite
+from mappings.quick import DOUBTS
 from mappings.writer import placed_rows
+
+# Documents are large: to shrink one takes minutes, and says little more.
+QUICKLY = [phase for phase in Phase if phase is not Phase.shrink]
 
 SETS = ["850", "856", "940", "945", "810", "997"]
 
@@ -19,10 +29,9 @@ SETS = ["850", "856", "940", "945", "810", "997"]
 def test_a_written_document_is_read_back_equal(transaction_set: str, version: str) -> None:
     map = standard(transaction_set, version)
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.data())
-    def round_trip(data: st.DataObject) -> None:
-        document = data.draw(documents(map))
+    @settings(max_examples=15, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
+    @given(documents(map))
+    def round_trip(document: Any) -> None:
         placed = placed_rows(map._scope, document, map.definition.nodes, ">")
         rows = [row for _, row in placed]
         again, problems = map.read(rows, tuple(node for node, _ in placed))
@@ -34,3 +43,67 @@ def test_a_written_document_is_read_back_equal(transaction_set: str, version: st
         assert map._write(document, ">") == rows
 
     round_trip()
+
+
+# What a document made in Python, not decoded, may wrongly hold.
+WRONG = ["", "00", "EA", "a>b", None, 5, True, 1.5, Decimal("NaN"), Decimal("1E+99"), dt.datetime(2026, 1, 5),
+         ("a", ""), (5,), {"": "x"}, {"k": ""}, {"k": 5}, {f"k{n}": "v" for n in range(30)}, ("x",) * 30,
+         (("BEG01", "07"),), (("TD3", "TL"),), (("FOO", "1"),)]  # fmt: skip
+
+
+def spoil(value: Any, data: st.DataObject) -> Any:
+    """`value` with one field, somewhere in it, holding what may be wrong for it."""
+    if isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
+        at = data.draw(st.integers(0, len(value) - 1))
+        return (*value[:at], spoil(value[at], data), *value[at + 1 :])
+    if not isinstance(value, msgspec.Struct):
+        return data.draw(st.sampled_from(WRONG))
+    names = value.__struct_fields__
+    inner = [name for name in names if _is_struct(getattr(value, name))]
+    if inner and data.draw(st.booleans()):
+        name = data.draw(st.sampled_from(inner))
+        return msgspec.structs.replace(value, **{name: spoil(getattr(value, name), data)})
+    return msgspec.structs.replace(
+        value, **{data.draw(st.sampled_from(names)): data.draw(st.sampled_from(WRONG))}
+    )
+
+
+def _is_struct(value: Any) -> bool:
+    return isinstance(value, msgspec.Struct) or (
+        isinstance(value, tuple) and bool(value) and isinstance(value[0], msgspec.Struct)
+    )
+
+
+@pytest.mark.parametrize("transaction_set", SETS)
+def test_the_compiled_writer_writes_only_what_the_other_writes(transaction_set: str) -> None:
+    map = standard(transaction_set)
+
+    @settings(max_examples=60, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
+    @given(documents(map), st.data())
+    def sound(document: Any, data: st.DataObject) -> None:
+        spoiled = spoil(document, data)
+        assert map._write is not None
+        try:
+            quick = map._write(spoiled, ">")
+        except DOUBTS:
+            return
+        assert quick == [row for _, row in placed_rows(map._scope, spoiled, map.definition.nodes, ">")]
+
+    sound()
+
+
+@pytest.mark.parametrize("transaction_set", SETS)
+def test_a_spoiled_document_is_written_or_refused_but_never_crashes_the_writer(transaction_set: str) -> None:
+    map = standard(transaction_set)
+
+    @settings(max_examples=30, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
+    @given(documents(map), st.data())
+    def refused(document: Any, data: st.DataObject) -> None:
+        spoiled = spoil(document, data)
+        try:
+            texts = [text for row in map.write(spoiled) for text in row]
+        except CannotWrite as why:
+            texts = [problem.message for problem in why.problems] or [None]
+        assert all(isinstance(text, str) for text in texts)
+
+    refused()
