@@ -106,7 +106,7 @@ class _Compiler:
     def function(self, scope: Scope) -> str:
         """The function that appends the rows of one value to `rows`."""
         outer, self.out = self.out, []
-        doubts = ["o.extra"] if "extra" in scope.struct.__struct_fields__ else []
+        doubts = ["o.extra != ()"] if "extra" in scope.struct.__struct_fields__ else []
         names: dict[Path, str] = {}
         for path in sorted(scope.structs()):
             name = names[path] = f"o{len(names)}"
@@ -117,7 +117,7 @@ class _Compiler:
             self.emit(2, "raise Doubt")
         for path, default in scope.unmapped():
             value = self.get(path, names)
-            doubts.append(f"({value})" if default in ((), {}) else f"({value}) is not None")
+            doubts.append(f"({value}) != {default!r}")
         if doubts:
             self.emit(1, f"if {' or '.join(doubts)}: raise Doubt")
         self.body(1, scope, names, scope.slots[0] if scope.first >= 0 else None)

@@ -29,7 +29,7 @@ SETS = ["850", "856", "940", "945", "810", "997"]
 def test_a_written_document_is_read_back_equal(transaction_set: str, version: str) -> None:
     map = standard(transaction_set, version)
 
-    @settings(max_examples=15, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
     @given(documents(map))
     def round_trip(document: Any) -> None:
         placed = placed_rows(map._scope, document, map.definition.nodes, ">")
@@ -78,7 +78,7 @@ def _is_struct(value: Any) -> bool:
 def test_the_compiled_writer_writes_only_what_the_other_writes(transaction_set: str) -> None:
     map = standard(transaction_set)
 
-    @settings(max_examples=60, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
     @given(documents(map), st.data())
     def sound(document: Any, data: st.DataObject) -> None:
         spoiled = spoil(document, data)
@@ -96,7 +96,7 @@ def test_the_compiled_writer_writes_only_what_the_other_writes(transaction_set: 
 def test_a_spoiled_document_is_written_or_refused_but_never_crashes_the_writer(transaction_set: str) -> None:
     map = standard(transaction_set)
 
-    @settings(max_examples=30, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
     @given(documents(map), st.data())
     def refused(document: Any, data: st.DataObject) -> None:
         spoiled = spoil(document, data)
