@@ -234,6 +234,24 @@ def order_chain(home: Home, number: str) -> Record | None:
         }
 
 
+def orders_with_due(home: Home, limit: int = 100) -> list[Record]:
+    """The latest orders, each with what it waits for."""
+    with home.store.read() as conn:
+        found = conn.execute(select(order).order_by(order.c.created_at.desc()).limit(limit)).all()
+        return [
+            {
+                "order": row.number,
+                "correlation": row.correlation,
+                "partner": row.partner,
+                "warehouse": row.warehouse,
+                "status": row.status,
+                "created_at": row.created_at,
+                "due": orders.due(home, conn, row) if row.status != "done" else [],
+            }
+            for row in found
+        ]
+
+
 def _receipt(row: Row[Any]) -> Record:
     return {
         "transmission": row.id,

@@ -48,6 +48,7 @@ HOME = {
     "uvicorn": ("gateway.web", "gateway.simulate"),
     "click": ("gateway.cli",),
     "rich": ("gateway.cli",),
+    "jinja2": ("gateway.web",),
     "tomlkit": ("gateway.config",),
     "alembic": ("gateway.store",),
     "sqlalchemy": ("gateway",),
