@@ -41,6 +41,8 @@ class Checker:
         separators = transaction.separators
         segments = transaction.segments
         rows = [segment.split(separators.element) for segment in segments]
+        if any(problem.fault is Fault.LIMIT_EXCEEDED for problem in transaction.problems):
+            return Check("rejected", transaction.problems, rows, None)
         fast = self._fast(rows) if len(rows) <= self._structure.exact_above else None
         if fast is None:
             return self._detailed(transaction, rows)

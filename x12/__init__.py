@@ -20,7 +20,7 @@ __all__ = ["check", "checker"]
 def checker(transaction_set: str, version: str) -> Checker | None:
     """The shared checker of a set ("850") in a version ("004010VICS"), or None where either is unknown."""
     base = dictionary.base_version(version)
-    return None if base is None else _compiled(transaction_set, base)
+    return _compiled(transaction_set, base) if base and len(transaction_set) == 3 else None
 
 
 @lru_cache(maxsize=256)
@@ -37,10 +37,10 @@ def check(transaction: Transaction) -> Check:
     rows = [segment.split(transaction.separators.element) for segment in transaction.segments]
     if dictionary.base_version(transaction.version) is None:
         fault, element = Fault.VERSION_UNKNOWN, None
-        message = f"version {transaction.version!r} is not defined here"
+        message = f"version {transaction.version[:20]!r} is not defined here"
     else:
         fault, element = Fault.SET_UNKNOWN, 1
-        message = f"set {transaction.type!r} is not defined in version {transaction.version}"
+        message = f"set {transaction.type[:20]!r} is not defined in version {transaction.version[:12]}"
     value = transaction.version if element is None else transaction.type
     problem = Problem(
         fault, message, segment="ST", position=1, element=element, offset=transaction.offset, value=value

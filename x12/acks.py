@@ -339,9 +339,9 @@ _IEA_NOTES = {Fault.CONTROL_NUMBER_MISMATCH: "001", Fault.COUNT_MISMATCH: "021",
 def answer_interchange(
     interchange: Interchange,
     end: InterchangeEnd | None = None,
-    groups: Iterable[Group] = (),
-    *,
     note: str | None = None,
+    *,
+    groups: Iterable[Group] = (),
 ) -> InterchangeAck:
     """The answer by the problems of the envelope, or the rejection for a `note` of list I18."""
     problems = [*interchange.problems, *(end.problems if end else ())]

@@ -32,7 +32,7 @@ class Limits(NamedTuple):
     """What a reader takes before it calls the content hostile; lengths in bytes."""
 
     segment: int = 128 * 1024  # a binary segment may be as long as a transaction
-    elements: int = 1000  # of one segment; looked at only in a set longer than a segment may be
+    elements: int = 1000  # of one segment; not counted in a set that is shorter than a segment may be
     segments: int = 100_000  # of one transaction
     transaction: int = 16 * 1024 * 1024
 
@@ -277,7 +277,7 @@ class _Reader:
         except _SegmentTooLongError:
             problems.append(self._too_long())
         if trailer is None:
-            problems.append(_no_trailer("IEA", f"interchange {control_number}", self._offset))
+            problems.append(_no_trailer("IEA", f"interchange {control_number[:20]}", self._offset))
         else:
             iea = trailer.text.split(self._separators.element)
             stated = _at(iea, 2)
@@ -321,7 +321,7 @@ class _Reader:
             too_long = error
         if trailer is None:
             if group.segment:
-                problems.append(_no_trailer("GE", f"group {group.control_number}", self._offset))
+                problems.append(_no_trailer("GE", f"group {group.control_number[:20]}", self._offset))
             yield GroupEnd("", transactions, tuple(problems))
         else:
             ge = trailer.text.split(self._separators.element)
@@ -473,7 +473,7 @@ class _Reader:
         number = _at(st, 2)
         if se != ["SE", str(len(segments)), number]:
             if se[0] != "SE":
-                problems.append(_no_trailer("SE", f"transaction set {number}", self._offset))
+                problems.append(_no_trailer("SE", f"transaction set {number[:20]}", self._offset))
             elif not any(problem.fault is Fault.LIMIT_EXCEEDED for problem in problems):
                 start = offset + sum(map(len, segments[:-1])) + gap * (len(segments) - 1)
                 se_offset = offsets[-1] if offsets else start
@@ -481,11 +481,13 @@ class _Reader:
                 problems += _count(se, len(segments), "segments", se_offset, position)
                 problems += _echo(se, number, "ST02", se_offset, position)
         if not seen.first_time(number):
-            message = f"ST02 {number!r} was given to an earlier transaction set of this group"
+            message = f"ST02 {number[:20]!r} was given to an earlier transaction set of this group"
             problems.append(_st(Fault.CONTROL_NUMBER_REPEATED, message, 2, number, offset=offset))
         expected = dictionary.functional_id(_at(st, 1)) if group.functional_id else None
         if expected and expected != group.functional_id:
-            message = f"GS01 is {group.functional_id!r}, but {st[1]} belongs into a group {expected!r}"
+            message = (
+                f"GS01 is {group.functional_id[:20]!r}, but {st[1][:20]} belongs into a group {expected!r}"
+            )
             problems.append(
                 _st(Fault.FUNCTIONAL_ID_MISMATCH, message, 1, st[1], offset=offset, severity=Severity.WARNING)
             )
@@ -618,7 +620,7 @@ def _count(row: list[str], found: int, what: str, offset: int, position: int | N
     stated = _at(row, 1)
     if stated.isascii() and stated.isdecimal() and len(stated) <= 10 and int(stated) == found:
         return []
-    message = f"{row[0]}01 says {stated!r}, but there are {found} {what}"
+    message = f"{row[0]}01 says {stated[:20]!r}, but there are {found} {what}"
     place = offset + len(row[0]) + 1
     return [
         Problem(
@@ -635,7 +637,7 @@ def _echo(
     if stated == number:
         return []
     padded = stated.lstrip("0") == number.lstrip("0") != ""
-    message = f"{row[0]}02 {stated!r} is not the number in {header}, {number!r}"
+    message = f"{row[0]}02 {stated[:20]!r} is not the number in {header}, {number[:20]!r}"
     place = offset + sum(len(value) + 1 for value in row[:2])
     severity = Severity.WARNING if padded else Severity.ERROR
     return [

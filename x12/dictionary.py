@@ -16,6 +16,7 @@ from edi.schema import ElementDef, ElementUse, LoopDef, SegmentDef, SegmentUse, 
 
 VERSIONS = ("004010", "005010")
 _FACTS = Path(__file__).parent / "facts"
+_SET_ID_LENGTH = 3
 
 # CTT01 counts the detail lines and CTT02 adds up their quantities; the warehouse sets total in W76 and W03.
 _TOTALS = {
@@ -40,9 +41,13 @@ def sets(version: str) -> tuple[str, ...]:
     return tuple(_version(version).sets)
 
 
-@lru_cache(maxsize=256)
 def functional_id(transaction_set: str) -> str | None:
     """The GS01 of the groups that carry a set, e.g. "PO" for the 850."""
+    return _functional_id(transaction_set) if len(transaction_set) == _SET_ID_LENGTH else None
+
+
+@lru_cache(maxsize=256)
+def _functional_id(transaction_set: str) -> str | None:
     for version in reversed(VERSIONS):
         if lines := _version(version).sets.get(transaction_set):
             return lines[0].split(" ", 2)[1]

@@ -181,7 +181,7 @@ def test_a_ta1_answers_the_envelope(old: bytes, new: bytes, expected: tuple[str,
     assert isinstance(first, Interchange)
     assert isinstance(last, InterchangeEnd)
     groups = [e for e in found if isinstance(e, Group)]
-    ack = acks.answer_interchange(first, last, groups)
+    ack = acks.answer_interchange(first, last, groups=groups)
     assert (ack.status, ack.note) == expected
 
 

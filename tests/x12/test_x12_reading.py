@@ -281,4 +281,5 @@ def test_offsets_of_sets_are_exact_in_every_file(sets: list[str], line_end: str)
 def test_limits_may_be_set_by_the_caller() -> None:
     (transaction,) = (e for e in events(document("850"), Limits(segments=5)) if isinstance(e, Transaction))
     assert [p.fault for p in transaction.problems] == [Fault.LIMIT_EXCEEDED]
-    assert x12.check(transaction).status == "rejected"
+    verdict = x12.check(transaction)
+    assert (verdict.status, verdict.problems) == ("rejected", transaction.problems)
