@@ -76,6 +76,7 @@ class Verdict(StrEnum):
 class Hold(StrEnum):
     """Why a file is not taken yet."""
 
+    TEMPORARY = "temporary name"
     SETTLING = "settling"
     FUTURE = "mtime in the future"
     EMPTY = "empty"
@@ -215,8 +216,6 @@ class Inbox:
         seen = {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
-                if is_temporary(entry.name, self.rules.ignore):
-                    continue
                 with contextlib.suppress(FileNotFoundError):
                     if entry.is_file(follow_symlinks=False):
                         seen[entry.name] = entry.stat(follow_symlinks=False)
@@ -240,6 +239,8 @@ class Inbox:
         now: float,
     ) -> Verdict | _Wait:
         rules, since, age = self.rules, watched.since, now - watched.since
+        if is_temporary(name, rules.ignore):
+            return _Wait(Hold.TEMPORARY, now + rules.recheck_s)
         if rules.done_suffix and name + rules.done_suffix not in seen:
             return _Wait(Hold.MARKER_AWAITED, now + rules.recheck_s)
         if age < rules.settle_s:

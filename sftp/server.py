@@ -274,7 +274,7 @@ class _Connection(paramiko.ServerInterface):
 
     @property
     def busy(self) -> bool:
-        return self._transport.is_active() and any(session.handles for session in [*self.sessions])
+        return self._transport.is_active() and any(session.busy for session in [*self.sessions])
 
     @property
     def ended(self) -> bool:

@@ -135,7 +135,7 @@ class _Listing:
 
 
 class SftpSession:
-    """Serves one channel until it ends; `handles` is how many are open, `active_at` a monotonic time."""
+    """Serves one channel until it ends. `active_at` is the monotonic time of the last packet either way."""
 
     def __init__(
         self, channel: ByteChannel, session: Session, space: Space, journal: Journal, max_handles: int
@@ -148,23 +148,26 @@ class SftpSession:
         self._max_handles = max_handles
         self._handles: dict[bytes, Upload | _Download | _Listing] = {}
         self._next_handle = 0
+        self._answering = False
         self._closed_uploads: dict[Place, tuple[float, Attrs]] = {}
 
     @property
-    def handles(self) -> int:
-        return len(self._handles)
+    def busy(self) -> bool:
+        """A file is open, or a request is not answered yet."""
+        return self._answering or bool(self._handles)
 
     def run(self) -> None:
         """Answers requests until the peer ends the channel or breaks the framing."""
         try:
             self._serve()
         finally:
+            self._answering = False
             self._end()
 
     def _serve(self) -> None:
         pending, answers = b"", bytearray()
         while data := self._channel.recv(PACKET_MAX):
-            self.active_at = time.monotonic()
+            self.active_at, self._answering = time.monotonic(), True
             pending += data
             view, at = memoryview(pending), 0
             while len(view) - at >= 4:
@@ -180,6 +183,7 @@ class SftpSession:
                     self._flush(answers)
             pending = pending[at:]
             self._flush(answers)
+            self._answering = False
 
     def _flush(self, answers: bytearray) -> None:
         if answers:
@@ -269,22 +273,17 @@ class SftpSession:
                 raise _Status(Code.FAILURE, "that is a folder")
             return self._add(_Download(place, self._space.open_download(place)))
         self._require_writable(place)
-        return self._add(
-            self._open_upload(
-                place,
+        self._record(Uploading(self.session, str(place)))
+        with self._storage(place):
+            upload = self._space.open_upload(
+                place.name,
                 create=bool(flags & Open.CREAT),
                 exclusive=bool(flags & Open.EXCL),
                 truncate=bool(flags & Open.TRUNC),
                 append=bool(flags & Open.APPEND),
             )
-        )
-
-    def _open_upload(self, place: Place, **how: bool) -> Upload:
-        self._record(Uploading(self.session, str(place)))
-        with self._storage(place):
-            upload = self._space.open_upload(place.name, **how)
         self._closed_uploads.pop(place, None)
-        return upload
+        return self._add(upload)
 
     def _close(self, reader: Reader) -> tuple[Op, bytes]:
         key = reader.string()
@@ -300,16 +299,18 @@ class SftpSession:
         return _ok()
 
     def _finish_upload(self, upload: Upload) -> None:
-        place = Place(IN, upload.name)
-        with self._storage(place):
+        with self._storage(Place(IN, upload.name)):
             attributes = self._space.publish(upload)
+        self._tell_whole(Place(IN, upload.name), attributes)
+
+    def _tell_whole(self, place: Place, attributes: os.stat_result | None) -> None:
+        """Has a file that became whole recorded, or takes it back."""
         if attributes is None:
             return
-        place = Place(IN, upload.name)
         if not is_temporary(place.name):
             try:
                 self._record(Uploaded(self.session, str(place), attributes.st_size, attributes.st_ino))
-            except BaseException:
+            except Refused:
                 self._space.withdraw(place.name)
                 raise
         self._remember(place, attributes)
@@ -358,14 +359,10 @@ class SftpSession:
                 raise
             return _ok()
         if attrs.size is not None and attrs.size != current.st_size:
-            upload = self._open_upload(place)
-            try:
-                with self._storage(place):
-                    upload.truncate(attrs.size)
-            except BaseException:
-                self._space.abandon(upload)
-                raise
-            self._finish_upload(upload)
+            self._record(Uploading(self.session, str(place)))
+            with self._storage(place):
+                attributes = self._space.truncate(place.name, attrs.size)
+            self._tell_whole(place, attributes)
         if attrs.mtime is not None:
             self._space.set_mtime(place, attrs.mtime)
         return _ok()
@@ -439,7 +436,7 @@ class SftpSession:
                 )
             elif not is_temporary(old.name):
                 self._record(Removed(self.session, str(old), renamed_to=str(new)))
-        except BaseException:
+        except Refused:
             self._space.rename(new.name, old.name, replace=True)
             raise
         self._remember(new, attributes)

@@ -277,7 +277,11 @@ class Space:
                 self._forget(upload)
         finally:
             self.abandon(upload)
-        os.fsync(self._fds[IN])
+        try:
+            os.fsync(self._fds[IN])
+        except OSError:
+            self.withdraw(upload.name)
+            raise
         return attributes
 
     def abandon(self, upload: Upload) -> None:
@@ -291,6 +295,21 @@ class Space:
         """Takes a published file back to partial/, unless it was claimed."""
         with self._lock:
             self._take_back(name)
+
+    def truncate(self, name: str, size: int) -> os.stat_result | None:
+        """Sets the size of a file of in/; the attributes of a whole file, None for one still partial."""
+        with self._lock:
+            if (writing := self._writing.get(name)) is not None:
+                writing.truncate(size)
+                return None
+            upload = self.open_upload(name)
+            was_whole = upload.whole
+            try:
+                upload.truncate(size)
+            finally:
+                if not was_whole or upload.whole:
+                    self.abandon(upload)
+            return self.publish(upload) if was_whole else None
 
     def rename(self, old: str, new: str, *, replace: bool) -> os.stat_result | None:
         """Renames a file of in/; the attributes of a whole file, None for one that is still partial.

@@ -144,7 +144,7 @@ def test_a_temporary_name_is_never_taken(there: Folder, name: str) -> None:
     inbox = there.inbox()
     path = there.drop(name)
     assert taken(inbox, NOW) == taken(inbox, NOW + 100_000) == []
-    assert inbox.held == []
+    assert reasons(inbox) == {name: Hold.TEMPORARY}
     path.rename(there.folder / "final.edi")
     taken(inbox, NOW + 100_001)
     assert taken(inbox, NOW + 100_003) == ["final.edi"]

@@ -243,6 +243,26 @@ def test_a_size_set_by_name_makes_a_new_whole_file(peer: Peer) -> None:
     assert [event.size for event in peer.ledger.of(Uploaded)] == [8, 4]
 
 
+def test_a_size_set_by_name_leaves_a_partial_file_partial(peer: Peer) -> None:
+    (peer.root / "partial" / "O.edi").write_bytes(b"ISA*half")
+    peer.client().truncate("in/O.edi", 4)
+
+    assert (peer.root / "partial" / "O.edi").read_bytes() == b"ISA*"
+    assert peer.ledger.of(Uploaded) == []
+
+
+def test_a_size_set_by_name_while_the_file_is_open_leaves_it_open(peer: Peer) -> None:
+    client = peer.client()
+    with client.open("in/O.edi", "wb") as file:
+        file.write(b"ISA*half")
+        client.truncate("in/O.edi", 4)
+        file.seek(4)
+        file.write(b"IEA*")
+
+    assert (peer.inbox / "O.edi").read_bytes() == b"ISA*IEA*"
+    assert len(peer.ledger.of(Uploaded)) == 1
+
+
 def test_times_modes_and_owners_set_by_name_are_answered_ok_and_change_no_content(peer: Peer) -> None:
     client = peer.client()
     with client.open("in/O.edi", "wb") as file:
