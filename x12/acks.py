@@ -15,7 +15,7 @@ from edi.problems import Fault, Problem, Severity
 from edi.schema import Check
 from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
 from x12 import dictionary
-from x12.writer import Row
+from x12.writer import Row, writable
 
 _STATUS = {"accepted": "A", "accepted_with_errors": "E", "rejected": "R"}
 _GROUP_CODES = {
@@ -222,6 +222,7 @@ def answers(group: Group) -> bool:
 def write_997(ack: GroupAck, version: str, separators: Separators = Separators()) -> list[Row]:  # noqa: B008
     """The body of a 997, AK1 to AK9, valid in `version` ("004010") and with these `separators`."""
     later = version >= "005010"
+    separators = writable(separators, version)
     rows: list[Row] = [["AK1", ack.functional_id, ack.control_number, *([ack.version] if later else [])]]
     for transaction in ack.transactions:
         if _known_set(transaction.type, version) and 4 <= len(transaction.control_number) <= 9:

@@ -61,7 +61,7 @@ def write(
     `loose` are segments outside the group (TA1). With `check`, what the checker of the set would reject is
     not written. Raises CannotWrite.
     """
-    separators = _usable_separators(envelope)
+    separators = writable(envelope.separators, envelope.version)
     between = separators.segment + separators.suffix
     parts = [_segment(row, separators, replace) for row in loose]
     sets = 0
@@ -124,8 +124,6 @@ def _segment(row: Row, separators: Separators, replace: str | None) -> str:
         clean = [_clean(part, str(row[0]), position, separators, replace) for part in parts]
         while len(clean) > 1 and not clean[-1]:
             clean.pop()
-        if len(clean) > 1 and not separators.component:
-            raise CannotWrite(f"{row[0]}{position:02} is a composite, and there is no component separator")
         elements.append(separators.component.join(clean))
     while len(elements) > 1 and not elements[-1]:
         elements.pop()
@@ -145,13 +143,20 @@ def _clean(value: str, tag: str, position: int, separators: Separators, replace:
     return "".join(replace if replace is not None and c in bad else c for c in value)
 
 
-def _usable_separators(envelope: Envelope) -> Separators:
-    """The separators as the version has them: ISA11 is one from 004020 on."""
-    given = envelope.separators
-    repetition = (given.repetition or "^") if envelope.version >= "004020" else ""
-    separators = given._replace(repetition=repetition, release="")
+def writable(given: Separators, version: str) -> Separators:
+    """The separators as `version` writes them, to mirror what was read.
+
+    ISA11 is a separator from 004020 on. A separator that was absent or is more than one byte gives way to a
+    usual one. Raises CannotWrite for separators that cannot be told apart, or from data.
+    """
+    separators = given._replace(release="", repetition=given.repetition if version >= "004020" else "")
+    for field, usual in (("element", "*|"), ("component", ">:"), ("segment", "~'"), ("repetition", "^!")):
+        needed = field != "repetition" or version >= "004020"
+        if needed and len(getattr(separators, field)) != 1:
+            free = next(c for c in usual if c not in separators[:4])
+            separators = separators._replace(**{field: free})
     service = [s for s in separators[:4] if s]
-    if len(set(service)) < len(service) or any(len(s) != 1 or s.isalnum() or s == " " for s in service):
+    if len(set(service)) < len(service) or any(s.isalnum() or s == " " for s in service):
         raise CannotWrite(f"these separators cannot be told apart from data: {' '.join(service)}")
     return separators
 

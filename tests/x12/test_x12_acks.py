@@ -11,7 +11,7 @@ import x12
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
 from x12 import acks
 from x12.acks import ElementAck, GroupAck, SegmentAck, TransactionAck
-from x12.writer import Body, write
+from x12.writer import Body, writable, write
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "x12"
 
@@ -158,8 +158,8 @@ def test_every_real_order_gets_a_valid_answer(path: Path) -> None:
     for ack in answer(found):
         if ack.functional_id and ack.control_number:
             version = "005010" if ack.version.startswith("005010") else "004010"
-            usable = separators._replace(component=separators.component or ">", repetition="")
-            again = reread(written(ack, version, usable), usable.component)
+            component = writable(separators, version).component
+            again = reread(written(ack, version, separators), component)
             assert (again.status, again.codes) == (ack.status, ack.codes)
 
 

@@ -129,6 +129,7 @@ def test_utf8_that_was_read_is_written_as_the_same_bytes() -> None:
         {"separators": Separators(element="A")},
         {"separators": Separators(component="~")},
         {"separators": Separators(segment=" ")},
+        {"separators": Separators(element="*", repetition="*"), "version": "005010"},
     ],
 )
 def test_an_envelope_that_cannot_be_written_is_refused(changes: dict[str, object]) -> None:
@@ -156,3 +157,23 @@ def test_sets_are_numbered_as_the_caller_says() -> None:
     assert [t.control_number for t in transactions(data)] == ["0009", "0010", "123456789"]
     assert all(x12.check(t).status == "accepted" for t in transactions(data))
     assert len(list(read(io.BytesIO(data)))) == 7
+
+
+@pytest.mark.parametrize(
+    ("read_as", "expected"),
+    [
+        (Separators(), ("*", ">", "~", "^")),
+        (Separators(component=""), ("*", ">", "~", "^")),
+        (Separators(element=">", component=""), (">", ":", "~", "^")),
+        (Separators(segment="\xe2\x80\xa6"), ("*", ">", "~", "^")),
+        (Separators(segment="\n", repetition="!"), ("*", ">", "\n", "!")),
+    ],
+)
+def test_separators_that_were_read_are_mirrored_or_give_way_to_usual_ones(
+    read_as: Separators, expected: tuple[str, ...]
+) -> None:
+    data = write(envelope("005010", separators=read_as), [Body("850", 1, rows("850"))])
+    first = only(events(data), Interchange)
+    assert isinstance(first, Interchange)
+    assert first.separators[:4] == expected
+    assert x12.check(transactions(data)[0]).status == "accepted"
