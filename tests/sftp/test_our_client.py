@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import io
 import os
 import socket
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
 import pytest
-from sftp_peer import Keys, Peer, eventually
+from sftp_peer import Keys, Peer, eventually, need
 
 from sftp.client import (
     Client,
@@ -25,6 +28,7 @@ from sftp.client import (
     Unreachable,
     connect,
     host_key,
+    join,
 )
 from sftp.events import Downloaded, Refused, Removed, Uploaded, Uploading
 from sftp.keys import load_private_key, public_line
@@ -258,3 +262,59 @@ def test_a_file_said_to_be_endless_is_refused_before_it_is_fetched(liar: Client,
 def test_a_server_that_cannot_store_makes_the_put_fail(liar: Client) -> None:
     with pytest.raises(TransferFailed):
         liar.put(DATA, "in/945.edi")
+
+
+@pytest.fixture
+def openssh(keys: Keys, tmp_path: Path) -> Iterator[tuple[Client, Path]]:
+    """A client of ours at Debian's sshd, and the folder it writes to."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folder, config = tmp_path / "theirs", tmp_path / "sshd_config"
+    folder.mkdir()
+    config.write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {keys.folder}/host/ssh_host_rsa_key\nPidFile none\n"
+        f"AuthorizedKeysFile {keys.acme}.pub\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+        "Subsystem sftp internal-sftp\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    with subprocess.Popen([need("sshd"), "-D", "-e", "-f", config], stderr=subprocess.DEVNULL) as sshd:
+        clients: list[Client] = []
+
+        def connected() -> bool:
+            with contextlib.suppress(Unreachable):
+                pin = public_line(keys.host[2])
+                key = load_private_key(keys.acme)
+                clients.append(connect("127.0.0.1", port, getpass.getuser(), key=key, host_keys=[pin]))
+            return bool(clients)
+
+        eventually(connected, "sshd answers")
+        with clients[0] as client:
+            yield client, folder
+        sshd.terminate()
+
+
+@pytest.mark.external("sshd")
+def test_openssh_as_the_server_gets_lists_and_gives_files(
+    openssh: tuple[Client, Path], tmp_path: Path
+) -> None:
+    client, folder = openssh
+
+    client.put(DATA, f"{folder}/945.edi")
+    client.put(b"again", f"{folder}/945.edi")
+    (folder / "link").symlink_to("945.edi")
+    (folder / "sub").mkdir()
+
+    assert [(file.name, file.size) for file in client.list(str(folder))] == [("945.edi", 5)]
+    client.put(DATA, join(str(folder), "940.edi"))
+    assert client.get(f"{folder}/940.edi", tmp_path / "940.edi") == len(DATA)
+    assert (tmp_path / "940.edi").read_bytes() == DATA
+    client.rename(f"{folder}/940.edi", f"{folder}/done.edi")
+    client.remove(f"{folder}/done.edi")
+    with pytest.raises(NotThere):
+        client.remove(f"{folder}/done.edi")
+    with pytest.raises(NotThere):
+        client.put(DATA, f"{folder}/nowhere/945.edi")
+    with pytest.raises(NotThere):
+        client.list(f"{folder}/nowhere")
+    assert sorted(path.name for path in folder.iterdir()) == ["945.edi", "link", "sub"]
