@@ -41,7 +41,6 @@ HOME = {
     "paramiko": ("sftp",),
     "watchdog": ("sftp",),
     "cryptography": ("gateway.as2", "gateway.keys", "sftp.keys"),
-    "asn1crypto": ("gateway.as2",),
     "isal": ("gateway.as2",),
     "httpx": ("gateway.channels", "gateway.simulate", "gateway.cli"),
     "starlette": ("gateway.web", "gateway.simulate"),
