@@ -245,6 +245,17 @@ class Measure(_Value, frozen=True):
     extra: Extra = ()
 
 
+class Detail(_Value, frozen=True):
+    """A described property of an item: `type` "color", "size"; `text`, or a `code` of an `agency`'s list."""
+
+    format: str
+    type: str | None = None
+    text: str | None = None
+    agency: str | None = None
+    code: str | None = None
+    extra: Extra = ()
+
+
 class Schedule(_Value, frozen=True):
     """A part of a line's quantity and when it is due."""
 
@@ -296,6 +307,8 @@ class OrderLine(_HasParties, frozen=True):
     price_basis: str | None = None
     ids: dict[str, str] = {}
     description: str | None = None
+    description_type: str | None = None
+    details: tuple[Detail, ...] = ()
     packing: tuple[Packing, ...] = ()
     measures: tuple[Measure, ...] = ()
     references: tuple[Reference, ...] = ()
@@ -494,6 +507,8 @@ class Level(_HasParties, frozen=True):
     contract: str | None = None
     packing: tuple[Packing, ...] = ()
     description: str | None = None
+    description_type: str | None = None
+    details: tuple[Detail, ...] = ()
     measures: tuple[Measure, ...] = ()
     lading: tuple[Lading, ...] = ()
     routing: tuple[Routing, ...] = ()
@@ -550,6 +565,8 @@ class InvoiceLine(_HasParties, frozen=True):
     taxes: tuple[Tax, ...] = ()
     measures: tuple[Measure, ...] = ()
     description: str | None = None
+    description_type: str | None = None
+    details: tuple[Detail, ...] = ()
     packing: tuple[Packing, ...] = ()
     terms: tuple[Terms, ...] = ()
     references: tuple[Reference, ...] = ()

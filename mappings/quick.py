@@ -140,13 +140,32 @@ class _Compiler:
         if any(part.selector and part.selector.occurrence for part in parts):
             raise _NotQuick
         parts.sort(key=lambda part: part.node.index if isinstance(part, Slot) else part.first)
-        for part in parts:
+        node = [part.node.index if isinstance(part, Slot) else part.first for part in parts]
+        for at, part in enumerate(parts):
+            mistakable = part.selector and at + 1 < len(parts) and node[at + 1] == node[at]
+            if mistakable:
+                self.emit(depth, f"before{at} = len(rows)")
             if isinstance(part, Slot):
                 self.slot(depth, part, names, part is forced)
             elif part.many:
                 self.items(depth, part, names)
             else:
                 self.picked(depth, part, names)
+            if mistakable:
+                self.emit(depth, f"picked{at} = len(rows) > before{at}")
+            last = at + 1 == len(parts) or node[at + 1] != node[at]
+            for other in range(at) if last else ():
+                if node[other] == node[at] and parts[other].selector:
+                    self.mistakable(depth, other, parts[other], self.nodes[node[at]].segment.tag)
+
+    def mistakable(self, depth: int, at: int, part: Slot | Scope, tag: str) -> None:
+        """Doubts a row that reading would take for a picked one that has not been written."""
+        assert part.selector
+        element, code = part.selector.element, part.selector.code
+        taken = f"row[0] == {tag!r} and row[{element} : {element + 1}] == [{code!r}]"
+        self.emit(depth, f"if not picked{at}:")
+        self.emit(depth + 1, f"for row in rows[before{at} :]:")
+        self.emit(depth + 2, f"if {taken}: raise Doubt")
 
     def picked(self, depth: int, scope: Scope, names: dict[Path, str]) -> None:
         """A picked loop: its first segment is written whenever anything in it is."""
@@ -230,7 +249,9 @@ class _Compiler:
             self.pairs(depth, pairs, names)
         for texts in slot.texts:
             self.emit(depth, f"t = ({self.get(texts.path, names)}) or ()")
-            self.emit(depth, f"if len(t) > {len(texts.elements)} or not all(t): raise Doubt")
+            self.emit(
+                depth, f"if type(t) is not tuple or len(t) > {len(texts.elements)} or not all(t): raise Doubt"
+            )
             self.emit(depth, f"for e, text in zip({texts.elements!r}, t): row[e] = text")
         self.emit(depth, "while not row[-1]: row.pop()")
         always = forced or bool(slot.counts)
@@ -274,7 +295,7 @@ class _Compiler:
         self.emit(depth, f"t = {self.get(texts.path, names)}")
         self.emit(depth, "if t:")
         limit = f"len(t) > {slot.node.max_use * width} or " if slot.node.max_use else ""
-        self.emit(depth + 1, f"if {limit}not all(t): raise Doubt")
+        self.emit(depth + 1, f"if {limit}type(t) is not tuple or not all(t): raise Doubt")
         self.emit(
             depth + 1, f"for i in range(0, len(t), {width}): rows.append([{before}, *t[i : i + {width}]])"
         )

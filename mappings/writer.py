@@ -103,6 +103,7 @@ class _Writing:
                 blocks.append(_Block(inner.first, rows_of_inner, inner))
         blocks += self.unplaced(scope, extra, prefix, where)
         blocks = self.counted_off(blocks, where)
+        self.mistakable(blocks, where)
         blocks.sort(key=lambda block: block.node)
         rows_ = [row for block in blocks for row in block.rows]
         if not scope.many and rows_ and rows_[0].node != scope.first:
@@ -113,6 +114,20 @@ class _Writing:
             for entry in extra.rows:
                 self.complain(where, f"extra: {entry[0]} has no place")
         return rows_
+
+    def mistakable(self, blocks: list[_Block], where: str) -> None:
+        """Complains of a row that reading would take for one that the map picks and that has no value."""
+        for picked in blocks:
+            part = picked.of
+            if picked.rows or not part or not part.selector or not part.selector.code:
+                continue
+            element, code = part.selector.element, part.selector.code
+            for block in blocks:
+                row = block.rows[0].row if block.rows else []
+                if block.node == picked.node and len(row) > element and row[element] == code:
+                    self.complain(
+                        where, f"{row[0]} {code} would be read as {part.name}", picked.node, element
+                    )
 
     def counted_off(self, blocks: list[_Block], where: str) -> list[_Block]:
         """The blocks with those that a map picks by occurrence (`DTM[#2]`) where reading will find them."""

@@ -128,6 +128,16 @@ def test_a_value_that_cannot_stand_where_its_occurrence_is_looked_for_is_refused
         standard("850", overlay=PICKING).write(SalesOrder(number="1", type="002"))
 
 
+def test_a_list_item_that_would_be_read_as_a_picked_field_is_refused() -> None:
+    order = SalesOrder(number="1", references=(Reference(type="contract", value="C-77"),))
+    assert ["REF", "CT", "C-77"] in standard("850").write(order)
+    with pytest.raises(CannotWrite, match=r"REF CT would be read as REF\[CT\]"):
+        standard("850", overlay=OVERLAY).write(order)
+    told = SalesOrder(number="1", contract="C-1", references=order.references)
+    rows = standard("850", overlay=OVERLAY).write(told)
+    assert [row for row in rows if row[0] == "REF"] == [["REF", "CT", "C-1"], ["REF", "CT", "C-77"]]
+
+
 def test_a_constant_is_written_with_its_segment_and_only_then() -> None:
     map = standard("850")
     rows = map.write(SalesOrder(number="1", currency="EUR"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from maps_strategies import documents
 from maps_support import standard
@@ -32,7 +32,12 @@ def test_a_written_document_is_read_back_equal(transaction_set: str, version: st
     @settings(max_examples=12, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
     @given(documents(map))
     def round_trip(document: Any) -> None:
-        placed = placed_rows(map._scope, document, map.definition.nodes, ">")
+        try:
+            placed = placed_rows(map._scope, document, map.definition.nodes, ">")
+        except CannotWrite as why:
+            ambiguous = {problem.message.rpartition(": ")[2] for problem in why.problems}
+            assume(ambiguous != {"PID F would be read as PID[F]"})
+            raise
         rows = [row for _, row in placed]
         again, problems = map.read(rows, tuple(node for node, _ in placed))
         assert problems == ()
