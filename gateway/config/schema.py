@@ -168,12 +168,16 @@ class Defaults(Struct, frozen=True, kw_only=True):
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """Where we listen. `public_url` is our AS2 URL as partners reach it; async receipts are sent there."""
+    """Where we listen. `public_url` is our AS2 URL as partners reach it; async receipts are sent there.
+
+    `max_body` is the most bytes one AS2 request may have; more is answered with 413.
+    """
 
     as2: Address = Address("0.0.0.0", 4080)  # noqa: S104 - partners come from outside
     web: Address = Address("127.0.0.1", 8080)
     sftp: Address = Address("0.0.0.0", 2222)  # noqa: S104
     public_url: str | None = None
+    max_body: Annotated[int, Meta(ge=1024, description="a number of bytes from 1024")] = 2 << 30
 
 
 class Erp(Struct, frozen=True, kw_only=True):

@@ -7,9 +7,10 @@ SHA-256 of its body. A first attempt that failed does not block the next.
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
@@ -30,6 +31,7 @@ from gateway.store.tables import as2_message, new_id, transmission
 log = logging.getLogger(__name__)
 
 WAIT_S = 10.0  # for a first attempt at the same message that still runs
+STRANGERS_A_MINUTE = 10
 
 Headers = list[tuple[str, str]]
 
@@ -52,6 +54,7 @@ class Conversation:
         self.home = home
         self._running: set[tuple[str, str, str]] = set()
         self._ended = threading.Condition()
+        self._strangers = _Strangers()
 
     def request(self, headers: Headers) -> as2.Request:
         """Judge the headers alone, before the body is read. Raises As2Refused."""
@@ -70,6 +73,13 @@ class Conversation:
                     400, "the URL of the asynchronous receipt is not accepted", reason="MDN_URL_REFUSED"
                 )
         return request
+
+    def stranger(self, request: as2.Request, peer: str) -> Reply | None:
+        """The answer to whoever is no partner, by the headers alone, so that its body is never stored.
+
+        An unsigned receipt if one was asked for in this answer, else 403; None for a partner.
+        """
+        return self._unknown(request, peer) if self._partner(request) is None else None
 
     def receive(self, request: as2.Request, body: BinaryIO, wire: Blob, peer: str) -> Reply:
         """Take a request whose body is stored as `wire`; returns only when its answer may be sent.
@@ -124,12 +134,12 @@ class Conversation:
             ).one_or_none()
 
     def _unknown(self, request: as2.Request, peer: str) -> Reply:
-        """No trading relationship: an unsigned receipt if one was asked for in this answer, else 403."""
         text = f"AS2-From {request.as2_from!r} to AS2-To {request.as2_to!r}, from {peer}"
-        log.warning("unknown trading relationship: %s", text)
-        self.home.store.write(
-            lambda conn: self.home.note(conn, "refused", f"{DeadReason.UNKNOWN_PARTNER}: {text}")
-        )
+        if self._strangers.worth_telling(peer):
+            log.warning("unknown trading relationship: %s", text)
+            self.home.store.write(
+                lambda conn: self.home.note(conn, "refused", f"{DeadReason.UNKNOWN_PARTNER}: {text}")
+            )
         if request.receipt is None or request.receipt.async_url is not None:
             return Reply(403, [], b"no such trading relationship\n")
         failure = request.failure or as2.Failure.UNKNOWN_PARTNER
@@ -335,12 +345,27 @@ class Conversation:
                 )
             )
             return Reply(204)
-        stored = self.home.store.blobs.put(io.BytesIO(data))
-        self.home.store.write(
-            lambda conn: sending.close(self.home, conn, row, receipt, receipt_sha256=stored.sha256)
-        )
+        self.home.store.write(lambda conn: sending.close(self.home, conn, row, receipt, data))
         failpoint("receipt:committed")
         return Reply(204)
+
+
+class _Strangers:
+    """Who is no partner is told of STRANGERS_A_MINUTE times an address, so that nobody fills the timeline."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._times: Counter[str] = Counter()
+
+    def worth_telling(self, peer: str) -> bool:
+        with self._lock:
+            minute = int(time.monotonic() // 60)
+            if minute != self._minute:
+                self._minute = minute
+                self._times.clear()
+            self._times[peer] += 1
+            return self._times[peer] <= STRANGERS_A_MINUTE
 
 
 def _spellings(message_id: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ receipt, because partners take those as final.
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -24,7 +25,6 @@ from gateway.store import BlobWriter, StoreError
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 2 << 30
 PATHS = ("/as2", "/")
 
 
@@ -34,13 +34,15 @@ class Draining(Protocol):
     def is_set(self) -> bool: ...
 
 
-def application(home: Home, draining: Draining, max_body: int = MAX_BODY) -> Starlette:
+def application(home: Home, draining: Draining) -> Starlette:
     """The ASGI application of the AS2 listener."""
-    endpoint = _Endpoint(home, draining, max_body)
-    return Starlette(
+    endpoint = _Endpoint(home, draining)
+    starlette = Starlette(
         routes=[Route(path, endpoint.receive, methods=["POST"]) for path in PATHS],
         exception_handlers={404: _plain, 405: _plain, 500: _plain},
     )
+    starlette.router.redirect_slashes = False
+    return starlette
 
 
 async def _plain(request: Request, error: Exception) -> Response:
@@ -50,10 +52,9 @@ async def _plain(request: Request, error: Exception) -> Response:
 
 
 class _Endpoint:
-    def __init__(self, home: Home, draining: Draining, max_body: int) -> None:
+    def __init__(self, home: Home, draining: Draining) -> None:
         self._home = home
         self._draining = draining
-        self._max_body = max_body
         self._conversation = Conversation(home)
 
     async def receive(self, http: Request) -> Response:
@@ -70,32 +71,45 @@ class _Endpoint:
             return Response(status_code=refused.status, headers={"Connection": "close"})
         except (ClientDisconnect, ConnectionError):
             return Response(status_code=400)
-        except StoreError:
-            log.exception("nothing can be stored now")
+        except StoreError as error:
+            log.error("nothing can be stored now: %s", error)  # noqa: TRY400 - it says all
             return _response(BUSY)
 
     def _refuse_by_length(self, http: Request) -> None:
         length = http.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._max_body:
+        if length.isdecimal() and int(length) > self._home.config.server.max_body:
             raise As2Refused(413, f"a body of {length} bytes")
 
     async def _take(self, http: Request, request: As2Request) -> Reply:
         """Store the body, synced; then judge it and answer. An unfinished body leaves nothing."""
+        peer = http.client.host if http.client is not None else "?"
+        stranger = await run_in_threadpool(self._conversation.stranger, request, peer)
+        if stranger is not None:
+            async for _ in self._body(http):
+                pass
+            return stranger
         writer = await run_in_threadpool(self._home.store.blobs.writer)
         try:
-            async for chunk in http.stream():
-                if writer.size + len(chunk) > self._max_body:
-                    raise As2Refused(413, f"a body over {self._max_body} bytes")
-                if chunk:
-                    await run_in_threadpool(writer.write, chunk)
-            peer = http.client.host if http.client is not None else "?"
+            async for chunk in self._body(http):
+                await run_in_threadpool(writer.write, chunk)
             return await run_in_threadpool(self._finish, request, writer, peer)
         finally:
             writer.abort()
 
+    async def _body(self, http: Request) -> AsyncIterator[bytes]:
+        """The chunks of a body. Raises As2Refused when it is over the limit, ClientDisconnect."""
+        most = self._home.config.server.max_body
+        size = 0
+        async for chunk in http.stream():
+            size += len(chunk)
+            if size > most:
+                raise As2Refused(413, f"a body over {most} bytes")
+            if chunk:
+                yield chunk
+
     def _finish(self, request: As2Request, writer: BlobWriter, peer: str) -> Reply:
         wire = writer.commit()
-        with self._home.store.blobs.open(wire.sha256) as body:
+        with self._home.store.fetch(wire.sha256) as body:
             return self._conversation.receive(request, body, wire, peer)
 
 
