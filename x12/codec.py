@@ -250,10 +250,10 @@ class _Reader:
             self._service_heads = frozenset(
                 (*(tag + ending for tag in ("ST", "SE", "GE", "GS")), "ISA", "IEA", "BIN", "BDS")
             )
-            end = yield from self._groups(elements[13].strip(), offset)
+            end = yield from self._groups(elements[13].strip())
         yield replace(end, problems=end.problems + self._to_next_interchange())
 
-    def _groups(self, control_number: str, offset: int) -> Generator[Event, None, InterchangeEnd]:
+    def _groups(self, control_number: str) -> Generator[Event, None, InterchangeEnd]:
         groups = 0
         loose: list[str] = []
         problems: list[Problem] = []
@@ -392,7 +392,8 @@ class _Reader:
     def _too_large(self, offset: int) -> Problem:
         limits = self._limits
         message = (
-            f"a transaction set may have {limits.segments} segments and {limits.transaction} bytes at most"
+            f"a transaction set may have {limits.segments} segments of {limits.elements} elements"
+            f" and {limits.transaction} bytes at most"
         )
         return Problem(Fault.LIMIT_EXCEEDED, message, segment="ST", position=1, offset=offset)
 
@@ -553,8 +554,8 @@ def _take_isa(text: str, offset: int) -> _Isa:
         parts[16] = component = ""  # the next segment shows that it is the terminator, and ISA16 absent
         terminator = tail[0]
     length = sum(len(part) + 1 for part in parts) - 1 + len(terminator)
+    parts = [part.replace("\r", "").replace("\n", "") for part in parts[:16]] + [component]  # wrapped lines
     wrong = [i for i, width in enumerate(_ISA_WIDTHS, 1) if len(parts[i]) != width]
-    parts = [part.replace("\r", "").replace("\n", "") for part in parts[:16]] + [component]
     if wrong and not (parts[12].isascii() and parts[12].isdecimal()):
         return unreadable(
             Fault.ENVELOPE_MALFORMED, f"ISA12 {parts[12][:20]!r} is not a version; ISA cannot be read"
@@ -563,12 +564,7 @@ def _take_isa(text: str, offset: int) -> _Isa:
     if repetition.isalnum() or repetition == " ":
         repetition = ""
     services = [element, component, terminator]
-    if (
-        component.isalnum()
-        or component in (" ", "\t", "\r", "\n")
-        or terminator.isalnum()
-        or terminator in (" ", "\t")
-    ):
+    if any(c.isalnum() or c in (" ", "\t") for c in (component, terminator)) or component in ("\r", "\n"):
         message = f"ISA: {component!r} and {terminator!r} cannot be separators"
         return unreadable(Fault.SEPARATORS_INVALID, message)
     if len(set(services)) < len(services):
@@ -581,8 +577,11 @@ def _take_isa(text: str, offset: int) -> _Isa:
     for i in wrong:
         message = f"ISA{i:02} has {len(parts[i])} characters, its width is {_ISA_WIDTHS[i - 1]}"
         problems.append(problem(Fault.ENVELOPE_MALFORMED, message, Severity.WARNING, i))
-    if not parts[13].strip():
-        problems.append(problem(Fault.CONTROL_NUMBER_INVALID, "ISA13 is required", Severity.ERROR, 13))
+    number = parts[13].strip()
+    if not (number.isascii() and number.isdecimal()):
+        severity = Severity.WARNING if number else Severity.ERROR
+        message = f"ISA13 {number!r} is no number" if number else "ISA13 is required"
+        problems.append(problem(Fault.CONTROL_NUMBER_INVALID, message, severity, 13))
     line_end = _LINE_END.match(text, length)
     suffix = line_end[0] if line_end else ""
     separators = Separators(element, component, terminator, repetition, suffix=suffix)
