@@ -1,4 +1,4 @@
-"""Folders that files are dropped in: which file is whole, who takes it, and how we put one down ourselves.
+"""Folders that files are dropped in: which file is whole, and who takes it.
 
 Rules. A scan of the folder is the truth and a notice of a change only makes it come sooner. A file is taken
 by one rename into the work folder of the same file system, so that of two takers exactly one has it, and a
@@ -13,20 +13,16 @@ show. In both, what the content says of its own end counts last: a `Seal` of the
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import logging
 import os
 import re
-import shutil
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import count
 from pathlib import Path
-from typing import BinaryIO
 
 from watchdog.events import (
     FileClosedEvent,
@@ -38,11 +34,11 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from sftp.space import TEMPORARY_NAMES, is_temporary, name_problem
+from sftp.events import TEMPORARY_NAMES
+from sftp.space import is_temporary
 
 _log = logging.getLogger(__name__)
 
-_COPY_BYTES = 1024 * 1024
 _DEBOUNCE_S = 0.2
 _BLIND = ("nfs", "cifs", "smb", "fuse", "overlay", "9p", "virtiofs")  # kinds without notices of changes
 
@@ -192,14 +188,17 @@ class Inbox:
         yield from self._abandoned(now)
 
     def recover(self) -> Iterator[Claimed]:
-        """The files that were taken and not discarded: to be registered again at the start."""
-        for verdict in Verdict:
-            for place in sorted(self.work.glob(f"*.{verdict}")):
-                files = [path for path in place.iterdir() if not self._is_marker(path.name)]
-                if not files:
-                    _discard(place)
-                for path in files:
-                    yield _describe(path, verdict, None)
+        """The files that were taken and not discarded: to be registered again at the start or a failure."""
+        for place in sorted(self.work.iterdir()) if self.work.exists() else ():
+            name, _, verdict = place.name.partition(".")
+            if verdict not in {*Verdict} or not place.is_dir():
+                _log.warning("%s in the work folder is not ours", name)
+                continue
+            files = [path for path in place.iterdir() if not self._is_marker(path.name)]
+            if not files:
+                _discard(place)
+            for path in files:
+                yield _describe(path, Verdict(verdict), None)
 
     @property
     def held(self) -> list[Held]:
@@ -325,68 +324,6 @@ class Inbox:
 def discard(claimed: Claimed) -> None:
     """Removes a taken file from the work folder: what it held is stored elsewhere by now. May be repeated."""
     _discard(claimed.path.parent)
-
-
-def put_atomically(folder: Path, name: str, source: Path | BinaryIO | bytes) -> Path:
-    """Puts a file into `folder`, whole and on disk, or not at all; returns where.
-
-    A taken name (upper and lower case are alike) gets `_2`, `_3` ... before its suffix, unless the file there
-    has the same bytes: then it is this one, put there before. Nothing is overwritten. Raises `ValueError` for
-    a name that is no plain file name, `OSError` when the disk refuses.
-    """
-    if problem := name_problem(name):
-        raise ValueError(problem)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = folder / f".{uuid.uuid4().hex}.tmp"
-    try:
-        _write_synced(unfinished, source)
-        final = _link_under_free_name(unfinished, folder, name)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    _sync_folder(folder)
-    return final
-
-
-def _write_synced(path: Path, source: Path | BinaryIO | bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        match source:
-            case bytes():
-                file.write(source)
-            case Path():
-                with source.open("rb") as stream:
-                    shutil.copyfileobj(stream, file, _COPY_BYTES)
-            case stream:
-                shutil.copyfileobj(stream, file, _COPY_BYTES)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _link_under_free_name(unfinished: Path, folder: Path, name: str) -> Path:
-    taken = {entry.casefold(): entry for entry in os.listdir(folder)}
-    stem, suffix = os.path.splitext(name)
-    for number in count(1):
-        candidate = name if number == 1 else f"{stem}_{number}{suffix}"
-        holder = taken.get(candidate.casefold())
-        if holder is not None:
-            with contextlib.suppress(FileNotFoundError):
-                if filecmp.cmp(unfinished, folder / holder, shallow=False):
-                    return folder / holder
-            continue
-        try:
-            os.link(unfinished, folder / candidate)
-        except FileExistsError:
-            continue
-        return folder / candidate
-    raise AssertionError
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _is_regular(entry: os.DirEntry[str]) -> bool:

@@ -3,8 +3,7 @@
 A journal is a function of one event. It returns once the event is stored; if it raises `Refused` (or
 anything else) the client's request is answered FAILURE, so nothing is acknowledged that is not stored.
 The values hold only text, numbers and paths, so that the port can become a pipe between two processes.
-Paths are as the partner sees them ("in/ORDER.edi"). Bytes that are not UTF-8 stand as lone surrogates, the
-way `os.fsdecode` writes them.
+Paths are "in/ORDER.edi" and "out/940.edi", whatever names the partner sees the two folders under.
 """
 
 from __future__ import annotations
@@ -14,17 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+TEMPORARY_NAMES = ("*.tmp", "*.part", "*.filepart", "*.filep*", "*.partial", "*.uploading", "*~", ".*")
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """One partner's login: `root` holds the folders in/ and out/ it sees, and partial/ and work/ it does not.
 
-    `quota_bytes` bounds what in/ and partial/ hold together; None is no bound.
+    `quota_bytes` bounds what in/ and partial/ hold together; None is no bound. `inbox` and `outbox` are the
+    names the partner sees in/ and out/ under. `allow_from` are the networks it may come from, any if there
+    are none. `temporary` are the patterns, in any case, of the names its client uses before it renames.
     """
 
     user: str
     root: Path
     quota_bytes: int | None = None
+    inbox: str = "in"
+    outbox: str = "out"
+    allow_from: tuple[str, ...] = ()
+    temporary: tuple[str, ...] = TEMPORARY_NAMES
 
 
 @dataclass(frozen=True, slots=True)

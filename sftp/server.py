@@ -9,6 +9,7 @@ and one thread accepts connections and ends those that are late, idle or dead.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import itertools
 import logging
 import re
@@ -185,12 +186,16 @@ class Server:
     def stopping(self) -> bool:
         return self._stopping.is_set()
 
-    def account_of(self, user: str, key: str) -> Account | None:
-        """The account this key opens, None for every doubt and every error."""
+    def account_of(self, user: str, key: str, ip: str) -> Account | None:
+        """The account this key opens from that address, None for every doubt and every error."""
         if not _USER.fullmatch(user):
             return None
         try:
-            return self._authorize(user, key)
+            account = self._authorize(user, key)
+            if account is None or not account.allow_from:
+                return account
+            networks = map(ipaddress.ip_network, account.allow_from)
+            return account if any(ipaddress.ip_address(ip) in network for network in networks) else None
         except Exception:
             _log.exception("authorize failed; the login is refused")
             return None
@@ -216,7 +221,9 @@ class Server:
                 key=connection.key,
                 client=connection.client,
             )
-            served = SftpSession(channel, session, space, self._journal, self._limits.handles)
+            served = SftpSession(
+                channel, session, account, space, self._journal, max_handles=self._limits.handles
+            )
             arguments = (connection, channel, served)
             threading.Thread(
                 target=self._serve, args=arguments, name=f"sftp-{session.id}", daemon=True
@@ -307,7 +314,7 @@ class _Connection(paramiko.ServerInterface):
         """Asked for the unsigned offer of a key too, so it only says whether the key would do."""
         account = None
         if self.failures < self._server.limits.login_tries and not weakness(key):
-            account = self._server.account_of(username, key.fingerprint)
+            account = self._server.account_of(username, key.fingerprint, self.ip)
         self._accepted = key.fingerprint if account else None
         if account is None:
             self.failures += 1
@@ -329,7 +336,7 @@ class _Connection(paramiko.ServerInterface):
         user = self._transport.get_username()
         if name != "sftp" or self._server.stopping or user is None or self._accepted is None:
             return False
-        account = self._server.account_of(user, self._accepted)
+        account = self._server.account_of(user, self._accepted, self.ip)
         if account is None:
             return False
         self.key = self._accepted

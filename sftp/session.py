@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Protocol
 
 from sftp.events import (
+    Account,
     Downloaded,
     Event,
     Journal,
@@ -138,9 +139,18 @@ class SftpSession:
     """Serves one channel until it ends. `active_at` is the monotonic time of the last packet either way."""
 
     def __init__(
-        self, channel: ByteChannel, session: Session, space: Space, journal: Journal, max_handles: int
+        self,
+        channel: ByteChannel,
+        session: Session,
+        account: Account,
+        space: Space,
+        journal: Journal,
+        *,
+        max_handles: int,
     ) -> None:
         self.session = session
+        self._account = account
+        self._folders = {account.inbox: IN, account.outbox: OUT}
         self.active_at = time.monotonic()
         self._channel = channel
         self._space = space
@@ -266,7 +276,7 @@ class SftpSession:
     # Each operation takes its fields off the reader and returns the answer, or raises.
 
     def _open(self, reader: Reader) -> tuple[Op, bytes]:
-        place, flags = locate(reader.string()), Open(reader.u32() & 0x3F)
+        place, flags = self._locate(reader), Open(reader.u32() & 0x3F)
         self._require_handle_free()
         if not flags & (Open.WRITE | Open.APPEND | Open.CREAT | Open.TRUNC):
             if not place.name:
@@ -307,7 +317,7 @@ class SftpSession:
         """Has a file that became whole recorded, or takes it back."""
         if attributes is None:
             return
-        if not is_temporary(place.name):
+        if not is_temporary(place.name, self._account.temporary):
             try:
                 self._record(Uploaded(self.session, str(place), attributes.st_size, attributes.st_ino))
             except Refused:
@@ -336,7 +346,7 @@ class SftpSession:
         return _ok()
 
     def _stat(self, reader: Reader) -> tuple[Op, bytes]:
-        place = locate(reader.string())
+        place = self._locate(reader)
         try:
             return Op.ATTRS, _attributes(self._space.stat(place), place.folder).pack()
         except FileNotFoundError:
@@ -350,7 +360,7 @@ class SftpSession:
         return Op.ATTRS, _attributes(handle.stat(), folder).pack()
 
     def _setstat(self, reader: Reader) -> tuple[Op, bytes]:
-        place, attrs = locate(reader.string()), reader.attrs()
+        place, attrs = self._locate(reader), reader.attrs()
         self._require_writable(place)
         try:
             current = self._space.stat(place)
@@ -379,14 +389,14 @@ class SftpSession:
         return _ok()
 
     def _opendir(self, reader: Reader) -> tuple[Op, bytes]:
-        place = locate(reader.string())
+        place = self._locate(reader)
         self._require_handle_free()
         if place.name:
             self._space.stat(place)
             raise _Status(Code.FAILURE, "that is not a folder")
         if sum(isinstance(handle, _Listing) for handle in self._handles.values()) >= _LISTINGS:
             raise Refused("too many open folders")
-        names = self._space.names(place.folder) if place.folder else [IN, OUT]
+        names = self._space.names(place.folder) if place.folder else list(self._folders)
         return self._add(_Listing(place.folder, iter(names)))
 
     def _readdir(self, reader: Reader) -> tuple[Op, bytes]:
@@ -399,7 +409,7 @@ class SftpSession:
         raise _Status(Code.EOF)
 
     def _entry(self, folder: str, name: str) -> bytes | None:
-        place = Place(folder, name) if folder else Place(name, "")
+        place = Place(folder, name) if folder else Place(self._folders[name], "")
         try:
             attrs = _attributes(self._space.stat(place), place.folder)
         except OSError:  # gone since OPENDIR
@@ -408,7 +418,7 @@ class SftpSession:
         return string(raw) + string(attrs.long_name(raw)) + attrs.pack()
 
     def _remove(self, reader: Reader) -> tuple[Op, bytes]:
-        place = locate(reader.string())
+        place = self._locate(reader)
         if not place.name:
             raise _Status(Code.PERMISSION_DENIED, "folders are fixed")
         with self._storage(place):
@@ -421,7 +431,7 @@ class SftpSession:
         return self._rename_to(reader, replace=False)
 
     def _rename_to(self, reader: Reader, replace: bool) -> tuple[Op, bytes]:
-        old, new = locate(reader.string()), locate(reader.string())
+        old, new = self._locate(reader), self._locate(reader)
         self._require_writable(old)
         self._require_writable(new)
         with self._storage(new):
@@ -430,11 +440,11 @@ class SftpSession:
         if attributes is None:  # still partial under its new name
             return _ok()
         try:
-            if not is_temporary(new.name):
+            if not is_temporary(new.name, self._account.temporary):
                 self._record(
                     Uploaded(self.session, str(new), attributes.st_size, attributes.st_ino, str(old))
                 )
-            elif not is_temporary(old.name):
+            elif not is_temporary(old.name, self._account.temporary):
                 self._record(Removed(self.session, str(old), renamed_to=str(new)))
         except Refused:
             self._space.rename(new.name, old.name, replace=True)
@@ -443,7 +453,7 @@ class SftpSession:
         return _ok()
 
     def _folders_are_fixed(self, reader: Reader) -> tuple[Op, bytes]:
-        place = locate(reader.string())
+        place = self._locate(reader)
         if place.folder and not place.name:
             raise _Status(Code.FAILURE, "the folder exists")
         raise _Status(Code.PERMISSION_DENIED, "folders are fixed")
@@ -453,7 +463,7 @@ class SftpSession:
         return Op.NAME, struct.pack(">I", 1) + string(path) * 2 + Attrs().pack()
 
     def _readlink(self, reader: Reader) -> tuple[Op, bytes]:
-        self._space.stat(locate(reader.string()))
+        self._space.stat(self._locate(reader))
         raise _Status(Code.PERMISSION_DENIED, "there are no links")
 
     def _extended(self, reader: Reader) -> tuple[Op, bytes]:
@@ -469,15 +479,18 @@ class SftpSession:
                 limits = struct.pack(">QQQQ", PACKET_MAX, DATA_MAX, DATA_MAX, self._max_handles)
                 return Op.EXTENDED_REPLY, limits
             case b"statvfs@openssh.com":
-                self._space.stat(locate(reader.string()))
+                self._space.stat(self._locate(reader))
                 return Op.EXTENDED_REPLY, _pack_statvfs(self._space.file_system(), self._space.quota_bytes)
         raise _Status(Code.OP_UNSUPPORTED)
 
+    def _locate(self, reader: Reader) -> Place:
+        return locate(reader.string(), self._folders)
+
     def _require_writable(self, place: Place) -> None:
         if place.folder == OUT:
-            raise _Status(Code.PERMISSION_DENIED, "/out can only be read and emptied")
+            raise _Status(Code.PERMISSION_DENIED, f"/{self._account.outbox} can only be read and emptied")
         if not place.folder or not place.name:
-            raise _Status(Code.PERMISSION_DENIED, "files are written in /in")
+            raise _Status(Code.PERMISSION_DENIED, f"files are written in /{self._account.inbox}")
 
     @contextmanager
     def _storage(self, place: Place) -> Iterator[None]:

@@ -18,15 +18,14 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from sftp.events import Refused
+from sftp.events import TEMPORARY_NAMES, Refused
 
 IN, OUT, PARTIAL, WORK = "in", "out", "partial", "work"
-TEMPORARY_NAMES = ("*.tmp", "*.part", "*.filepart", "*.filep*", "*.partial", "*.uploading", "*~", ".*")
 
 _NAME_MAX = 255  # bytes
 _PATH_MAX = 4096  # bytes
@@ -86,14 +85,17 @@ def normalize(path: bytes) -> list[bytes]:
     return parts
 
 
-def locate(path: bytes) -> Place:
-    """Where `path` leads; `FileNotFoundError` for what cannot exist: too deep, too long, or with a NUL."""
+def locate(path: bytes, folders: Mapping[str, str]) -> Place:
+    """Where `path` leads, with `folders` from the names a partner sees to "in" and "out".
+
+    `FileNotFoundError` for what cannot exist: too deep, too long, or with a NUL.
+    """
     parts = normalize(path)
     if len(parts) > 2:
         raise FileNotFoundError(errno.ENOENT, "no such file")
     folder, name = (os.fsdecode(part) for part in [*parts, b"", b""][:2])
-    if folder in {"", IN, OUT}:
-        return Place(folder, name)
+    if not folder or folder in folders:
+        return Place(folders.get(folder, ""), name)
     if name:
         raise FileNotFoundError(errno.ENOENT, "no such folder")
     return Place("", folder)

@@ -90,9 +90,10 @@ class Peer:
     def outbox(self) -> Path:
         return self.root / "out"
 
-    def set_quota(self, quota_bytes: int) -> None:
+    def change(self, **settings: object) -> None:
+        """Changes settings of acme's account."""
         account, allowed = self.accounts["acme"]
-        self.accounts["acme"] = (replace(account, quota_bytes=quota_bytes), allowed)
+        self.accounts["acme"] = (replace(account, **settings), allowed)
 
     def ssh_options(self, key: Path | None = None) -> list[str]:
         known = self.parent / "known_hosts"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import threading
 import time
@@ -28,7 +27,6 @@ from sftp.drop import (
     Verdict,
     Waker,
     discard,
-    put_atomically,
 )
 
 NOW = 2_000_000_000.0  # after every mtime the tests make
@@ -385,74 +383,6 @@ def test_ten_thousand_files_are_drained_in_two_scans(there: Folder) -> None:
     assert list(there.folder.iterdir()) == []
 
 
-# Putting
-
-
-@pytest.mark.parametrize(
-    "source", [b"bytes", Path("path"), io.BytesIO(b"stream")], ids=["bytes", "path", "stream"]
-)
-def test_a_file_is_put_whole(tmp_path: Path, source: bytes | Path | io.BytesIO) -> None:
-    if isinstance(source, Path):
-        source = tmp_path / "source"
-        source.write_bytes(b"path")
-
-    path = put_atomically(tmp_path / "out", "940.edi", source)
-
-    assert path == tmp_path / "out" / "940.edi"
-    assert path.read_bytes() in {b"bytes", b"path", b"stream"}
-    assert [each.name for each in path.parent.iterdir()] == ["940.edi"]
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_taken_name_gets_a_number_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    wanted = ["940.edi", "940.edi", "940.EDI", "940.edi", "plain", "plain"]
-    names = [put_atomically(tmp_path, name, bytes([index])).name for index, name in enumerate(wanted)]
-    assert names == ["940.edi", "940_2.edi", "940_3.EDI", "940_4.edi", "plain", "plain_2"]
-    assert (tmp_path / "940.edi").read_bytes() == b"\0"
-
-
-def test_the_same_bytes_under_the_same_name_are_put_once(tmp_path: Path) -> None:
-    first = put_atomically(tmp_path, "940.edi", b"ISA")
-    put_atomically(tmp_path, "940.edi", b"other")
-    assert put_atomically(tmp_path, "940.edi", b"ISA") == first
-    assert put_atomically(tmp_path, "940.edi", b"other").name == "940_2.edi"
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-@pytest.mark.parametrize(
-    "name", ["", ".", "..", "a/b", "/etc/x", "a\\b", "a\0b", "a\nb", "x" * 256, "\udcff"]
-)
-def test_a_name_that_is_no_plain_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError):
-        put_atomically(tmp_path, name, b"x")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_put_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    class Broken(io.RawIOBase):
-        def read(self, _size: int = -1) -> bytes:
-            raise OSError("the source broke")
-
-    with pytest.raises(OSError, match="the source broke"):
-        put_atomically(tmp_path, "940.edi", Broken())  # type: ignore[arg-type]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_many_writers_of_one_name_lose_nothing(tmp_path: Path) -> None:
-    threads = [
-        threading.Thread(target=put_atomically, args=(tmp_path, "940.edi", str(number).encode()))
-        for number in range(20)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(int(path.read_bytes()) for path in tmp_path.iterdir()) == list(range(20))
-
-
-# Waking
-
-
 @pytest.fixture
 def lively(tmp_path: Path) -> Path:
     """A folder whose file system gives notices; a test that finds none says so."""
@@ -499,9 +429,6 @@ def test_a_folder_without_notices_is_told_apart(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(Path, "read_text", mounts)
     assert drop.gives_notices(tmp_path)
     assert not drop.gives_notices(tmp_path / "net work" / "in")
-
-
-# With the server
 
 
 def test_a_file_is_taken_from_an_account_only_when_its_writer_closed_it(peer: Peer) -> None:

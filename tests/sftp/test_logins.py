@@ -159,6 +159,15 @@ def test_an_account_withdrawn_between_login_and_session_gets_none(peer: Peer) ->
     assert peer.ledger.events == []
 
 
+@pytest.mark.parametrize("allowed", [("10.0.0.0/8",), ("127.0.0.2",), ("::1",), ("no network",)])
+def test_a_key_used_from_elsewhere_than_agreed_is_refused(peer: Peer, allowed: tuple[str, ...]) -> None:
+    peer.change(allow_from=allowed)
+    with pytest.raises(paramiko.AuthenticationException):
+        peer.transport()
+    peer.change(allow_from=("10.0.0.0/8", "127.0.0.0/8"))
+    assert serves(peer)
+
+
 def test_the_login_is_told_with_key_address_and_client(peer: Peer) -> None:
     transport = peer.transport()
     Raw(transport)

@@ -139,6 +139,22 @@ def test_a_temporary_name_is_told_of_when_it_becomes_final(peer: Peer) -> None:
         peer.ledger.events.clear()
 
 
+def test_an_account_has_temporary_names_and_folder_names_of_its_own(peer: Peer) -> None:
+    peer.change(temporary=("*.wip",), inbox="orders", outbox="pickup")
+    raw = Raw(peer.transport())
+    (peer.outbox / "940.edi").write_bytes(b"ISA")
+
+    assert raw.status(Op.CLOSE, raw.open(b"orders/O.WIP", Open.WRITE | Open.CREAT)) == Code.OK
+    assert peer.ledger.of(Uploaded) == []
+    assert raw.status(Op.RENAME, b"orders/O.WIP", b"orders/O.tmp") == Code.OK
+    assert raw.status(Op.STAT, b"in/O.tmp") == Code.NO_SUCH_FILE
+    assert raw.status(Op.CLOSE, raw.open(b"/pickup/940.edi", Open.READ)) == Code.OK
+    assert peer.client().listdir("/") == ["orders", "pickup"]
+    assert peer.client().listdir("/orders") == ["O.tmp"]
+    assert peer.ledger.paths(Uploaded) == ["in/O.tmp"]
+    assert peer.ledger.paths(Downloaded) == ["out/940.edi"]
+
+
 def test_a_whole_file_renamed_to_a_temporary_name_is_withdrawn(peer: Peer) -> None:
     raw = Raw(peer.transport())
     raw.status(Op.CLOSE, raw.open(b"in/O.edi", Open.WRITE | Open.CREAT))
@@ -333,7 +349,7 @@ def test_a_full_disk_refuses_files_before_they_are_begun(start_peer: Callable[..
 
 
 def test_a_quota_bounds_one_file_and_all_files(peer: Peer) -> None:
-    peer.set_quota(100_000)
+    peer.change(quota_bytes=100_000)
     raw = Raw(peer.transport())
     handle = raw.open(b"in/a", Open.WRITE | Open.CREAT)
     assert raw.status(Op.WRITE, handle, 0, 0, b"x" * 60_000) == Code.OK
