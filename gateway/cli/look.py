@@ -199,6 +199,14 @@ _NEXT = {
     "SECURITY_TOO_WEAK": "see which certificate or algorithm was meant, then replay it",
     "AUTH_FAILED": "ask the partner which certificate they sign with; add it to partners.toml",
     "DECRYPT_FAILED": "ask the partner which of our certificates they encrypt to; send them the current one",
+    "DECOMPRESS_LIMIT": "ask the partner what they sent; more than the limit is sent in parts",
+    "DUP_ID_DIFFERENT_CONTENT": "ask the partner to send the second message under a Message-ID of its own",
+    "ERP_REFUSED": "correct what the ERP names, then replay it",
+    "HOST_KEY_CHANGED": "ask the partner whether their host key changed; then correct host_keys",
+    "LIMIT_EXCEEDED": "ask the partner to send it in smaller parts",
+    "MDN_URL_REFUSED": "if the receipt URL is theirs, make it of the same origin as their as2 url",
+    "STORE_CORRUPT": "restore the payload from a backup, then replay it",
+    "XML_FORBIDDEN": "ask the partner for XML without a DOCTYPE",
     "UNKNOWN_PARTNER": "add the partner: tradelane partner add --help",
 }
 
