@@ -55,6 +55,7 @@ from edi.schema import ElementUse, LoopDef, SegmentDef, SegmentUse, SetDef
 from mappings.values import CONVERSIONS, Codes, Conversion, implied_decimal
 
 _FIELD_KEYS = {"at", "as", "codes", "pair", "list"}
+_TABLES = ("map", "always", "count", "codes", "version")
 _LOOP_KEYS = {"each", "tree", "always"}
 _PART = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[(?:#(\d+)|(?:(\d\d)=)?([^\]#=>]+))\])?")
 _PLACE = re.compile(r"(.*?[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
@@ -264,18 +265,18 @@ class _Binding:
 
     def __init__(self, definition: SetDef, table: dict[str, Any], file: str) -> None:
         self.definition = definition
-        version = table.get("version", {}).get(definition.version, {})
-        self.table = _merged(table, version) if version else table
+        self.table = table
         self.file = file
         self.findings: list[str] = []
         self.codes: dict[str, Codes] = {}
+        self.coded: dict[str, list[ElementUse]] = {}  # table of codes -> the elements it is used for
 
     def bind(self) -> tuple[type[Document], Scope]:
-        known = {"document", "map", "always", "count", "codes", "version"}
-        for key in self.table.keys() - known:
-            self.complain(key, f"is not one of {', '.join(sorted(known))}")
+        for key in self.table.keys() - {"document", *_TABLES}:
+            self.complain(key, f"is not one of document, {', '.join(_TABLES)}")
+        self.shape()
         struct = self.document()
-        for name, codes in self.table.get("codes", {}).items():
+        for name, codes in self.table["codes"].items():
             with_word: dict[str, str] = {}
             for code, word in codes.items():
                 if not isinstance(word, str) or (word and word in with_word.values()):
@@ -284,17 +285,41 @@ class _Binding:
                     with_word[code] = word
             self.codes[name] = Codes(with_word)
         root = self.scope(-1, len(self.definition.nodes), struct, self.definition.children)
-        self.table_into(root, struct, self.table.get("map", {}), (), "map")
-        self.always(root, self.table.get("always", {}), "always")
-        for place, counted in self.table.get("count", {}).items():
+        self.table_into(root, struct, self.table["map"], (), "map")
+        self.always(root, self.table["always"], "always")
+        for place, counted in self.table["count"].items():
             with _Reporting(self, f"count.{place}"):
                 slot, element, _ = self.place(root, place)
                 _, loop = self.find(root, counted)
                 slot.counts[element] = loop.first
         self.complete(root, "map")
+        self.known_codes()
         if self.findings:
             raise MapError(self.findings)
         return struct, root
+
+    def shape(self) -> None:
+        """Puts the version's own part in, and sees that what should be a table is one."""
+        versions = self.table.get("version", {})
+        own = versions.get(self.definition.version, {}) if isinstance(versions, dict) else None
+        if not isinstance(own, dict):
+            raise MapError([f"{self.file}: version: is no table of versions"])
+        self.table = _merged({name: {} for name in _TABLES} | self.table, own)
+        for name in _TABLES:
+            parts = (
+                self.table[name].values() if name == "codes" and isinstance(self.table[name], dict) else ()
+            )
+            if not all(isinstance(table, dict) for table in (self.table[name], *parts)):
+                raise MapError([f"{self.file}: {name}: is no table"])
+
+    def known_codes(self) -> None:
+        """A code with a word must be one that an element has for which the table is used."""
+        for name, uses in self.coded.items():
+            lists = [use.element.codes for use in uses]
+            for code in self.codes[name].codes.values():
+                if all(known and code not in known for known in lists):
+                    elements = " or ".join(sorted({use.element.id for use in uses}))
+                    self.complain(f"codes.{name}.{code}", f"is no code of element {elements}")
 
     def complete(self, scope: Scope, key: str) -> None:
         """Every needed field has a place, and no place has two fields."""
@@ -374,7 +399,7 @@ class _Binding:
         first = Slot(self.definition.nodes[found.first], found.selector)
         inner.slots.append(first)
         if tree := table.get("tree"):
-            match = re.fullmatch(rf"{first.node.segment.tag}(\d\d)/(\d\d)(?:/(\d\d))?", tree)
+            match = re.fullmatch(rf"{first.node.segment.tag}(\d\d)/(\d\d)(?:/(\d\d))?", _text(tree))
             if not match or path[-1] not in struct.__struct_fields__:
                 raise _Finding("tree: needs the elements of id and parent, and a field to nest in")
             first.tree = tuple(int(element) for element in match.groups() if element)
@@ -389,13 +414,12 @@ class _Binding:
         """One field: `at` one place, `pair`s, or a `list`."""
         for unknown in table.keys() - _FIELD_KEYS:
             raise _Finding(f"{unknown!r} is not one of {', '.join(sorted(_FIELD_KEYS))}")
-        codes = None
-        if "codes" in table:
-            codes = self.codes.get(table["codes"])
-            if codes is None:
-                raise _Finding(f"codes: there is no table {table['codes']!r}")
+        named = _text(table["codes"]) if "codes" in table else ""
+        if named and named not in self.codes:
+            raise _Finding(f"codes: there is no table {named!r}")
+        codes = self.codes[named] if named else None
         if "pair" in table:
-            self.pairs(scope, info, table["pair"], codes, path)
+            self.pairs(scope, info, table["pair"], named, path)
         elif "list" in table:
             self.texts(scope, info, table["list"], path)
         else:
@@ -406,26 +430,28 @@ class _Binding:
                 raise _Finding("codes: only a text has codes")
             required = info.required and len(path) == 1
             slot.fields.append(Field(path, element, component, conversion, codes, required))
+            if named:
+                self.coded.setdefault(named, []).append(use)
 
     def pairs(
         self,
         scope: Scope,
         info: msgspec.structs.FieldInfo,
         spelled: str | list[str],
-        codes: Codes | None,
+        table: str,
         path: tuple[str, ...],
     ) -> None:
+        """Qualifiers and values of one segment; a place may tell the kind itself."""
         if info.type != dict[str, str]:
             raise _Finding("pair: the field is no table of kinds and values")
         slot = None
         places: list[PairPlace] = []
-        for pair in [spelled] if isinstance(spelled, str) else spelled:
-            kind, _, rest = pair.rpartition("=") if "/" not in pair else ("", "", pair)
-            if not kind:
-                rest, _, value = rest.partition("/")
-                if not value.isdigit():
-                    raise _Finding(f"pair: {pair!r} is not like PO106/07")
-            found, element, _ = self.place(scope, rest)
+        for pair in spelled if isinstance(spelled, list) else [spelled]:
+            match = re.fullmatch(r"(?:(\w+)=([^/=]+)|([^/=]+)/(\d\d))", _text(pair))
+            if not match:
+                raise _Finding(f"pair: {pair!r} is not like PO106/07")
+            kind, told, qualifier, value = match.groups()
+            found, element, _ = self.place(scope, told or qualifier)
             if slot not in (None, found):
                 raise _Finding("pair: the places are of different segments")
             slot = found
@@ -433,15 +459,20 @@ class _Binding:
                 places.append(PairPlace(0, element, kind))
             else:
                 places += _series(slot.node.segment, element, int(value))
-        assert slot is not None
-        slot.pairs.append(Pairs(path, tuple(places), codes))
+                if table:
+                    self.coded.setdefault(table, []).append(_element(slot.node.segment, element, 0))
+        if slot is None:
+            raise _Finding("pair: names no place")
+        slot.pairs.append(Pairs(path, tuple(places), self.codes[table] if table else None))
 
     def texts(
         self, scope: Scope, info: msgspec.structs.FieldInfo, spelled: str | list[str], path: tuple[str, ...]
     ) -> None:
         if info.type != tuple[str, ...]:
             raise _Finding("list: the field is no list of texts")
-        found = [self.place(scope, place) for place in ([spelled] if isinstance(spelled, str) else spelled)]
+        found = [self.place(scope, place) for place in (spelled if isinstance(spelled, list) else [spelled])]
+        if not found:
+            raise _Finding("list: names no place")
         slot = found[0][0]
         if any(other is not slot for other, _, _ in found):
             raise _Finding("list: the places are of different segments")
@@ -449,6 +480,8 @@ class _Binding:
         slot.texts.append(Texts(path, tuple(element for _, element, _ in found), repeats))
 
     def always(self, scope: Scope, table: dict[str, Any], key: str) -> None:
+        if not isinstance(table, dict):
+            raise _Finding("always: is no table")
         for place, value in table.items():
             with _Reporting(self, f"{key}.{place}"):
                 if value == "":
@@ -462,7 +495,7 @@ class _Binding:
 
     def find(self, scope: Scope, spelled: str) -> tuple[Scope, Scope]:
         """The scope that holds a loop or segment such as `N1[ST]>N4`, and a new one for itself."""
-        *loops, last = spelled.split(">")
+        *loops, last = _text(spelled).split(">")
         for part in loops:
             scope = self.single(scope, part)
         tag, selector = self.part(last, scope)
@@ -493,7 +526,7 @@ class _Binding:
 
     def place(self, scope: Scope, spelled: str) -> tuple[Slot, int, int]:
         """Slot, element and component of a reference designator, seen from `scope`."""
-        match = _PLACE.fullmatch(spelled)
+        match = _PLACE.fullmatch(_text(spelled))
         if not match:
             raise _Finding(f"{spelled!r} is no reference designator")
         *loops, last = match[1].split(">")
@@ -553,6 +586,12 @@ class _Reporting:
             self.binding.complain(self.key, str(error))
             return True
         return False
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Finding(f"{value!r} is no text")
+    return value
 
 
 def _child(scope: Scope, tag: str, prefer_loop: bool = False) -> SegmentUse | LoopDef | None:
@@ -633,7 +672,7 @@ def _conversion(annotation: Any, use: ElementUse, asked: str | None) -> Conversi
         if not decimals:
             raise _Finding(f"as: element {use.element.id} of type {use.element.type} implies no decimals")
         return implied_decimal(int(decimals[1]))
-    if asked not in CONVERSIONS:
+    if _text(asked) not in CONVERSIONS:
         raise _Finding(f"as: {asked!r} is not one of {', '.join(CONVERSIONS)}, implied decimal")
     if asked != wanted:
         raise _Finding(f"as: the field is {wanted}, not {asked}")

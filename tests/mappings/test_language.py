@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from maps_support import checked, interchange, standard
 
 import mappings
 import x12
-from edi.documents import OrderLine, Party, Reference, SalesOrder, ShipNotice
+from edi.documents import (
+    OrderLine,
+    Party,
+    Reference,
+    Routing,
+    SalesOrder,
+    ShipNotice,
+    WarehouseOrder,
+)
 from edi.problems import CannotWrite, Fault
 from edi.tree import Separators
 from mappings import MapError
@@ -116,8 +125,7 @@ def test_an_overlay_is_a_file_that_is_read_again_when_it_changes(tmp_path: Path)
     file.write_bytes(OVERLAY)
     first = mappings.load(checker.definition, file)
     assert mappings.load(checker.definition, file) is first
-    file.write_bytes(OVERLAY + b"PX = 'no_such_thing'\n")
-    import os
+    file.write_bytes(OVERLAY + b"# and no more\n")
 
     os.utime(file, ns=(1, 1))
     assert mappings.load(checker.definition, file) is not first
@@ -296,6 +304,54 @@ def test_a_mistake_in_a_map_is_found_when_it_is_loaded_with_file_and_key(toml: b
     assert all(finding.startswith("overlay: ") for finding in refused.value.findings)
 
 
+SOUND = """
+base = "850"
+[map]
+release = {{ at = "REF[DP]02", codes = "unit", as = "text" }}
+[map.messages]
+each = "N9"
+text = {{ list = ["MSG01"] }}
+[map.lines]
+ids = {{ pair = ["upc=PO107", "PO108/09"], codes = "product" }}
+[map.lines.parties]
+each = "N1"
+role = "N101"
+always = {{ N103 = "92" }}
+[always]
+CUR01 = "SE"
+[count]
+CTT01 = "PO1"
+[codes.unit]
+EA = "one"
+[version.004010.map]
+contract = "BEG06"
+"""
+
+
+@pytest.mark.parametrize(
+    "wrong", ["5", "true", "[]", "[5]", "{}", "{ at = 5 }", "{ each = 5 }", "2026-01-05", '"?"']
+)
+@pytest.mark.parametrize("line", [line for line in SOUND.splitlines() if "=" in line])
+def test_any_other_kind_of_value_in_a_map_is_a_finding_or_harmless(line: str, wrong: str) -> None:
+    standard("850", overlay=SOUND.format().encode())
+    key = line.split(" = ")[0]
+    spoiled = SOUND.replace(line, f"{key} = {wrong}").replace("{{", "{").replace("}}", "}")
+    try:
+        standard("850", overlay=spoiled.encode())
+    except MapError as error:
+        refused = error.findings
+    else:
+        refused = ()
+    assert all(finding.startswith("overlay: ") for finding in refused)
+
+
+@pytest.mark.parametrize("name", ["document", "map", "always", "count", "codes", "version"])
+def test_a_part_of_a_map_that_is_no_table_is_a_finding(name: str) -> None:
+    with pytest.raises(MapError) as refused:
+        standard("850", overlay=f'base = "850"\n{name} = 5\n'.encode())
+    assert refused.value.findings[0].startswith(f"overlay: {name}: ")
+
+
 def test_all_mistakes_of_a_map_are_told_at_once() -> None:
     with pytest.raises(MapError) as refused:
         standard("850", overlay=b'base = "850"\n[map]\nrelease = "X04"\ntotal = "BEG99"\nlimes = "BEG04"\n')
@@ -343,8 +399,6 @@ def test_a_document_that_cannot_be_expressed_is_refused_with_the_field(order: Sa
 
 
 def test_a_field_that_the_map_has_no_place_for_is_refused_rather_than_dropped() -> None:
-    from edi.documents import Routing, WarehouseOrder
-
     order = WarehouseOrder(number="1", routing=(Routing(service="next_day"),))
     with pytest.raises(CannotWrite, match=r"routing\[0\]\.service: the map has no place for it"):
         standard("940").write(order)
