@@ -215,14 +215,7 @@ class _Compiler:
         tag = slot.node.segment.tag
         repeated = [texts for texts in slot.texts if texts.repeats]
         if repeated:
-            if (
-                slot.fields
-                or slot.pairs
-                or len(slot.texts) > 1
-                or self.constants(slot)
-                or forced
-                or slot.counts
-            ):
+            if forced or slot.placed() != set(repeated[0].elements):
                 raise _NotQuick
             self.repeated(depth, slot, repeated[0], names)
             return

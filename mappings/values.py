@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 _REMEMBERED = 16384  # texts per conversion, some 2 MB
+_EXACT_DIGITS = 24  # that arithmetic with decimals (28 digits) keeps for sure
 _MOST_DIGITS = 30  # of any number; X12 R is at most 18, and a numeral must not become a cost
 
 _DECIMAL = re.compile(r"-?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
@@ -180,7 +181,10 @@ def _implied(places: int) -> Conversion:
         return Decimal(text) * scale
 
     def write(value: Any) -> str:
-        digits = Decimal(_decimal_text(value)) / scale
+        text = _decimal_text(value)
+        if len(text) > _EXACT_DIGITS:
+            raise ValueError("has too many digits")
+        digits = Decimal(text) / scale
         if digits != digits.to_integral_value():
             raise ValueError(f"has more than {places} decimals")
         return format(digits.to_integral_value(), "f")

@@ -188,6 +188,16 @@ def test_memory_of_converted_texts_is_bounded() -> None:
     assert len(read) <= _REMEMBERED
 
 
+def test_an_amount_is_written_to_the_cent_or_refused() -> None:
+    from mappings.values import implied_decimal
+
+    write = implied_decimal(2).write
+    assert [write(Decimal(text)) for text in ("285.66", "0.1", "-3", "0")] == ["28566", "10", "-300", "0"]
+    for text in ("0.001", "1234567890123456789012345678.91", "NaN", "Infinity"):
+        with pytest.raises(ValueError, match=r"decimals|digits|number"):
+            write(Decimal(text))
+
+
 def test_a_check_of_one_set_is_not_read_by_the_map_of_another() -> None:
     transaction, check = checked(order_with("PO-1", "PO-1"))
     other = replace(transaction, type="940")
