@@ -231,8 +231,7 @@ class SftpSession:
         for handle in self._handles.values():
             try:
                 if isinstance(handle, Upload):
-                    self._space.abandon(handle)
-                    if not handle.removed:
+                    if self._space.abandon(handle):
                         self._record(Partial(self.session, f"{IN}/{handle.name}", handle.size))
                 elif isinstance(handle, _Download):
                     handle.close()

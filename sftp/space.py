@@ -286,12 +286,14 @@ class Space:
             raise
         return attributes
 
-    def abandon(self, upload: Upload) -> None:
-        """Closes an upload that stays partial; one that changed nothing goes back to where it was."""
+    def abandon(self, upload: Upload) -> bool:
+        """Closes an upload; True if that leaves a partial file. One that changed nothing goes back to in/."""
         with self._lock:
-            if self._forget(upload) and upload.whole:
+            was_latest = self._forget(upload)
+            if was_latest and upload.whole:
                 self._put_forward(upload.name)
         upload.close()
+        return was_latest and not upload.whole
 
     def withdraw(self, name: str) -> None:
         """Takes a published file back to partial/, unless it was claimed."""

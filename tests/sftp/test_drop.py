@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -384,13 +385,13 @@ def test_ten_thousand_files_are_drained_in_two_scans(there: Folder) -> None:
 
 
 @pytest.fixture
-def lively(tmp_path: Path) -> Path:
+def lively(tmp_path: Path) -> Iterator[Path]:
     """A folder whose file system gives notices; a test that finds none says so."""
-    for parent in (tmp_path, Path("/dev/shm")):
-        if drop.gives_notices(parent):
-            folder = parent / f"tradelane-{os.getpid()}-{tmp_path.name}"
-            folder.mkdir()
-            return folder
+    for parent in (str(tmp_path), "/dev/shm"):
+        if drop.gives_notices(Path(parent)):
+            with tempfile.TemporaryDirectory(dir=parent) as folder:
+                yield Path(folder)
+            return
     pytest.skip("no file system here gives notices of changes")
 
 

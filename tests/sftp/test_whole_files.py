@@ -232,6 +232,7 @@ def test_a_whole_file_that_was_only_opened_stays_whole_when_the_session_dies(pee
 
     eventually(lambda: peer.ledger.of(LoggedOut), "the session ends")
     assert (peer.inbox / "O.edi").read_bytes() == b"ISA"
+    assert peer.ledger.of(Partial) == []
 
 
 def test_the_last_to_open_a_name_has_it(peer: Peer) -> None:
