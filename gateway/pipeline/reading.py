@@ -49,14 +49,14 @@ def read(home: Home, job: Job) -> Done:
     if partner is None:
         raise Dead(DeadReason.UNKNOWN_PARTNER, f"no partner is named {row.partner!r} in partners.toml now")
     try:
-        with home.store.blobs.open(row.sha256) as stream:
+        with home.store.fetch(row.sha256) as stream:
             envelopes = survey(stream)
     except NotEdi as error:
         raise Dead(DeadReason.ENVELOPE_BROKEN, str(error)) from None
     reading = _Reading(home, row, partner, envelopes)
     with home.store.read() as conn:
         reading.judge(conn)
-    with home.store.blobs.open(row.sha256) as stream:
+    with home.store.fetch(row.sha256) as stream:
         reading.read(stream)
     failpoint("read:before-commit")
 
@@ -94,13 +94,27 @@ class Envelope:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the envelope itself."""
-        return self.header.problems + (self.end.problems if self.end else ())
+        groups = tuple(problem for group, _ in self.groups for problem in group.problems)
+        return self.header.problems + groups + (self.end.problems if self.end else ())
 
     def refuse(self, status: str, reason: DeadReason, text: str, note: str | None = None) -> None:
         """Decide that nothing of it becomes a document; `note` is the TA105 to say so with."""
         self.status, self.reason, self.text = status, reason, text
         if note is not None:
-            self.interchange_ack = acks.answer_interchange(self.header, self.end, note)
+            self.answer(note)
+
+    def answer(self, note: str | None = None) -> None:
+        """Have it answered by a TA1: by its problems, or rejected with a note.
+
+        A TA1 is never answered (X12.5), nor is what has no control number to be named by.
+        """
+        only_ta1 = not self.groups and any(
+            loose.startswith("TA1") for loose in (self.end.loose if self.end else ())
+        )
+        if self.header.control_number.isdecimal() and not only_ta1:
+            self.interchange_ack = acks.answer_interchange(
+                self.header, self.end, note, groups=[group for group, _ in self.groups]
+            )
 
 
 def survey(stream: BinaryIO) -> list[Envelope]:
@@ -160,7 +174,10 @@ class _Reading:
     def _judge(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
         header, us = envelope.header, self.home.config.us
         broken = [problem for problem in envelope.problems if problem.severity is Severity.ERROR]
-        if header.sender not in self.partner.parties:
+        if any(problem.severity is Severity.ERROR for problem in header.problems):
+            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message)
+            envelope.answer()
+        elif header.sender not in self.partner.parties:
             envelope.refuse(
                 "refused",
                 DeadReason.SENDER_MISMATCH,
@@ -177,7 +194,7 @@ class _Reading:
             )
         elif broken:
             envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message)
-            envelope.interchange_ack = acks.answer_interchange(header, envelope.end)
+            envelope.answer()
         elif (owner := self._foreign_group(envelope)) is not None:
             envelope.refuse("refused", DeadReason.SENDER_MISMATCH, owner, "006")
         elif self._wrong_usage(header):
@@ -189,7 +206,7 @@ class _Reading:
         else:
             self._judge_number(conn, envelope, seen)
             if envelope.status == "accepted" and header.ack_requested:
-                envelope.interchange_ack = acks.answer_interchange(header, envelope.end)
+                envelope.answer()
         seen.add((str(header.sender), str(header.receiver), header.control_number))
 
     def _wrong_usage(self, header: Interchange) -> bool:

@@ -124,24 +124,29 @@ def interchange_acknowledged(
     if row[0] != "TA1" or len(row) < 6:
         return
     number, status, note = plain(row[1]), row[4], row[5]
-    home.note(
-        conn,
-        "acknowledged" if status != "R" else "rejected",
-        f"{partner.name} answers interchange {number} with TA1 {status}, note {note}",
-        partner=partner.name,
-    )
-    if status != "R":
-        return
-    for sent in conn.execute(
+    text = f"{partner.name} answers interchange {number} with TA1 {status}, note {note}"
+    sent = conn.execute(
         select(document_table).where(
             document_table.c.direction == "out",
             document_table.c.partner == partner.name,
             document_table.c.interchange_control == number,
-            document_table.c.ack.in_(_OPEN),
         )
-    ).all():
-        conn.execute(update(document_table).where(document_table.c.id == sent.id).values(ack="rejected"))
-        home.engine.cancel(conn, uniq=f"ack-due:{sent.id}")
+    ).all()
+    if not sent:
+        home.note(conn, "unmatched", f"{text}; no such interchange was sent", partner=partner.name)
+    for one in sent:
+        rejected = status == "R" and one.ack in _OPEN
+        if rejected:
+            conn.execute(update(document_table).where(document_table.c.id == one.id).values(ack="rejected"))
+            home.engine.cancel(conn, uniq=f"ack-due:{one.id}")
+        home.note(
+            conn,
+            "rejected" if rejected else "acknowledged",
+            text,
+            partner=partner.name,
+            correlation=one.correlation,
+            document=one.id,
+        )
 
 
 def overdue(home: Home, job: Job) -> Done:
