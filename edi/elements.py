@@ -247,6 +247,7 @@ def _in_notes(
     def present(position: int) -> bool:
         return position <= len(values) and values[position - 1] != ""
 
+    length = sum(len(value) + 1 for value in values) - 1
     for kind, positions in notes:
         having = [p for p in positions if present(p)]
         lacking = [p for p in positions if not present(p)]
@@ -270,7 +271,7 @@ def _in_notes(
                 position,
                 value=values[position - 1] if excess else None,
                 reference=uses[position - 1].element.id,
-                at=at + sum(len(value) + 1 for value in values[: position - 1]),
+                at=at + min(sum(len(value) + 1 for value in values[: position - 1]), max(length, 0)),
             )
 
 

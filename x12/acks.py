@@ -112,6 +112,7 @@ class FunctionalAck:
         self._group = group
         self._transactions: list[TransactionAck] = []
         self._version_known = True
+        self._later = (dictionary.base_version(group.version) or "") >= "005010"
 
     def add(self, transaction: Transaction, check: Check) -> TransactionAck:
         """The answer to one transaction set, also kept for the group's."""
@@ -184,7 +185,7 @@ class FunctionalAck:
         if problem.fault is Fault.CONTROL_NUMBER_REPEATED:
             return "23"
         if problem.fault is Fault.FUNCTIONAL_ID_MISMATCH:
-            return "18" if self._group.version >= "005010" else ""
+            return "18" if self._later else ""
         if problem.segment == "SE" and problem.fault in _SE_CODES:
             return _SE_CODES[problem.fault]
         if problem.segment == "ST" and problem.element in (1, 2):
@@ -200,7 +201,7 @@ class FunctionalAck:
 
     def _element(self, problem: Problem) -> ElementAck:
         code = _ELEMENT_CODES.get(problem.fault, "6")
-        if self._group.version >= "005010":
+        if self._later:
             code = _ELEMENT_CODES_005010.get(problem.fault, code)
         return ElementAck(
             problem.element or 1,
@@ -213,23 +214,38 @@ class FunctionalAck:
 
 
 def answers(group: Group) -> bool:
-    """Whether a group may be acknowledged: acknowledgments are not, nor what names no group to answer."""
-    return (
-        group.functional_id != "FA" and len(group.functional_id) == 2 and _is_count(group.control_number, 9)
-    )
+    """Whether a group may be acknowledged: acknowledgments are not, nor is what names no group to answer."""
+    known = group.functional_id != "FA" and group.functional_id in dictionary.functional_ids()
+    return known and _is_count(group.control_number, 9)
 
 
 def write_997(ack: GroupAck, version: str, separators: Separators = Separators()) -> list[Row]:  # noqa: B008
-    """The body of a 997, AK1 to AK9, valid in `version` ("004010") and with these `separators`."""
+    """The body of a 997, AK1 to AK9, valid in `version` ("004010") and with these `separators`.
+
+    What it could not repeat validly (a set's number or a bad value that holds a separator) is left out.
+    """
     later = version >= "005010"
     separators = writable(separators, version)
-    rows: list[Row] = [["AK1", ack.functional_id, ack.control_number, *([ack.version] if later else [])]]
+    rows: list[Row] = [["AK1", ack.functional_id, ack.control_number]]
+    if later and 1 <= len(ack.version) <= 12 and _repeatable(ack.version, separators):
+        rows = [[*rows[0], ack.version]]
     for transaction in ack.transactions:
-        if _known_set(transaction.type, version) and 4 <= len(transaction.control_number) <= 9:
-            convention = [transaction.convention] if later and transaction.convention else []
-            rows.append(["AK2", transaction.type, transaction.control_number, *convention])
+        number = transaction.control_number
+        if (
+            _known_set(transaction.type, version)
+            and 4 <= len(number) <= 9
+            and _repeatable(number, separators)
+        ):
+            row = ["AK2", transaction.type, number]
+            if (
+                later
+                and 1 <= len(transaction.convention) <= 35
+                and _repeatable(transaction.convention, separators)
+            ):
+                row.append(transaction.convention)
+            rows.append(row)
             for segment in transaction.segments:
-                if 2 <= len(segment.tag) <= 3 and segment.tag.isalnum():
+                if 2 <= len(segment.tag) <= 3 and segment.tag.isascii() and segment.tag.isalnum():
                     rows.append(
                         ["AK3", segment.tag, str(segment.position), segment.loop or "", segment.code or ""]
                     )
@@ -238,6 +254,10 @@ def write_997(ack: GroupAck, version: str, separators: Separators = Separators()
     counts = (ack.included, ack.received, ack.accepted)
     rows.append(["AK9", ack.status, *map(str, counts), *ack.codes])
     return rows
+
+
+def _repeatable(value: str, separators: Separators) -> bool:
+    return value.isascii() and value.isprintable() and not any(s and s in value for s in separators[:4])
 
 
 def _ak4(element: ElementAck, later: bool, separators: Separators) -> Row:

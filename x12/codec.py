@@ -343,16 +343,12 @@ class _Reader:
             return Group("", "", "", "", "", offset, "", (missing,))
         segment = self._segment(tag)
         gs = segment.text.split(self._separators.element)
+        wrong = [(i, f"GS{i:02} is required") for i in (1, 2, 3, 6, 8) if not _at(gs, i)]
+        if _at(gs, 1) and _at(gs, 1) not in dictionary.functional_ids():
+            wrong.append((1, f"GS01 {_at(gs, 1)[:20]!r} is no functional identifier"))
         problems = tuple(
-            Problem(
-                Fault.ENVELOPE_MALFORMED,
-                f"GS{i:02} is required",
-                segment="GS",
-                element=i,
-                offset=segment.offset,
-            )
-            for i in (1, 2, 3, 6, 8)
-            if not _at(gs, i)
+            Problem(Fault.ENVELOPE_MALFORMED, message, segment="GS", element=i, offset=offset)
+            for i, message in wrong
         )
         return Group(
             _at(gs, 1), _at(gs, 2), _at(gs, 3), _at(gs, 6), _at(gs, 8), offset, segment.text, problems
@@ -599,6 +595,14 @@ def _at(row: list[str], position: int) -> str:
     return row[position].strip() if position < len(row) else ""
 
 
+def _start(row: list[str], position: int) -> int:
+    """Where an element begins in its segment's text; the end of it for one that is missing."""
+    starts = [0]
+    for value in row[:-1]:
+        starts.append(starts[-1] + len(value) + 1)
+    return starts[position] if position < len(row) else starts[-1] + len(row[-1])
+
+
 def _st(
     fault: Fault, message: str, element: int, value: str, *, offset: int, severity: Severity = Severity.ERROR
 ) -> Problem:
@@ -620,7 +624,7 @@ def _count(row: list[str], found: int, what: str, offset: int, position: int | N
     if stated.isascii() and stated.isdecimal() and len(stated) <= 10 and int(stated) == found:
         return []
     message = f"{row[0]}01 says {stated[:20]!r}, but there are {found} {what}"
-    place = offset + len(row[0]) + 1
+    place = offset + _start(row, 1)
     return [
         Problem(
             Fault.COUNT_MISMATCH, message, Severity.ERROR, row[0], position, 1, offset=place, value=stated
@@ -637,7 +641,7 @@ def _echo(
         return []
     padded = stated.lstrip("0") == number.lstrip("0") != ""
     message = f"{row[0]}02 {stated[:20]!r} is not the number in {header}, {number[:20]!r}"
-    place = offset + sum(len(value) + 1 for value in row[:2])
+    place = offset + _start(row, 2)
     severity = Severity.WARNING if padded else Severity.ERROR
     return [
         Problem(

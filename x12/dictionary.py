@@ -54,6 +54,12 @@ def _functional_id(transaction_set: str) -> str | None:
     return None
 
 
+@cache
+def functional_ids() -> frozenset[str]:
+    """Every GS01 there is."""
+    return _version(VERSIONS[-1]).element("479").codes or frozenset()
+
+
 def definition(transaction_set: str, version: str) -> SetDef | None:
     """A set in a version ("004010" or a GS08 that begins so), or None where it is not defined."""
     base = base_version(version)

@@ -153,7 +153,7 @@ def writable(given: Separators, version: str) -> Separators:
     for field, usual in (("element", "*|"), ("component", ">:"), ("segment", "~'"), ("repetition", "^!")):
         needed = field != "repetition" or version >= "004020"
         if needed and len(getattr(separators, field)) != 1:
-            free = next(c for c in usual if c not in separators[:4])
+            free = next(c for c in usual + "<+=%" if c not in separators[:4])
             separators = separators._replace(**{field: free})
     service = [s for s in separators[:4] if s]
     if len(set(service)) < len(service) or any(s.isalnum() or s == " " for s in service):

@@ -6,16 +6,21 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from x12_support import DOCUMENTS, check, document, events, raw, shape
+from x12_support import DOCUMENTS, check, document, envelope, events, raw, shape, transactions
 
 import x12
+from edi.pretty import Names, pretty
 from edi.problems import Fault, NotEdi, Problem
-from edi.tree import Event, Transaction
+from edi.report import problems_in, report
+from edi.tree import Event, Group, GroupEnd, Interchange, Transaction
+from x12 import acks, dictionary
 from x12.codec import read
+from x12.writer import Body, write
 
 
 def _problems(found: list[Event]) -> Iterator[Problem]:
@@ -46,22 +51,63 @@ def test_a_file_cut_at_any_byte_ends_in_problems(line_end: str) -> None:
         assert whole or any(True for _ in _problems(found)), length
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    st.sampled_from(sorted(DOCUMENTS)),
-    st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=6), st.integers(0, 40)), max_size=5),
+SAMPLES = Path(__file__).parents[1] / "samples" / "x12"
+FILES = [p.read_bytes() for p in sorted(SAMPLES.rglob("*")) if p.is_file() and p.stat().st_size < 6000]
+NAMES = Names(x12.check, dictionary.definition, dictionary.meaning)
+PIECES = st.one_of(
+    st.binary(max_size=4),
+    st.sampled_from(
+        [
+            b"~",
+            b"*",
+            b">",
+            b"^",
+            b"\r\n",
+            b"~ST*850*0001~",
+            b"~SE*1*1~",
+            b"ISA*",
+            b"~GS*PO~",
+            b"BIN*3*~~~",
+            b"~HL*1**S~",
+        ]
+    ),
 )
-def test_damaged_bytes_never_raise(transaction_set: str, damage: list[tuple[int, bytes, int]]) -> None:
-    data = bytearray(document(transaction_set))
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.sampled_from(FILES), st.lists(st.tuples(st.integers(0, 6000), PIECES, st.integers(0, 40)), max_size=6)
+)
+def test_a_damaged_file_is_reported_rendered_and_answered_without_an_exception(
+    original: bytes, damage: list[tuple[int, bytes, int]]
+) -> None:
+    data = bytearray(original)
     for at, text, taken in damage:
-        start = at % len(data)
+        start = at % (len(data) + 1)
         data[start : start + taken] = text
     try:
         found = events(bytes(data))
     except NotEdi:
         return
     assert _grammatical(found)
-    assert all(problem.message for problem in _problems(found))
+    told = list(problems_in(report(iter(found), x12.check)))
+    assert all(p["offset"] is None or 0 <= p["offset"] <= len(data) for p in told)
+    assert all(line.isprintable() for line in pretty(iter(found), NAMES))
+    for event in found:
+        if isinstance(event, Interchange):
+            separators = event.separators
+        elif isinstance(event, Group):
+            group, answer = event, acks.FunctionalAck(event)
+        elif isinstance(event, Transaction):
+            answer.add(event, x12.check(event))
+        elif isinstance(event, GroupEnd) and acks.answers(group):
+            ack = answer.finish(event)
+            version = dictionary.base_version(group.version) or "004010"
+            said = envelope(version, "FA", separators=separators)
+            body = acks.write_997(ack, version, separators)
+            (reply,) = transactions(write(said, [Body("997", 1, body)], check=True))
+            again = acks.read_997(x12.check(reply).rows, reply.separators.component)
+            assert (again.status, again.codes, again.accepted) == (ack.status, ack.codes, ack.accepted)
 
 
 @settings(max_examples=200, deadline=None)

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from x12_support import DOCUMENTS, GROUPS, VERSIONS, check, envelope, events, only, rows, shape, transactions
 
 import x12
+from edi.elements import decoded
 from edi.problems import CannotWrite, Fault
 from edi.tree import Group, Interchange, PartyId, Separators
 from x12.codec import read
 from x12.writer import Body, write, write_transaction
 
-VALUE = st.text(
-    st.characters(min_codepoint=32, max_codepoint=255, blacklist_characters="*>~^\x7f"), max_size=20
-).filter(lambda v: all(c == "\xa0" or c.isprintable() for c in v))
+CHARACTERS = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="*>~^\x7f")
+VALUE = st.text(CHARACTERS, max_size=20).filter(lambda value: decoded(value) is not None)
 ROW = st.tuples(
     st.sampled_from(["REF", "N1", "PO1", "MSG", "ZZ9"]),
     st.lists(st.one_of(VALUE, st.tuples(VALUE, VALUE, VALUE)), min_size=1, max_size=6),
