@@ -144,6 +144,11 @@ class Slot:
         """As `extra` calls it: `REF[DP]`."""
         return self.node.segment.tag + (str(self.selector) if self.selector else "")
 
+    @property
+    def picks(self) -> bool:
+        """Whether it takes one segment of those at its place."""
+        return not any(texts.repeats for texts in self.texts)
+
     def placed(self) -> frozenset[int]:
         """The elements the map accounts for."""
         elements = (
@@ -180,6 +185,11 @@ class Scope:
     nodes: dict[str, tuple[int, int]] = field(default_factory=dict)  # path -> (outermost first node, node)
     tree: bool = False
     _unmapped: tuple[tuple[tuple[str, ...], Any], ...] | None = None
+
+    @property
+    def picks(self) -> bool:
+        """Whether it takes one iteration of those at its place."""
+        return not self.many
 
     def structs(self) -> dict[tuple[str, ...], type[msgspec.Struct]]:
         """The values inside the value, by their path: {("address",): Address}."""
@@ -322,7 +332,15 @@ class _Binding:
                     self.complain(f"codes.{name}.{code}", f"is no code of element {elements}")
 
     def complete(self, scope: Scope, key: str) -> None:
-        """Every needed field has a place, and no place has two fields."""
+        """Every needed field has a place, and no place has two fields. What picks comes before lists."""
+        own = scope.slots[:1] if scope.first >= 0 else []
+        scope.slots[len(own) :] = sorted(scope.slots[len(own) :], key=lambda slot: slot.selector is None)
+        scope.scopes.sort(key=lambda inner: (inner.many, inner.selector is None))
+        taken: dict[tuple[int, Selector | None], Scope] = {}
+        for inner in scope.scopes:
+            holder = taken.setdefault((inner.first, inner.selector), inner)
+            if holder is not inner:
+                self.complain(f"{key}.{'.'.join(inner.path)}", f"{inner.name} is that of {holder.path[-1]!r}")
         if scope.many:
             needed = {info.name for info in fields_of(scope.struct) if info.required}
             for name in sorted(needed - {path[0] for path in scope.paths()}):
@@ -366,7 +384,7 @@ class _Binding:
         types_by_name = {info.name: info for info in fields_of(struct)}
         for name, given in table.items():
             here = f"{key}.{name}"
-            if given == "" or name in _LOOP_KEYS:
+            if given == "":
                 continue
             value = {"at": given} if isinstance(given, str) else given
             info = types_by_name.get(name)
@@ -405,7 +423,8 @@ class _Binding:
             first.tree = tuple(int(element) for element in match.groups() if element)
             inner.tree = True
         place.scopes.append(inner)
-        self.table_into(inner, struct, table, (), key)
+        fields = {name: value for name, value in table.items() if name not in _LOOP_KEYS}
+        self.table_into(inner, struct, fields, (), key)
         self.always(inner, table.get("always", {}), f"{key}.always")
 
     def field(

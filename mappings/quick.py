@@ -142,7 +142,7 @@ class _Compiler:
         parts.sort(key=lambda part: part.node.index if isinstance(part, Slot) else part.first)
         node = [part.node.index if isinstance(part, Slot) else part.first for part in parts]
         for at, part in enumerate(parts):
-            mistakable = part.selector and at + 1 < len(parts) and node[at + 1] == node[at]
+            mistakable = part.picks and at + 1 < len(parts) and node[at + 1] == node[at]
             if mistakable:
                 self.emit(depth, f"before{at} = len(rows)")
             if isinstance(part, Slot):
@@ -155,14 +155,15 @@ class _Compiler:
                 self.emit(depth, f"picked{at} = len(rows) > before{at}")
             last = at + 1 == len(parts) or node[at + 1] != node[at]
             for other in range(at) if last else ():
-                if node[other] == node[at] and parts[other].selector:
+                if node[other] == node[at] and parts[other].picks:
                     self.mistakable(depth, other, parts[other], self.nodes[node[at]].segment.tag)
 
     def mistakable(self, depth: int, at: int, part: Slot | Scope, tag: str) -> None:
         """Doubts a row that reading would take for a picked one that has not been written."""
-        assert part.selector
-        element, code = part.selector.element, part.selector.code
-        taken = f"row[0] == {tag!r} and row[{element} : {element + 1}] == [{code!r}]"
+        taken = f"row[0] == {tag!r}"
+        if part.selector:
+            element, code = part.selector.element, part.selector.code
+            taken += f" and row[{element} : {element + 1}] == [{code!r}]"
         self.emit(depth, f"if not picked{at}:")
         self.emit(depth + 1, f"for row in rows[before{at} :]:")
         self.emit(depth + 2, f"if {taken}: raise Doubt")

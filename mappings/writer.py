@@ -119,15 +119,15 @@ class _Writing:
         """Complains of a row that reading would take for one that the map picks and that has no value."""
         for picked in blocks:
             part = picked.of
-            if picked.rows or not part or not part.selector or not part.selector.code:
+            if picked.rows or part is None or not part.picks or (part.selector and part.selector.occurrence):
                 continue
-            element, code = part.selector.element, part.selector.code
             for block in blocks:
-                row = block.rows[0].row if block.rows else []
-                if block.node == picked.node and len(row) > element and row[element] == code:
-                    self.complain(
-                        where, f"{row[0]} {code} would be read as {part.name}", picked.node, element
-                    )
+                if block.node != picked.node or not block.rows or (block.of and block.of.selector):
+                    continue
+                row = block.rows[0].row
+                if part.selector is None or row[part.selector.element :][:1] == [part.selector.code]:
+                    told = " ".join(row[:2])
+                    self.complain(where, f"{told} would be read as {part.name}", picked.node)
 
     def counted_off(self, blocks: list[_Block], where: str) -> list[_Block]:
         """The blocks with those that a map picks by occurrence (`DTM[#2]`) where reading will find them."""

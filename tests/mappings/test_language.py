@@ -146,6 +146,32 @@ def test_a_list_item_that_would_be_read_as_a_picked_field_is_refused() -> None:
     assert [row for row in rows if row[0] == "REF"] == [["REF", "CT", "C-1"], ["REF", "CT", "C-77"]]
 
 
+def test_a_picked_loop_comes_before_the_list_it_is_picked_from() -> None:
+    overlay = b'base = "850"\n[map]\ncontract = "N1[BT]>N401"\nrelease = "N1[BT]02"\n'
+    map = standard("850", overlay=overlay)
+    _, check = checked(interchange(ORDER))
+    order, _ = map.read(check.rows, check.places)
+    assert isinstance(order, SalesOrder)
+    assert (order.contract, order.release) == ("SOLON", "ACCOUNTS")
+    assert [party.role for party in order.parties] == ["ship_to"]
+    rows = map.write(order)
+    assert [row[1] for row in rows if row[0] == "N1"] == ["BT", "ST"]
+    assert sorted(rows) == sorted(check.rows[1:-1])
+    with pytest.raises(CannotWrite, match=r"N1 BT would be read as N1\[BT\]"):
+        map.write(SalesOrder(number="1", parties=(Party(role="bill_to", name="X"),)))
+
+
+def test_a_field_beside_a_list_takes_the_first_segment() -> None:
+    map = standard("850", overlay=b'base = "850"\n[map]\nrelease = "TD505"\n')
+    rows = map.write(SalesOrder(number="1", release="R", routing=(Routing(description="D"),)))
+    assert [row for row in rows if row[0] == "TD5"] == [
+        ["TD5", "", "", "", "", "R"],
+        ["TD5", "", "", "", "", "D"],
+    ]
+    with pytest.raises(CannotWrite, match="would be read as TD5"):
+        map.write(SalesOrder(number="1", routing=(Routing(description="D"),)))
+
+
 def test_a_constant_is_written_with_its_segment_and_only_then() -> None:
     map = standard("850")
     rows = map.write(SalesOrder(number="1", currency="EUR"))
@@ -287,6 +313,11 @@ def test_an_overlay_may_ask_for_the_child_code_of_a_hierarchy() -> None:
             "map.lines.ids: pair: 'PO106' is not like PO106/07",
         ),
         (b'base = "850"\n[map.number]\neach = "PO1"\n', "map.number: each: the field is no list"),
+        (
+            b'base = "850"\n[map.taxes]\neach = "TD5"\ntype = "TD501"\n',
+            "map.taxes: TD5 is that of 'routing'",
+        ),
+        (b'base = "850"\n[map]\neach = "PO1"\n', "map.each: SalesOrder has no such field"),
         (b'base = "850"\n[map.lines]\neach = "IT1"\n', "map.lines: there is no IT1 in 850"),
         (b'base = "850"\n[always]\nBEG01 = "99X"\n', "always.BEG01: '99X' is no code of element 353"),
         (b'base = "850"\n[always]\nBEG01 = 0\n', "always.BEG01: needs a text for a whole element"),
