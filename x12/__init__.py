@@ -1,4 +1,4 @@
-"""ASC X12: read (`codec.read`), know (`dictionary`), check (`check`), acknowledge (`acks`) and write.
+"""ASC X12: read (`codec`), know (`dictionary`), check (`check`), acknowledge (`acks`) and write (`writer`).
 
 A version suffix such as 004010VICS is governed by the tables of 004010. Sets and versions without tables are
 still read, as structure; `check` says so with SET_UNKNOWN or VERSION_UNKNOWN.

@@ -120,6 +120,14 @@ def test_an_invalid_document_is_refused_with_the_fault_its_verdict_names(path: s
     assert REFUSED[path] in faults(data(path))
 
 
+@pytest.mark.parametrize("path", sorted(DISAGREED - FRAGMENTS))
+def test_a_document_we_disagree_about_has_a_place_for_every_segment_and_no_fault(path: str) -> None:
+    for transaction in (event for event in events(data(path)) if isinstance(event, Transaction)):
+        verdict = x12.check(transaction)
+        assert (verdict.status, verdict.problems) == ("accepted", ())
+        assert verdict.places is not None
+
+
 @pytest.mark.parametrize("path", [p for p in X12 if ROWS[p]["validity"] == "envelope-problem"])
 def test_a_broken_envelope_is_told_as_its_manifest_row_tells_it(path: str) -> None:
     notes = ROWS[path]["notes"].partition("ENVELOPE PROBLEMS:")[2]
