@@ -37,7 +37,7 @@ class ElementUse(NamedTuple):
 
 
 class SyntaxNote(NamedTuple):
-    """P paired, R one required, E only one, C conditional, L list conditional (X12.6 3.5); positions from 1."""
+    """P paired, R one required, E only one, C conditional, L list conditional (X12.6 3.5); from 1."""
 
     kind: str
     positions: tuple[int, ...]
