@@ -89,7 +89,7 @@ def _as2_contradictions(us: Us | None, as2: As2, here: toml.Place) -> _Problems:
 
 def _account_contradictions(account: SftpAccount, here: toml.Place) -> _Problems:
     for index, key in enumerate(account.keys):
-        if not re.match(r"(ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(\s|\Z)", key):
+        if not re.match(r"(ssh-|ecdsa-)[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(\s|\Z)", key):
             yield (*here, "keys", index), "expected a public key line such as 'ssh-ed25519 AAAA... name'"
     for index, network in enumerate(account.allow_from):
         try:
