@@ -94,9 +94,9 @@ class Home:
             },
         )
 
-    def outbox(self, user: str, folder: str) -> Path:
+    def outbox(self, user: str) -> Path:
         """The folder on our SFTP server from which a partner fetches; made when it is not there."""
-        path = self._config.home / "sftp" / user / folder.strip("/")
+        path = self._config.home / "sftp" / user / "out"
         path.mkdir(parents=True, exist_ok=True)
         return path
 

@@ -8,9 +8,14 @@ time. A folder is scanned by the clock and, sooner, when something was closed in
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
@@ -39,8 +44,10 @@ from sftp.events import (
     Uploaded,
     Uploading,
 )
+from sftp.keys import BadKey
 from sftp.keys import fingerprint as fingerprint_of
 from sftp.server import root_of
+from sftp.space import make_folders
 from x12 import codec
 
 log = logging.getLogger(__name__)
@@ -88,14 +95,19 @@ class Accounts:
         partner = self._home.config.by_sftp_user(user)
         if partner is None or partner.sftp_account is None or partner.status in {"draft", "paused"}:
             return None
-        known = {fingerprint_of(key) for key in partner.sftp_account.keys}
-        return self.account(partner) if fingerprint in known else None
+        return self.account(partner) if fingerprint in _fingerprints(partner.sftp_account.keys) else None
 
     def account(self, partner: Partner) -> Account:
         """The folders of a partner's account."""
-        assert partner.sftp_account is not None
+        account = partner.sftp_account
+        assert account is not None
         return Account(
-            partner.sftp_account.user, root_of(self._home.config.home / "sftp", partner.sftp_account.user)
+            account.user,
+            root_of(self._home.config.home / "sftp", account.user),
+            inbox=account.inbox.strip("/"),
+            outbox=account.outbox.strip("/"),
+            allow_from=account.allow_from,
+            temporary=account.complete.ignore,
         )
 
     def journal(self, event: Event) -> None:
@@ -117,6 +129,8 @@ class Accounts:
                 log.info("%s %s", type(event).__name__, event.session)
             case StorageFailed():
                 log.error("the disk refused %s: %s", event.path, event.error)
+                if event.error == os.strerror(errno.EIO):
+                    self._home.store.fail(StoreFatal(f"the disk refused {event.path}: {event.error}"))
 
     def _write(self, event: Uploaded | Partial | Removed | Downloaded, what: str, size: int) -> None:
         partner = self._home.config.by_sftp_user(event.session.user)
@@ -165,6 +179,17 @@ class Accounts:
             )
 
 
+def _fingerprints(keys: tuple[str, ...]) -> set[str]:
+    """Those of the keys that can be read; one that cannot must not lock out the others."""
+    found = set()
+    for key in keys:
+        try:
+            found.add(fingerprint_of(key))
+        except BadKey as error:
+            log.warning("a key in partners.toml lets nobody in: %s", error)
+    return found
+
+
 class Intake:
     """One thread that scans every watched folder."""
 
@@ -173,15 +198,12 @@ class Intake:
         self._accounts = accounts
         self._waker = waker
         self._inboxes: dict[str, Inbox] = {}
+        self._troubled: dict[str, str] = {}  # whose folder cannot be used now, and why
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
 
     def start(self) -> None:
-        """Register again what a crash left claimed, then scan."""
-        for partner in self._home.config.partners.values():
-            if partner.sftp_account is not None:
-                for claimed in self._inbox(partner).recover():
-                    self._take(partner, claimed)
+        """Begin to scan."""
         self._waker.watch(self._home.erp.inbox)
         self._thread.start()
 
@@ -197,8 +219,7 @@ class Intake:
             return known
         assert partner.sftp_account is not None
         root = self._accounts.account(partner).root
-        for folder in ("in", "out", "work", "partial"):
-            (root / folder).mkdir(parents=True, exist_ok=True)
+        make_folders(root)
         complete = partner.sftp_account.complete
         rules = Rules(
             settle_s=complete.settle.total_seconds(), ignore=complete.ignore, done_suffix=complete.done_file
@@ -211,31 +232,44 @@ class Intake:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._scan_partners()
-                self._scan_erp()
+                for partner in self._home.config.partners.values():
+                    if partner.sftp_account is not None:
+                        self._look(partner.name, partial(self._scan_partner, partner))
+                self._look("the ERP", self._scan_erp)
             except StoreFatal:
                 log.critical("the store failed; nothing more is taken in")
                 return
-            except (StoreError, OSError) as error:
-                log.warning("intake waits: %s", error)
-            except Exception:
-                log.exception("a scan failed")
             self._waker.wait(self._pause_s())
+
+    def _look(self, whose: str, scan: Callable[[], None]) -> None:
+        """Scan one folder; its trouble is no other's, is told once, and is over when a scan succeeds."""
+        try:
+            scan()
+        except StoreFatal:
+            raise
+        except (StoreError, OSError) as error:
+            if self._troubled.get(whose) != str(error):
+                log.warning("nothing is taken from %s for now: %s", whose, error)
+            self._troubled[whose] = str(error)
+        except Exception:
+            log.exception("a scan of what %s left failed", whose)
+        else:
+            if self._troubled.pop(whose, None) is not None:
+                log.warning("what %s leaves is taken again", whose)
 
     def _pause_s(self) -> float:
         """Until the next scan is due, by the clock alone."""
         due = [due for inbox in self._inboxes.values() if (due := inbox.due_s(time.time())) is not None]
         return max(0.05, min([SCAN_S, *due]))
 
-    def _scan_partners(self) -> None:
-        for partner in self._home.config.partners.values():
-            if partner.sftp_account is None:
-                continue
-            for claimed in self._inbox(partner).scan(time.time()):
-                failpoint("intake:claimed")
-                self._take(partner, claimed)
-                if self._stopping.is_set():
-                    return
+    def _scan_partner(self, partner: Partner) -> None:
+        """Take what a crash or a full disk left claimed, then what is new."""
+        inbox = self._inbox(partner)
+        for claimed in chain(inbox.recover(), inbox.scan(time.time())):
+            failpoint("intake:claimed")
+            self._take(partner, claimed)
+            if self._stopping.is_set():
+                return
 
     def _take(self, partner: Partner, claimed: Claimed) -> None:
         """Store a claimed file, commit, and only then remove it from work/."""

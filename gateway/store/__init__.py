@@ -75,7 +75,7 @@ class Store:
         self._writing = sqlite.engine(path, begin="BEGIN IMMEDIATE")
         self._reading = sqlite.engine(path, begin="BEGIN", read_only=True)
         self._writer = sqlite.Writer(self._writing)
-        blobs.on_fatal = self._fail
+        blobs.on_fatal = self.fail
 
     @classmethod
     def open(cls, path: str | Path, *, blobs: Path) -> Self:
@@ -100,7 +100,7 @@ class Store:
         try:
             return self._writer.write(fn)
         except StoreFatal as error:
-            self._fail(error)
+            self.fail(error)
             raise
 
     @contextmanager
@@ -114,7 +114,7 @@ class Store:
             if known is error:
                 raise
             if isinstance(known, StoreFatal):
-                self._fail(known)
+                self.fail(known)
             raise known from error
 
     def keep(self, conn: Connection, data: bytes) -> Blob:
@@ -163,6 +163,7 @@ class Store:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _fail(self, error: StoreFatal) -> None:
+    def fail(self, error: StoreFatal) -> None:
+        """Take no more: what is on this disk can no longer be relied on. The process is to exit."""
         self.failure = error
         self.failed.set()
