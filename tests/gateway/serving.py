@@ -173,6 +173,16 @@ def segments(data: bytes) -> list[list[str]]:
     return [row.strip("\r\n").split(text[3]) for row in text.split(text[105]) if row.strip("\r\n")]
 
 
+def named(part: str, root: Path) -> list[Path]:
+    """Every file or folder below a root whose name has this part, while others come and go."""
+    return [
+        Path(folder) / name
+        for folder, folders, files in os.walk(root)
+        for name in [*folders, *files]
+        if part in name
+    ]
+
+
 def ids(rows: list[list[str]], id: str) -> list[list[str]]:
     """The segments of one kind."""
     return [row for row in rows if row[0] == id]

@@ -32,7 +32,7 @@ from peers import (
     signed,
     talk,
 )
-from serving import Gateway, interchange, made, number, order, partner, running, until
+from serving import Gateway, interchange, made, named, number, order, partner, running, until
 
 from gateway.config import Address
 from gateway.web.listener import Listener
@@ -244,8 +244,7 @@ def test_fifty_repeats_at_once_are_one_delivery_and_one_answer(world: World) -> 
 
 def stored(gateway: Gateway) -> tuple[list[str], list[Path]]:
     """All that is kept: transmissions, and files under data but the database's own."""
-    data = gateway.home / "data"
-    files = [path for path in data.rglob("*") if path.is_file() and "tradelane.db" not in path.name]
+    files = [path for path in named("", gateway.home / "data") if "tradelane.db" not in path.name]
     return [row["id"] for row in gateway.inbox()], sorted(files)
 
 
@@ -692,8 +691,7 @@ def test_a_file_name_is_cleaned_for_display_and_never_becomes_a_path(world: Worl
     assert not set(shown) & set("/\\")
     assert shown not in {".", ".."}
     assert len(shown) <= 255
-    root = world.gateway.home.parent.parent
-    assert [path for path in root.rglob("*") if "pwned" in path.name] == []
+    assert named("pwned", world.gateway.home.parent.parent) == []
     assert not Path("/etc/cron.d/pwned").exists()
 
 
