@@ -25,17 +25,19 @@ class Arrival(NamedTuple):
 
 
 class FileErp:
-    """The folders under `root`. Raises OSError when they cannot be used: the caller tries again later."""
+    """The folders under `root`. Raises OSError when they cannot be used: the caller tries again later.
+
+    It makes none of them. Where one is missing, a share may not be mounted, and a folder made in its place
+    would take documents that no one ever sees.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.out = root / "out"
         self.inbox = root / "in"
-        for folder in (self.out, self.inbox, root / "done", root / "refused"):
-            folder.mkdir(parents=True, exist_ok=True)
 
     def deliver(
-        self, document_id: str, body: bytes, *, staged: bool, record_staged: Callable[[], None]
+        self, document_id: str, body: bytes, *, staged: str | None, record_staged: Callable[[str], None]
     ) -> None:
         """Hand a document over, once; see `place_once` for `staged`."""
         place_once(
@@ -44,7 +46,7 @@ class FileErp:
             io.BytesIO(body),
             key=document_id,
             staged=staged,
-            record_staged=record_staged,
+            record_staged=lambda mark, name: record_staged(mark),
             point="erp",
         )
 
@@ -53,8 +55,12 @@ class FileErp:
         for path in sorted(self.inbox.iterdir()):
             if path.name.startswith(".") or path.suffix != ".json" or path.is_symlink() or not path.is_file():
                 continue
-            with open(path, "rb") as file:
-                yield Arrival(path, file.read(MAX_BYTES + 1))
+            try:
+                with open(path, "rb") as file:
+                    data = file.read(MAX_BYTES + 1)
+            except FileNotFoundError:  # the ERP took it back
+                continue
+            yield Arrival(path, data)
 
     def done(self, path: Path) -> None:
         """Move what has been taken out of `in/`."""

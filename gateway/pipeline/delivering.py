@@ -7,7 +7,9 @@ from sqlalchemy import Connection, select, update
 from edi import documents
 from gateway import orders
 from gateway.engine import Done, Job, Retry
+from gateway.failpoints import failpoint
 from gateway.home import Home
+from gateway.store import after_commit
 from gateway.store.tables import document as document_table
 
 ERP_LANE = "erp:erp"
@@ -33,16 +35,16 @@ def deliver(home: Home, job: Job) -> Done:
     if row.delivered_at is not None:
         return Done()
 
-    def record_staged() -> None:
+    def record_staged(mark: str) -> None:
         home.engine.checkpoint(
             job,
             lambda conn: conn.execute(
-                update(document_table).where(document_table.c.id == identity).values(step="staged")
+                update(document_table).where(document_table.c.id == identity).values(step=mark)
             ),
         )
 
     try:
-        home.erp.deliver(identity, row.body, staged=row.step == "staged", record_staged=record_staged)
+        home.erp.deliver(identity, row.body, staged=row.step, record_staged=record_staged)
     except OSError as error:
         raise Retry(f"the ERP's folder cannot take it: {error.strerror}") from error
 
@@ -67,6 +69,8 @@ def deliver(home: Home, job: Job) -> Done:
         )
         orders.issue(home, conn, row, following)
         orders.close_if_done(home, conn, row.correlation)
+        if following:
+            after_commit(conn, lambda: failpoint("follow:committed"))
 
     return Done(commit)
 

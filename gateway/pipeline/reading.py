@@ -29,6 +29,7 @@ from gateway.failpoints import failpoint
 from gateway.home import Home
 from gateway.pipeline import outbound, reconcile
 from gateway.pipeline.delivering import queue_delivery
+from gateway.store import after_commit
 from gateway.store.tables import document as document_table
 from gateway.store.tables import interchange as interchange_table
 from gateway.store.tables import order, transmission
@@ -62,6 +63,7 @@ def read(home: Home, job: Job) -> Done:
 
     def commit(conn: Connection) -> None:
         reading.record(conn)
+        after_commit(conn, lambda: failpoint("read:committed"))
 
     return Done(commit)
 

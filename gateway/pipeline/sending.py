@@ -10,6 +10,7 @@ same bytes; other refusals and negative receipts are final until an operator rep
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -24,8 +25,11 @@ from gateway.errors import DeadReason, Failure
 from gateway.failpoints import failpoint
 from gateway.folders import place_once
 from gateway.home import Home
+from gateway.store import after_commit
 from gateway.store.tables import as2_message, document, transmission
 from sftp.client import HostKeyChanged, SftpError
+
+Commit = Callable[[Connection], None]  # what a send that was made has to record
 
 
 def send(home: Home, job: Job) -> Done:
@@ -41,15 +45,21 @@ def send(home: Home, job: Job) -> Done:
         raise Retry(f"{partner.name} is paused", after_s=60.0)
     match partner.channel:
         case "as2":
-            return _by_as2(home, job, row, partner)
+            commit = _by_as2(home, job, row, partner)
         case "sftp_account":
-            return _into_outbox(home, job, row, partner)
+            commit = _into_outbox(home, job, row, partner)
         case "sftp_poll":
-            return _onto_their_server(home, job, row, partner)
+            commit = _onto_their_server(home, row, partner)
         case _:
             raise Dead(
                 DeadReason.DELIVERY_EXHAUSTED, f"{partner.name} has no channel by which documents leave"
             )
+
+    def record(conn: Connection) -> None:
+        commit(conn)
+        after_commit(conn, lambda: failpoint("send:recorded"))
+
+    return Done(record)
 
 
 def failed(home: Home, conn: Connection, job: Job, reason: str, message: str) -> None:
@@ -81,26 +91,26 @@ def _note(home: Home, conn: Connection, row: Row[Any], name: str, text: str) -> 
 # Into a folder of our own SFTP server, from which the partner fetches.
 
 
-def _into_outbox(home: Home, job: Job, row: Row[Any], partner: Partner) -> Done:
+def _into_outbox(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
     account = partner.sftp_account
     assert account is not None
 
-    def record_staged() -> None:
+    def record_staged(mark: str, name: str) -> None:
         home.engine.checkpoint(
             job,
             lambda conn: conn.execute(
-                update(transmission).where(transmission.c.id == row.id).values(step="staged")
+                update(transmission).where(transmission.c.id == row.id).values(step=mark, filename=name)
             ),
         )
 
     try:
         with home.store.fetch(row.sha256, verify=True) as source:
             name = place_once(
-                home.outbox(account.user, account.outbox),
+                home.outbox(account.user),
                 row.filename or f"{row.id}.x12",
                 source,
                 key=row.id,
-                staged=row.step == "staged",
+                staged=row.step,
                 record_staged=record_staged,
                 point="outbox",
             )
@@ -116,10 +126,10 @@ def _into_outbox(home: Home, job: Job, row: Row[Any], partner: Partner) -> Done:
         _note(home, conn, row, "placed", f"{name} in the outbox of {partner.name}")
         orders.close_if_done(home, conn, row.correlation)
 
-    return Done(commit)
+    return commit
 
 
-def _onto_their_server(home: Home, job: Job, row: Row[Any], partner: Partner) -> Done:
+def _onto_their_server(home: Home, row: Row[Any], partner: Partner) -> Commit:
     poll = partner.sftp_poll
     assert poll is not None
     name = row.filename or f"{row.id}.x12"
@@ -142,13 +152,13 @@ def _onto_their_server(home: Home, job: Job, row: Row[Any], partner: Partner) ->
         _note(home, conn, row, "placed", f"{name} on the server of {partner.name}")
         orders.close_if_done(home, conn, row.correlation)
 
-    return Done(commit)
+    return commit
 
 
 # By AS2.
 
 
-def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Done:
+def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
     relation = partner.as2
     assert relation is not None
     assert relation.url is not None
@@ -167,14 +177,14 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Done:
         raise Dead(DeadReason.PEER_REJECTED, f"{relation.url} answered {answer.status}")
     match relation.mdn.mode:
         case "none":
-            return Done(lambda conn: delivered(home, conn, row, "no receipt was asked for"))
+            return lambda conn: delivered(home, conn, row, "no receipt was asked for")
         case "async":
-            return Done(lambda conn: _await_receipt(home, conn, row, relation, job.payload.get("sends", 1)))
+            return lambda conn: _await_receipt(home, conn, row, relation, job.payload.get("sends", 1))
         case _:
             return _close_at_once(home, job, row, relation, answer)
 
 
-def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: Answer) -> Done:
+def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: Answer) -> Commit:
     """The receipt is the answer; an answer without one is no answer."""
     if as2.read_claim(answer.headers, io.BytesIO(answer.body)) is None:
         raise Retry(
@@ -183,7 +193,7 @@ def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: A
     receipt = as2.parse_receipt(
         answer.headers, answer.body, expected=expected(home, row, relation), now=home.now()
     )
-    return Done(lambda conn: close(home, conn, row, receipt, answer.body))
+    return lambda conn: close(home, conn, row, receipt, answer.body)
 
 
 def _wait_s(relation: As2, attempt: int) -> float:
