@@ -10,7 +10,9 @@ Rules that hold everywhere
   * `ids` and `numbers` are {kind: value}; kinds, roles, types and units are words such as "ship_to" or "each"
     where `mappings/codes.toml` has a word for the code, and otherwise the partner's code as it was.
   * `extra` keeps what a map did not place: rows of (reference designator relative to where it stood, values),
-    so that nothing is lost and the same document can be written again.
+    so that nothing is lost and the same document can be written again. U+001F stands between the components
+    of a composite there.
+  * `partner` is the name of the partner it came from or goes to, as partners.toml has it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from msgspec import Struct
 from edi.problems import EdiError
 
 Extra = tuple[tuple[str, ...], ...]
+
+BETWEEN_COMPONENTS = "\x1f"
 
 
 class NotADocument(EdiError):
@@ -350,6 +354,7 @@ class SalesOrder(_HasParties, frozen=True, tag_field="schema", tag="tradelane.sa
     parties: tuple[Party, ...] = ()
     lines: tuple[OrderLine, ...] = ()
     total: Decimal | None = None
+    partner: str | None = None
     extra: Extra = ()
 
 
@@ -401,6 +406,7 @@ class WarehouseOrder(_HasParties, frozen=True, tag_field="schema", tag="tradelan
     weight_unit: str | None = None
     volume: Decimal | None = None
     volume_unit: str | None = None
+    partner: str | None = None
     extra: Extra = ()
 
     @property
@@ -474,6 +480,7 @@ class ShipmentConfirmation(
     volume_unit: str | None = None
     packages: int | None = None
     package_unit: str | None = None
+    partner: str | None = None
     extra: Extra = ()
 
     @property
@@ -541,6 +548,7 @@ class ShipNotice(_HasParties, frozen=True, tag_field="schema", tag="tradelane.sh
     type: str | None = None
     dates: tuple[Dated, ...] = ()
     levels: tuple[Level, ...] = ()
+    partner: str | None = None
     extra: Extra = ()
 
     def walk(self) -> Iterator[Level]:
@@ -610,6 +618,7 @@ class Invoice(_HasParties, frozen=True, tag_field="schema", tag="tradelane.invoi
     shipped_unit: str | None = None
     weight: Decimal | None = None
     weight_unit: str | None = None
+    partner: str | None = None
     extra: Extra = ()
 
 
@@ -660,6 +669,7 @@ class Acknowledgment(_Value, frozen=True, tag_field="schema", tag="tradelane.ack
     version: str | None = None
     errors: tuple[str, ...] = ()
     transactions: tuple[TransactionStatus, ...] = ()
+    partner: str | None = None
     extra: Extra = ()
 
 

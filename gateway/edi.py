@@ -185,5 +185,5 @@ def write(type: str, found: Iterable[Document], envelope: Envelope, overlay: Pat
     for number, document in enumerate(found, 1):
         if not isinstance(document, map.document):
             raise CannotWrite(f"document {number} is no {map.document.__name__}, which {type} carries")
-        bodies.append(writer.Body(type, number, map.write(document, envelope.separators)))
+        bodies.append(writer.Body(type, number, map.write(document)))
     return writer.write(envelope, bodies, check=True)

@@ -16,11 +16,14 @@ depth first and numbered from 1; the counts the map states.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from edi.documents import Document, NotADocument, decode, encode
+import msgspec
+
+from edi.documents import BETWEEN_COMPONENTS, Document, NotADocument, decode, encode
 from edi.problems import CannotWrite, Fault, Problem
 from edi.schema import SetDef
 from edi.tree import Separators
@@ -32,6 +35,8 @@ from mappings.writer import placed_rows
 __all__ = ["Map", "MapError", "load"]
 
 _SEPARATORS = Separators()
+Row = Sequence[str | tuple[str, ...]]
+
 _ENVELOPE = frozenset({"ST", "SE", "UNH", "UNT"})
 
 
@@ -61,7 +66,7 @@ class Map:
         start = 1 if rows and rows[0][0] in _ENVELOPE else 0
         end = len(rows) - 1 if len(rows) > start and rows[-1][0] in _ENVELOPE else len(rows)
         try:
-            document, _ = self._read(rows, places, start, end, separators.component)
+            document, _ = self._read(rows, places, start, end, separators.component or BETWEEN_COMPONENTS)
         except Unreadable as why:
             at = min(why.at, len(rows) - 1)
             return None, (Problem(Fault.MAPPING_FAILED, why.reason, segment=rows[at][0], position=at + 1),)
@@ -69,18 +74,34 @@ class Map:
             return None, tuple(_unreadable(self._scope, rows, places, separators.component))
         return document, ()
 
-    def write(self, document: Document, separators: Separators = _SEPARATORS) -> list[list[str]]:
-        """The rows of a transaction without header and trailer; raises CannotWrite with every problem."""
+    def write(self, document: Document) -> list[Row]:
+        """The rows of a transaction without header and trailer; raises CannotWrite with every problem.
+
+        A composite of several components is a tuple of them: separators are the affair of whoever writes.
+        `partner` says whose document it is and stands in no row.
+        """
         if not isinstance(document, self.document):
             raise TypeError(f"the map of {self.definition.type} writes {self.document.__name__}")
+        if document.partner is not None:
+            document = msgspec.structs.replace(document, partner=None)
+        return [_composites(row) for row in self._rows(document)]
+
+    def _rows(self, document: Document) -> list[list[str]]:
         if self._write:
             try:
-                return self._write(document, separators.component)
+                return self._write(document, BETWEEN_COMPONENTS)
             except DOUBTS:
                 pass
         _checked(document)
-        placed = placed_rows(self._scope, document, self.definition.nodes, separators.component)
-        return [row for _, row in placed]
+        return [
+            row for _, row in placed_rows(self._scope, document, self.definition.nodes, BETWEEN_COMPONENTS)
+        ]
+
+
+def _composites(row: list[str]) -> Row:
+    if not any(BETWEEN_COMPONENTS in element for element in row):
+        return row
+    return [tuple(e.split(BETWEEN_COMPONENTS)) if BETWEEN_COMPONENTS in e else e for e in row]
 
 
 def _checked(document: Document) -> None:

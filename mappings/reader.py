@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from edi.documents import BETWEEN_COMPONENTS
 from mappings.compiler import Source
 from mappings.language import Field, Pairs, Scope, Slot, fields_of
 from mappings.values import CONVERSIONS
@@ -47,7 +48,7 @@ def leftover(
         if not value:
             continue
         if element not in placed:
-            found.append((f"{name}{element:02d}", value))
+            found.append((f"{name}{element:02d}", value.replace(separator, BETWEEN_COMPONENTS)))
         elif placed[element]:
             for component, part in enumerate(value.split(separator), 1):
                 if part and component not in placed[element]:
@@ -55,6 +56,14 @@ def leftover(
         elif element in always and value != always[element]:
             found.append((f"{name}{element:02d}", value))
     return found
+
+
+def whole(row: list[str], name: str, separator: str) -> tuple[str, ...]:
+    """A row that the map has no place for, as an entry of `extra`."""
+    elements = row[1:]
+    if any(separator in element for element in elements):
+        elements = [element.replace(separator, BETWEEN_COMPONENTS) for element in elements]
+    return (name, *elements)
 
 
 def pairs(
@@ -97,7 +106,7 @@ def nested(struct: type[msgspec.Struct], levels: list[Any], position: int) -> li
 
 def compile_reader(root: Scope) -> tuple[Read, str]:
     """The function that reads `root`'s document, and its source."""
-    source = Source(Unreadable=Unreadable, leftover=leftover, pairs=pairs, nested=nested)
+    source = Source(Unreadable=Unreadable, leftover=leftover, whole=whole, pairs=pairs, nested=nested)
     name = _function(source, root, "")
     return source.load(name, root.struct.__name__), source.text
 
@@ -239,7 +248,7 @@ class _Body:
             names = {node: self.prefix + path for path, (_, node) in self.scope.nodes.items()}
             self.names = self.source.constant(names, "names")
         self.emit(depth, "if x is None: x = []")
-        self.emit(depth, f"x.append(({self.names}[p], *row[1:]))")
+        self.emit(depth, f"x.append(whole(row, {self.names}[p], separator))")
 
     def loop(self, depth: int, scope: Scope) -> None:
         """A loop inside this one, read by its own function; a picked one of one segment, in place."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+import msgspec
 from sqlalchemy import Connection, insert, update
 
 import mappings
@@ -42,7 +43,7 @@ def rows(home: Home, partner: Partner, type: str, document: Document) -> list[wr
         raise CannotWrite(f"{type} is not defined in version {partner.x12.version}")
     agreement = partner.agreement(type, "out")
     map = mappings.load(definition, agreement.map if agreement is not None else None)
-    written: list[writer.Row] = list(map.write(document, partner.x12.separators))
+    written: list[writer.Row] = list(map.write(document))
     trial = _Addressing.to(home, partner).envelope(home.now(), type, 1, 1)
     writer.write(trial, [writer.Body(type, 1, written)], check=True)
     return written
@@ -81,7 +82,7 @@ def issue(
         "reason": DeadReason.MAPPING_FAILED,
         "error": error,
         "problems": [],
-        "body": documents.encode(document),
+        "body": documents.encode(msgspec.structs.replace(document, partner=partner.name)),
         "ack": "none",
         "cause": cause,
         "created_at": now,

@@ -277,7 +277,7 @@ class _Reading:
     def _read_group(self, envelope: Envelope, group: Group, end: GroupEnd, events: Iterator[Event]) -> None:
         """Use up the events of one group."""
         answer = acks.FunctionalAck(group)
-        broken = any(problem.severity is Severity.ERROR for problem in end.problems)
+        broken = next((problem for problem in end.problems if problem.severity is Severity.ERROR), None)
         first = None
         for event in events:
             if not isinstance(event, Transaction):
@@ -290,7 +290,7 @@ class _Reading:
             self.answers.append((envelope, group, answer.finish(end), first))
 
     def _document(
-        self, envelope: Envelope, group: Group, item: Transaction, verdict: Check, group_broken: bool
+        self, envelope: Envelope, group: Group, item: Transaction, verdict: Check, broken: Problem | None
     ) -> _Read:
         identity = f"{self.row.id}-{len(self.found) + 1}"
         now = self.home.now()
@@ -308,17 +308,22 @@ class _Reading:
             "interchange_control": envelope.header.control_number,
             "group_control": group.control_number,
             "transaction_control": item.control_number,
-            "status": "rejected" if group_broken else verdict.status,
+            "status": "rejected" if broken is not None else verdict.status,
             "reason": None,
             "error": None,
-            "problems": [msgspec.to_builtins(problem) for problem in verdict.problems],
+            "problems": [
+                msgspec.to_builtins(problem) for problem in (*verdict.problems, *([broken] if broken else []))
+            ],
             "body": None,
             "ack": "none",
             "created_at": now,
         }
         if values["status"] == "rejected":
             values["reason"] = DeadReason.EDI_REJECTED
-            values["error"] = verdict.problems[0].message if verdict.problems else "its group is rejected"
+            errors = [problem for problem in verdict.problems if problem.severity is Severity.ERROR]
+            values["error"] = errors[0].message if errors else "its group is rejected"
+            if broken is not None:
+                values["error"] = f"its group is rejected: {broken.message}"
             return _Read(values, None)
         document = self._map(item, verdict, values)
         if document is not None:
@@ -354,7 +359,7 @@ class _Reading:
                 "problems": values["problems"] + [msgspec.to_builtins(problem) for problem in problems],
             }
             return None
-        return document
+        return msgspec.structs.replace(document, partner=self.partner.name)
 
     # Recording, in the transaction that completes the job.
 

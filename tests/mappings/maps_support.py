@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import mappings
 import x12
 from edi.schema import Check
-from edi.tree import Transaction
-from mappings import Map
+from edi.tree import Separators, Transaction
+from mappings import Map, Row
 from x12 import codec
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "x12"
@@ -48,3 +49,9 @@ def checked(data: bytes) -> tuple[Transaction, Check]:
     """The first transaction of a file, checked."""
     transaction = transactions(data)[0]
     return transaction, x12.check(transaction)
+
+
+def flat(rows: Iterable[Row], separators: Separators = Separators()) -> list[list[str]]:  # noqa: B008
+    """Written rows as `Check.rows` has them: each composite one text."""
+    component = separators.component
+    return [[e if isinstance(e, str) else component.join(e) for e in row] for row in rows]
