@@ -273,12 +273,12 @@ def overdue(home: Home) -> list[Record]:
 
 
 def dead(home: Home) -> list[Record]:
-    """What needs a person: transmissions and documents held, refused or failed, the latest first."""
+    """What needs a person: transmissions and documents not accepted or not sent, the latest first."""
     with home.store.read() as conn:
         files = conn.execute(
             select(transmission).where(transmission.c.status.in_(("held", "refused", "failed")))
         ).all()
-        held = conn.execute(select(document).where(document.c.status == "held")).all()
+        held = conn.execute(select(document).where(document.c.status.in_(("held", "rejected")))).all()
     found = [
         {
             "id": row.id,

@@ -126,11 +126,10 @@ def _card(found: dict[str, Any]) -> str:
             and value
         ):
             lines.append(f"{key.replace('_', ' '):22} {output.cell(value)}")
-    for problem in found.get("problems") or ():
-        place = f"{problem.get('segment') or ''} at {problem.get('position') or '?'}"
-        lines.append(f"{'problem':22} {place}: {problem['message']}")
+    lines += [f"{'problem':22} {_place(problem)}: {problem['message']}" for problem in _problems(found)]
     lines += [
-        f"{'document':22} {inside['id']}  {inside['type']} {inside['number'] or ''}"
+        f"{'document':22} {inside['id']}  {inside['type']} "
+        f"{inside['number'] or inside['transaction_control'] or ''}  {inside['status'].replace('_', ' ')}"
         for inside in found.get("documents") or ()
     ]
     lines += ["", *_timeline(found["events"])]
@@ -160,27 +159,65 @@ def raw(id: str) -> None:
 def explain(id: str) -> None:
     """What is wrong with a document, where, and what to do next."""
     from gateway import queries
+    from gateway.pipeline.replay import Step, replay
 
     with open_home() as home:
         found = _get(home, id)
+        replayable = replay(home, id, dry_run=True) is not Step.NOTHING
+    inside = [one for one in found.get("documents") or () if one["status"] in {"rejected", "held"}]
     told = {
         "id": id,
         "status": found["status"],
         "reason": found.get("reason"),
         "error": found.get("error"),
-        "problems": found.get("problems") or [],
-        "next": _NEXT.get(found.get("reason") or "", "nothing: it is not waiting for a person"),
+        "problems": _problems(found),
+        "next": _next(found, inside),
+        "commands": [
+            *(f"tradelane doc explain {one['id']}" for one in inside),
+            f"tradelane doc raw {id}",
+            *([f"tradelane doc replay {id}"] if replayable else []),
+        ],
     }
     output.value(
         queries.plain(told),
         lambda: "\n".join(
             [
                 f"{told['status']}: {told['error'] or 'no error'}",
-                *(f"  {p.get('segment')} at {p.get('position')}: {p['message']}" for p in told["problems"]),
+                *(f"  {_place(problem)}: {problem['message']}" for problem in told["problems"]),
                 f"Next: {told['next']}",
+                *(f"      {command}" for command in told["commands"]),
             ]
         ),
     )
+
+
+def _problems(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """A document's own problems, or those of a transmission's envelopes."""
+    problems = list(found.get("problems") or ())
+    for envelope in found.get("interchanges") or ():
+        problems += envelope["problems"]
+    return problems
+
+
+def _place(problem: dict[str, Any]) -> str:
+    """Where a problem is: `BEG at 2, byte 214`."""
+    parts = [problem.get("segment") or "envelope"]
+    if problem.get("position"):
+        parts[0] += f" at {problem['position']}"
+    if problem.get("offset") is not None:
+        parts.append(f"byte {problem['offset']}")
+    return ", ".join(parts)
+
+
+def _next(found: dict[str, Any], inside: list[dict[str, Any]]) -> str:
+    """What a person does now."""
+    if found.get("ack") == "overdue":
+        return "ask the partner for its acknowledgment; a late one still counts"
+    if found.get("ack") == "rejected":
+        return "correct what the partner names in the timeline, and send it anew"
+    if inside and not found.get("reason"):
+        return f"{len(inside)} of its {len(found['documents'])} documents are not accepted: explain each"
+    return _NEXT.get(found.get("reason") or "", "nothing: it is not waiting for a person")
 
 
 _NEXT = {
@@ -196,7 +233,7 @@ _NEXT = {
     "MDN_TIMEOUT": "ask the partner for the receipt; replay it to send the same message again",
     "MDN_INVALID": "compare their certificate and the MIC they return with ours, then replay it",
     "PEER_REJECTED": "ask the partner why; correct what they name, then replay it",
-    "SECURITY_TOO_WEAK": "see which certificate or algorithm was meant, then replay it",
+    "SECURITY_TOO_WEAK": "agree on signature, encryption and algorithms; what came too weak is sent again",
     "AUTH_FAILED": "ask the partner which certificate they sign with; add it to partners.toml",
     "DECRYPT_FAILED": "ask the partner which of our certificates they encrypt to; send them the current one",
     "DECOMPRESS_LIMIT": "ask the partner what they sent; more than the limit is sent in parts",

@@ -202,7 +202,7 @@ class Conversation:
         except As2Error as error:
             log.warning("message %s from %s refused: %s", request.message_id, partner.name, error)
             outcome = as2.Outcome(error.disposition)
-            values |= {"status": "refused", "reason": error.reason, "error": str(error), "done_at": now}
+            values |= {"status": "refused", "reason": error.reason, "error": error.cause, "done_at": now}
         values["disposition"] = outcome.disposition
         receipt = self._build_receipt(request, outcome, signed=True) if request.receipt is not None else None
         failpoint("receive:stored")

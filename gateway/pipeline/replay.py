@@ -46,6 +46,8 @@ def _step(conn: Connection, identity: str) -> tuple[Step, Row[Any] | None]:
         return Step.SEND, carried
     if row is not None or carried is None or carried.direction != "in" or carried.channel == "erp":
         return Step.NOTHING, carried
+    if carried.wire_sha256 is not None and carried.mic is None:
+        return Step.NOTHING, carried  # refused as an AS2 message: it proves nothing and was told so
     if carried.status in {"held", "refused", "duplicate"}:
         return Step.READ, carried
     return Step.NOTHING, carried

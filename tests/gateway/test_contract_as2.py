@@ -516,6 +516,18 @@ def test_what_is_weaker_than_agreed_is_refused_and_not_read(world: World, sign: 
     assert world.gateway.answers("997", group) == []
 
 
+def test_what_was_refused_as_a_message_is_not_read_by_asking_to_replay_it(world: World) -> None:
+    message = world.bigmart.message(interchange(number(), order("PO-REPLAY")), sign=False, encrypt=False)
+    post(world.gateway.as2, message)
+    (row,) = world.gateway.received(message.id)
+    assert world.gateway.must("doc", "replay", row["id"], "--json").json["step"] is None
+    told = world.gateway.must("doc", "explain", row["id"], "--json").json
+    assert told["reason"] == "SECURITY_TOO_WEAK"
+    assert not any("replay" in command for command in told["commands"])
+    assert world.gateway.received(message.id) == [row]
+    assert world.gateway.erp_has("PO-REPLAY") == []
+
+
 def test_encrypted_but_unsigned_is_refused_by_the_words_of_every_envelope_and_named_to_us(
     world: World,
 ) -> None:

@@ -138,6 +138,7 @@ def test_a_broken_interchange_is_rejected_as_a_whole(
     shown = bring(world, mutated(interchange(control, order(f"PO-{note}")), *changes))
     assert (shown["status"], shown["reason"]) == ("refused", "ENVELOPE_BROKEN")
     assert ta1(world, control) == ["R", note]
+    assert ", byte " in world.gateway.must("doc", "explain", shown["id"]).out.decode()
     nothing_came_of(world, shown, control)
     assert world.gateway.erp_has(f"PO-{note}") == []
 
@@ -221,7 +222,7 @@ def test_a_broken_group_is_rejected_as_a_whole(world: World, change: tuple[str, 
     assert one_set(world, control)[1] == ak9
     (document,) = shown["documents"]
     assert (document["status"], document["reason"]) == ("rejected", "EDI_REJECTED")
-    assert document["error"]
+    assert document["error"].startswith("its group is rejected: ")
     assert world.gateway.erp_has(f"PO-G{control}") == []
 
 
@@ -282,7 +283,13 @@ def test_one_bad_set_of_ten_leaves_nine(world: World) -> None:
     assert ids(answer, "AK4")[0][1] == "2"
     until(lambda: all(world.gateway.erp_has(f"PO-TEN-{n}") for n in (1, 2, 3, 4, 6, 7, 8, 9, 10)))
     assert world.gateway.erp_has("PO-TEN-5") == []
-    assert [document["status"] for document in shown["documents"]].count("rejected") == 1
+    (bad,) = [document for document in shown["documents"] if document["status"] == "rejected"]
+    (letter,) = world.gateway.dead(bad["id"])
+    assert letter["reason"] == "EDI_REJECTED"
+    explained = world.gateway.must("doc", "explain", bad["id"]).out.decode()
+    assert "BEG at 2, byte " in explained
+    assert "'ZZZZ'" in explained
+    assert bad["id"] in world.gateway.must("doc", "explain", shown["id"]).out.decode()
 
 
 def test_two_groups_are_answered_one_by_one(world: World) -> None:
