@@ -27,6 +27,7 @@ NAMES = (
     "receipt:committed",  # an asynchronous receipt recorded, not answered
     "intake:claimed",  # a file renamed into work/, no row yet
     "intake:committed",  # row committed, the file still in work/
+    "take:committed",  # the ERP's document issued, its file still in in/
 )
 
 _name, _, _hits = os.environ.get("TRADELANE_CRASH_AT", "").partition(":#")

@@ -298,7 +298,13 @@ class Intake:
             except from_erp.Refused as error:
                 log.warning("the ERP's %s is refused: %s", arrival.path.name, error)
                 self._refuse(arrival.path, str(error))
+            except (StoreError, OSError):
+                raise
+            except Exception:  # a defect of ours: it must not hold up the files behind it
+                log.exception("the ERP's %s could not be processed", arrival.path.name)
+                self._refuse(arrival.path, "it could not be processed, by a defect that the log describes")
             else:
+                failpoint("take:committed")
                 with contextlib.suppress(FileNotFoundError):
                     self._home.erp.done(arrival.path)
             if self._stopping.is_set():

@@ -7,6 +7,7 @@ folders (the kernel tells, so a file taken at once counts too), and the database
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import re
 import shutil
@@ -22,16 +23,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
 from starlette.applications import Starlette
 from starlette.routing import Route
 from watchdog.events import FileCreatedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from edi.documents import decode, schema_of
+from gateway.cli import main
 from gateway.cli.demo import Gateway, set_up
 from gateway.config import Address
 from gateway.keys import make_ssh_key
-from gateway.simulate import Retailer, Warehouse
+from gateway.simulate import Failed, Retailer, Warehouse
 from gateway.web.listener import Listener
 from sftp.keys import make_host_keys
 
@@ -153,8 +156,7 @@ class Stage:
 
     def kill(self) -> None:
         """SIGKILL, whatever it is doing."""
-        assert self.gateway.process is not None
-        self.gateway.process.kill()
+        self._kill()
         assert self.gateway.stop() == -signal.SIGKILL
 
     def wait_for_death(self) -> None:
@@ -165,6 +167,26 @@ class Stage:
         except subprocess.TimeoutExpired:
             raise AssertionError("the fail point was never reached") from None
         assert self.gateway.stop() == -signal.SIGKILL, self.log()
+
+    def start_and_kill(self, after_s: float) -> None:
+        """Serve for so long, or not even get as far as that."""
+        timer = threading.Timer(after_s, self._kill)
+        timer.start()
+        with contextlib.suppress(Failed):  # it died before it was ready
+            self.start()
+        timer.join()
+        assert self.gateway.stop() == -signal.SIGKILL
+
+    def _kill(self) -> None:
+        until(lambda: self.gateway.process is not None, "a process to kill")
+        assert self.gateway.process is not None
+        self.gateway.process.kill()
+
+    def look(self, *words: str) -> str:
+        """What a command of the product prints about the home as JSON."""
+        done = CliRunner().invoke(main, ["--home", str(self.gateway.home), *words, "--json"])
+        assert done.exit_code == 0, done.output
+        return done.stdout
 
     def log(self) -> str:
         """The last of what the gateway wrote to stderr, without the comings and goings of the warehouse."""
@@ -226,14 +248,13 @@ class Stage:
         end = time.monotonic() + WAIT_S
         while left := self.unfinished():
             if time.monotonic() > end:
-                chains = [self.gateway.json("order", "show", number) for number in self.orders]
-                told = [f"{item['text']}" for chain in chains for item in chain["events"]]
+                told = [row["text"] for row in self.rows("SELECT text FROM event ORDER BY id")]
                 raise AssertionError("\n".join(["not finished:", *left, *told, self.log()]))
             time.sleep(0.05)
         for thread in self._sending:
             thread.join(WAIT_S)
-        self.dead = self.gateway.command("dead", "list", "--json").decode()
-        self.chains = [self.gateway.json("order", "show", number) for number in self.orders]
+        self.dead = self.look("dead", "list")
+        self.chains = [json.loads(self.look("order", "show", number)) for number in self.orders]
         assert self.gateway.stop() == 0, self.log()
 
     # What must be so in the end, whenever the gateway died.

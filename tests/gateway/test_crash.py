@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import re
+import shutil
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from stage import Consumer, Stage, make_template, stage
+from stage import Appearances, Consumer, Stage, make_template, stage, until, visible
 
+from edi import documents
+from edi.documents import Invoice
 from gateway import failpoints
 
 # A later hit of a point is another moment: the acknowledgment instead of the order, the invoice instead of
@@ -43,7 +52,10 @@ def day(template: Path, tmp_path: Path) -> Iterator[Stage]:
         yield set_up
 
 
-@pytest.mark.parametrize("point", [*failpoints.NAMES, *AGAIN])
+FROM_ERP = "take:committed"  # the day has none: partners' documents alone make it
+
+
+@pytest.mark.parametrize("point", [name for name in (*failpoints.NAMES, *AGAIN) if name != FROM_ERP])
 def test_a_death_at_any_step_finishes_the_order_with_nothing_doubled(day: Stage, point: str) -> None:
     day.start(crash_at=point)
     day.order("PO-4711")
@@ -71,12 +83,153 @@ def test_what_was_taken_from_a_folder_before_the_death_is_not_put_there_again(da
 def test_deaths_at_random_moments_finish_every_order_with_nothing_doubled(day: Stage) -> None:
     seed = int(os.environ.get("TRADELANE_SEED", "1"))
     moments = random.Random(seed)
-    day.start()
     for number in range(3):
         day.order(f"PO-{seed}-{number}")
     for _ in range(int(os.environ.get("TRADELANE_KILLS", "8"))):
-        time.sleep(moments.uniform(0.05, 1.0))
-        day.kill()
-        day.start()
+        day.start_and_kill(moments.uniform(0.3, 2.0))
+    day.start()
     day.finish()
     day.assert_nothing_lost_or_doubled()
+
+
+def test_a_document_of_the_erp_taken_before_the_death_is_sent_once(day: Stage) -> None:
+    day.start(crash_at=FROM_ERP)
+    invoice = Invoice(number="INV-1", invoiced_on=date(2026, 11, 2), total=Decimal(1), partner="bigmart")
+    (day.erp / "invoice.json").write_bytes(documents.encode(invoice))
+    (day.erp / "invoice.json").rename(day.erp / "in" / "invoice.json")
+    day.wait_for_death()
+    assert visible(day.erp / "in") == ["invoice.json"]
+    day.start()
+    day.finish()
+    assert visible(day.erp / "in") == []
+    assert visible(day.erp / "done") == ["invoice.json"]
+    assert [(one.type, one.document.number) for one in day.retailer.received] == [("810", "INV-1")]
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a file"])
+def test_what_is_for_an_erp_that_is_away_waits_and_is_handed_over_once_it_is_back(
+    day: Stage, instead: str
+) -> None:
+    day.start()
+    out, away = day.erp / "out", day.erp / "away"
+    out.rename(away)
+    if instead == "a file":
+        out.write_bytes(b"")
+    day.order("PO-4713")
+    day.retailer.wait_for("997")
+    until(lambda: day.rows("SELECT 1 FROM job WHERE kind = 'deliver' AND error IS NOT NULL"), "a retry")
+    (due, *_) = json.loads(day.look("order", "show", "PO-4713"))["due"]
+    assert due["owner"] == "erp"
+    assert visible(away) == []
+    if instead == "a file":
+        out.unlink()
+    assert not out.exists(), "no one but the ERP may make its folder"
+    away.rename(out)
+    day.finish()
+    day.assert_nothing_lost_or_doubled()
+
+
+def test_a_file_staged_in_a_folder_that_is_gone_is_staged_in_the_one_that_took_its_place(day: Stage) -> None:
+    day.start(crash_at="erp:staged")
+    day.order("PO-4714")
+    day.wait_for_death()
+    day.at_erp.close()
+    (day.erp / "out").rename(day.erp / "lost")
+    (day.erp / "out").mkdir()
+    day.at_erp = Appearances(day.erp / "out")
+    day.start()
+    day.finish()
+    day.assert_nothing_lost_or_doubled()
+    assert visible(day.erp / "lost") == []
+
+
+def test_a_retailer_that_is_away_holds_up_no_warehouse_and_gets_all_once_it_is_back(day: Stage) -> None:
+    day.start()
+    day.close_retailer()
+    day.order("PO-4715")
+    until(lambda: len(visible(day.erp / "out")) == 2, "the warehouse has shipped and the ERP knows")
+    day.warehouse.wait_for("997")
+    assert day.retailer.received == []
+    assert {row["status"] for row in day.rows("SELECT * FROM transmission WHERE partner = 'bigmart'")} == {
+        "done",
+        "queued",
+    }
+    day.kill()
+    day.start()
+    day.reopen_retailer()
+    day.finish()
+    day.assert_nothing_lost_or_doubled()
+
+
+def test_a_file_claimed_while_nothing_could_be_stored_is_taken_as_soon_as_it_can_be(day: Stage) -> None:
+    day.start()
+    temporary = day.gateway.home / "data" / "blobs" / "tmp"
+    temporary.rename(temporary.with_name("gone"))
+    account = day.gateway.home / "sftp" / "acme"
+    (account / "order.tmp").write_bytes(day.retailer.order("PO-4716"))  # not the warehouse's to send
+    (account / "order.tmp").rename(account / "in" / "order.x12")
+    until(lambda: list((account / "work").iterdir()), "the file is claimed")
+    time.sleep(0.3)
+    assert day.rows("SELECT 1 FROM transmission") == []
+    temporary.with_name("gone").rename(temporary)
+    day.finish()
+    (row,) = day.rows("SELECT * FROM transmission WHERE direction = 'in'")
+    assert (row["filename"], row["status"], row["reason"]) == ("order.x12", "refused", "SENDER_MISMATCH")
+
+
+@pytest.mark.external("strace")
+def test_a_message_is_synced_renamed_and_committed_before_the_first_byte_of_its_answer(
+    day: Stage, tmp_path: Path
+) -> None:
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("needs strace")
+    day.start()
+    assert day.gateway.process is not None
+    trace = tmp_path / "trace"
+    calls = "trace=write,writev,pwrite64,sendto,sendmsg,fsync,fdatasync,rename,renameat,renameat2"
+    tracer = subprocess.Popen(
+        [strace, "-f", "-y", "-s", "64", "-o", trace, "-e", calls, "-p", str(day.gateway.process.pid)],
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert tracer.stderr is not None
+        if b"attached" not in tracer.stderr.readline():
+            pytest.skip("needs leave to trace")
+        day.order("PO-4717")
+        day.finish()
+    finally:
+        tracer.send_signal(signal.SIGTERM)
+        tracer.communicate(timeout=20)
+    day.assert_nothing_lost_or_doubled()
+    steps = completed(trace.read_text())
+    answered = places(steps, r'"HTTP/1\.1 204')[0]
+    before = steps[:answered]  # nothing but the order has come until then: as it came, and what was in it
+    committed = places(before, r"^f(data)?sync\(\d+<[^>]*/tradelane\.db-wal>")[-1]
+    named = places(before, r"^rename.*/blobs/tmp/")
+    assert len(named) == 2
+    for at in named:
+        temporary, final = re.findall(r'"([^"]*)"', before[at])
+        synced = places(before, rf"^fsync\(\d+<{re.escape(temporary)}>")[-1]
+        folder = places(before, rf"^fsync\(\d+<{re.escape(str(Path(final).parent))}>")[-1]
+        assert synced < at < folder < committed
+
+
+def completed(trace: str) -> list[str]:
+    """The calls of a trace in the order in which they ended; an answer, in which it began."""
+    steps, begun = [], {}
+    for line in trace.splitlines():
+        thread, _, call = line.partition(" ")
+        call = call.strip()
+        if call.endswith("<unfinished ...>") and "HTTP/1.1" not in call:
+            begun[thread] = call.removesuffix("<unfinished ...>")
+        elif call.startswith("<... "):
+            steps.append(begun.pop(thread, "") + call)
+        else:
+            steps.append(call)
+    return steps
+
+
+def places(steps: list[str], pattern: str) -> list[int]:
+    """Where the steps of a kind stand."""
+    return [at for at, step in enumerate(steps) if re.search(pattern, step)]
