@@ -80,6 +80,22 @@ def test_what_was_taken_from_a_folder_before_the_death_is_not_put_there_again(da
     day.assert_nothing_lost_or_doubled()
 
 
+@pytest.mark.parametrize("point", ["send:posted", "send:posted:#3", "send:recorded:#2"])
+def test_a_death_after_a_receipt_that_was_the_answer_sends_the_same_message_again(
+    day: Stage, point: str
+) -> None:
+    file = day.gateway.home / "partners.toml"
+    file.write_text(file.read_text().replace('mode = "async"', 'mode = "sync"'))
+    day.start(crash_at=point)
+    day.order("PO-4718")
+    day.wait_for_death()
+    day.start()
+    day.finish()
+    day.assert_nothing_lost_or_doubled()
+    assert max(day.retailer.seen.values()) == (2 if point.startswith("send:posted") else 1)
+    assert len(day.retailer.seen) == 3
+
+
 def test_deaths_at_random_moments_finish_every_order_with_nothing_doubled(day: Stage) -> None:
     seed = int(os.environ.get("TRADELANE_SEED", "1"))
     moments = random.Random(seed)
