@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 import mappings
 from edi import documents
 from edi.documents import Acknowledgment, Document, SalesOrder
-from edi.problems import EdiError, NotEdi, Problem, Severity
+from edi.problems import CannotWrite, EdiError, NotEdi, Problem, Severity
 from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
 from gateway import orders
@@ -62,7 +62,10 @@ def read(home: Home, job: Job) -> Done:
     failpoint("read:before-commit")
 
     def commit(conn: Connection) -> None:
-        reading.record(conn)
+        try:
+            reading.record(conn)
+        except CannotWrite as error:  # a header that no answer can repeat; trying again would stop the lane
+            raise Dead(DeadReason.ENVELOPE_BROKEN, f"it cannot be answered: {error}") from None
         after_commit(conn, lambda: failpoint("read:committed"))
 
     return Done(commit)
@@ -163,6 +166,7 @@ class _Reading:
         self.partner = partner
         self.envelopes = envelopes
         self.found: list[_Read] = []
+        self.passed = 0  # transactions of the file so far, whether or not their interchange is accepted
         self.answers: list[tuple[Envelope, Group, acks.GroupAck, _Read | None]] = []
 
     # Step 4: know.
@@ -273,6 +277,8 @@ class _Reading:
                 group, end = next(groups)
                 if envelope.status == "accepted":
                     self._read_group(envelope, group, end, events)
+            elif isinstance(event, Transaction):
+                self.passed += 1
 
     def _read_group(self, envelope: Envelope, group: Group, end: GroupEnd, events: Iterator[Event]) -> None:
         """Use up the events of one group."""
@@ -282,6 +288,7 @@ class _Reading:
         for event in events:
             if not isinstance(event, Transaction):
                 break
+            self.passed += 1
             verdict = check(event)
             answer.add(event, verdict)
             self.found.append(self._document(envelope, group, event, verdict, broken))
@@ -292,7 +299,7 @@ class _Reading:
     def _document(
         self, envelope: Envelope, group: Group, item: Transaction, verdict: Check, broken: Problem | None
     ) -> _Read:
-        identity = f"{self.row.id}-{len(self.found) + 1}"
+        identity = f"{self.row.id}-{self.passed}"  # by its place in the file: the same whenever it is read
         now = self.home.now()
         values: dict[str, Any] = {
             "id": identity,
@@ -365,13 +372,16 @@ class _Reading:
 
     def record(self, conn: Connection) -> None:
         """Write down everything that was found, and queue what it leads to."""
-        conn.execute(delete(interchange_table).where(interchange_table.c.transmission == self.row.id))
+        before = conn.execute(
+            delete(interchange_table).where(interchange_table.c.transmission == self.row.id)
+        )
+        answered = self._answered_before(conn) if before.rowcount else set()
         for number, envelope in enumerate(self.envelopes, 1):
             self._record_envelope(conn, number, envelope)
         for read in self.found:
             self._record_document(conn, read)
         for envelope in self.envelopes:
-            self._answer(conn, envelope)
+            self._answer(conn, envelope, answered)
             if envelope.status == "accepted" and envelope.end is not None:
                 for loose in envelope.end.loose:
                     reconcile.interchange_acknowledged(self.home, conn, self.partner, loose, envelope.header)
@@ -419,7 +429,15 @@ class _Reading:
 
     def _record_document(self, conn: Connection, read: _Read) -> None:
         values = read.values
-        if conn.execute(select(document_table.c.id).where(document_table.c.id == values["id"])).scalar():
+        before = conn.execute(
+            select(document_table.c.body, document_table.c.correlation).where(
+                document_table.c.id == values["id"]
+            )
+        ).one_or_none()
+        if before is not None:
+            if before.body is not None:  # a replay; this one had its effect
+                values["correlation"] = before.correlation
+                return
             conn.execute(delete(document_table).where(document_table.c.id == values["id"]))
         values["correlation"] = orders.correlation(conn, self.partner, values["id"], read.document)
         conn.execute(insert(document_table).values(**values))
@@ -457,21 +475,37 @@ class _Reading:
 
     # Step 6: the acknowledgments leave like any other transmission.
 
-    def _answer(self, conn: Connection, envelope: Envelope) -> None:
-        if envelope.interchange_ack is not None:
+    def _answered_before(self, conn: Connection) -> set[tuple[str, str, str]]:
+        """What an earlier reading of this transmission answered: a replay answers nothing twice."""
+        rows = conn.execute(
+            select(document_table.c.cause, document_table.c.type, document_table.c.number).where(
+                document_table.c.direction == "out",
+                document_table.c.partner == self.partner.name,
+                document_table.c.kind == "acknowledgment",
+                document_table.c.cause.startswith(self.row.id, autoescape=True),
+            )
+        )
+        return {(row.cause, row.type, row.number) for row in rows}
+
+    def _answer(self, conn: Connection, envelope: Envelope, before: set[tuple[str, str, str]]) -> None:
+        header = envelope.header
+        told = (self.row.id, "TA1", header.control_number) in before
+        if envelope.interchange_ack is not None and not told:
             outbound.answer_interchange(
-                self.home, conn, self.partner, envelope.header, envelope.interchange_ack, cause=self.row.id
+                self.home, conn, self.partner, header, envelope.interchange_ack, cause=self.row.id
             )
         for answered, group, ack, first in self.answers:
-            if answered is envelope and self._mode_for(group) != "none":
+            cause = first.values["id"] if first is not None else self.row.id
+            told = (cause, "997", group.control_number) in before
+            if answered is envelope and self._mode_for(group) != "none" and not told:
                 outbound.answer_group(
                     self.home,
                     conn,
                     self.partner,
-                    envelope.header,
+                    header,
                     group,
                     ack,
-                    cause=first.values["id"] if first is not None else self.row.id,
+                    cause=cause,
                     correlation=first.values["correlation"] if first is not None else None,
                 )
 

@@ -25,6 +25,7 @@ from serving import (
     order,
     partner,
     running,
+    segments,
     until,
 )
 
@@ -290,6 +291,74 @@ def test_one_bad_set_of_ten_leaves_nine(world: World) -> None:
     assert "BEG at 2, byte " in explained
     assert "'ZZZZ'" in explained
     assert bad["id"] in world.gateway.must("doc", "explain", shown["id"]).out.decode()
+
+
+def test_a_replay_repeats_neither_an_answer_nor_a_document_that_was_delivered(world: World) -> None:
+    control = number()
+    sets = [order(f"PO-RE-{n}", n) for n in range(1, 4)]
+    sets[1][1] = "BEG*00*ZZZZ*PO-RE-2**20101214"
+    shown = bring(world, interchange(control, *sets, ack="1"))
+    until(lambda: world.gateway.erp_has("PO-RE-1") and world.gateway.erp_has("PO-RE-3"))
+    delivered = until(
+        lambda: (
+            [
+                document
+                for document in world.gateway.documents(transmission=shown["id"], status="accepted")
+                if document["delivered_at"]
+            ]
+            * (len(world.gateway.erp_has("PO-RE-3")))
+        )
+    )
+    (bad,) = [document for document in shown["documents"] if document["status"] == "rejected"]
+    assert world.gateway.must("doc", "replay", bad["id"], "--json").json["step"] == "read"
+    until(lambda: world.gateway.show(shown["id"])["status"] == "done")
+    again = world.gateway.show(shown["id"])
+    assert [row for row in again["documents"] if row["id"] == delivered[0]["id"]] == [delivered[0]]
+    events = [event["event"] for event in again["events"]]
+    assert (events.count("read"), events.count("replayed")) == (2, 1)
+    assert len(world.gateway.answers("997", control)) == 1
+    assert len(world.gateway.answers("TA1", control)) == 1
+
+
+HEADERS = {
+    "a control character in GS02": ("GS*PO*9254110060*", "GS*PO*92\x01\x1b[31m*"),
+    "GS02 of 40 characters": ("GS*PO*9254110060*", "GS*PO*" + "9" * 40 + "*"),
+    "GS03 of another": ("*NORTHWIND*2026", "*\xff\xfe*2026"),
+    "GS06 of letters": ("*1200*{n}*X", "*1200*AB{n}*X"),
+    "GS06 of 30 digits": ("*1200*{n}*X", "*1200*" + "1" * 30 + "*X"),
+    "GS08 of 200 characters": ("*X*004010", "*X*" + "0" * 200),
+    "GS01 of nothing": ("GS*PO*", "GS**"),
+    "GS01 unknown": ("GS*PO*", "GS*\x00\x01*"),
+    "ST02 of 40 characters": ("ST*850*0001", "ST*850*" + "1" * 40),
+    "ST02 with an escape": ("ST*850*0001", "ST*850*\x1b[31m"),
+    "ST01 of 40 characters": ("ST*850*", "ST*" + "8" * 40 + "*"),
+    "ISA09 of letters": ("*260305*", "*A\x01\x02\x03\x04\x05*"),
+    "ISA15 of nothing known": ("*0*P*>", "*0*Q*>"),
+    "ISA12 unknown": ("*U*00401*", "*U*99999*"),
+    "ISA16 is a letter": ("*0*P*>", "*0*P*A"),
+    "ISA13 of letters": ("*00401*{n:09}*", "*00401*ABCDEFGHI*"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), HEADERS.values(), ids=HEADERS)
+def test_an_odd_header_ends_in_an_answer_or_waits_for_a_person(world: World, old: str, new: str) -> None:
+    control = number()
+    data = interchange(control, order(f"PO-H{control}"))
+    data = data.replace(old.format(n=control).encode(), new.format(n=control).encode("latin-1"), 1)
+    assert old.format(n=control).encode() not in data
+    shown = bring(world, data)
+    out = [
+        row
+        for row in world.gateway.documents(direction="out")
+        if (row["cause"] or "").startswith(shown["id"])
+    ]
+    waits = world.gateway.dead(shown["id"]) or [d for d in shown["documents"] if d["status"] != "accepted"]
+    assert out or waits
+    for row in out:
+        answer = segments(world.gateway.must("doc", "raw", row["id"]).out)
+        assert {segment[0] for segment in answer} <= {
+            "ISA", "GS", "ST", "AK1", "AK2", "AK3", "AK4", "AK5", "AK9", "SE", "GE", "IEA", "TA1",
+        }  # fmt: skip
 
 
 def test_two_groups_are_answered_one_by_one(world: World) -> None:
