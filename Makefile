@@ -15,7 +15,7 @@ demo: $(READY)  ## one order, end to end, on loopback
 	@$(BIN)/tradelane demo
 
 test: $(READY)  ## everything that is promised, proved
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -73,11 +73,7 @@ def ship_notice(
         routing=tuple(_shipment_routing(routing) for routing in confirmation.routing),
         references=tuple(_shipment_references(confirmation)),
         dates=_shipped(confirmation),
-        parties=tuple(
-            _plain(party)
-            for party in (*confirmation.parties, *order.parties)
-            if party.role in {"ship_to", "ship_from"}
-        )[:2],
+        parties=tuple(_shipping_parties(confirmation, order)),
         levels=(
             Level(
                 kind="order",
@@ -190,6 +186,13 @@ def _item_level(items: _Matching, shipped: ShippedLine) -> Level:
         ordered_unit=(line.unit if line else shipped.unit) if (line or shipped.ordered) else None,
         description=line.description if line else None,
     )
+
+
+def _shipping_parties(confirmation: ShipmentConfirmation, order: SalesOrder) -> Iterator[Party]:
+    """Whom it goes to and where it comes from, each once: as the warehouse told it, else as ordered."""
+    for role in ("ship_to", "ship_from"):
+        if (party := confirmation.party(role) or order.party(role)) is not None:
+            yield _plain(party)
 
 
 def _lading(confirmation: ShipmentConfirmation) -> tuple[Lading, ...]:

@@ -218,6 +218,8 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
     for direction, type, owner in _expected(home, found):
         if (direction, type) not in have:
             owed(owner, f"the {type}")
+            if direction == "in":  # what follows from it cannot be owed yet
+                break
     return waiting
 
 

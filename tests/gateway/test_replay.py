@@ -1,0 +1,62 @@
+"""Reading a file again, once what held a part of it is mended, repeats nothing that the rest has led to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trading import ORDER, PARTNERS, RETAILER, SHIPMENT, Trading, eventually, trading
+
+from edi.documents import decode
+from gateway.pipeline.replay import Step, replay
+
+STRANGER = RETAILER._replace(qualifier="12", id="UNLISTED")
+OTHER = [["BEG", "00", "SA", "PO-78", "", "20261102"], *ORDER[1:]]
+
+
+def quiet(t: Trading) -> bool:
+    """Whether no job is left to run now."""
+    with t.home.store.read() as conn:
+        return not any(lane.running or lane.blocked_s == 0.0 for lane in t.home.engine.lanes(conn))
+
+
+def at_erp(t: Trading) -> list[str]:
+    """The kinds and numbers of what the ERP was given."""
+    found = [decode(path.read_bytes()) for path in t.home.erp.out.iterdir()]
+    return sorted(f"{type(one).__name__} {getattr(one, 'number', None)}" for one in found)
+
+
+def test_an_interchange_accepted_later_takes_no_place_of_one_accepted_before(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        identity = t.drop(t.file("850", OTHER, STRANGER) + t.file("850", ORDER, RETAILER), "shop")
+        eventually(lambda: len(t.sent("depot", "940")) == 1 and quiet(t))
+        assert at_erp(t) == ["SalesOrder PO-77"]
+        assert len(t.sent("shop", "997")) == 1
+        assert len(t.outbox("shop")) == 2  # and a TA1 for the stranger
+        (tmp_path / "partners.toml").write_text(PARTNERS.replace("5551234", "UNLISTED"))
+        assert t.home.reload()
+        assert replay(t.home, identity) is Step.READ
+        eventually(lambda: len(t.sent("depot", "940")) == 2 and quiet(t))
+        assert at_erp(t) == ["SalesOrder PO-77", "SalesOrder PO-78"]
+        assert len(t.sent("shop", "997")) == 2
+        assert len(t.outbox("shop")) == 3
+        assert all(row.delivered_at is not None for row in t.documents(type="850"))
+
+
+def test_a_document_held_beside_a_delivered_one_is_read_again_alone(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        t.drop(t.file("850", ORDER, RETAILER) + t.file("945", SHIPMENT, RETAILER), "shop")
+        eventually(lambda: len(t.sent("depot", "940")) == 1 and quiet(t))
+        (held,) = t.documents(type="945")
+        assert held.status == "held"
+        mended = PARTNERS.replace(
+            '  { type = "856", direction = "out" },',
+            '  { type = "945", direction = "in" },\n  { type = "856", direction = "out" },',
+        )
+        (tmp_path / "partners.toml").write_text(mended)
+        assert t.home.reload()
+        assert replay(t.home, held.id) is Step.READ
+        eventually(lambda: len(at_erp(t)) == 2 and quiet(t))
+        assert at_erp(t) == ["SalesOrder PO-77", "ShipmentConfirmation PO-77"]
+        assert len(t.sent("shop", "997")) == 2
+        assert len(t.sent("depot", "940")) == 1
+        assert all(row.delivered_at is not None for row in t.documents(direction="in"))
