@@ -140,14 +140,15 @@ class Accounts:
 
         def record(conn: Connection) -> None:
             conn.execute(
-                insert(sftp_file).values(
-                    at=self._home.now(),
-                    partner=partner.name,
-                    path=path,
-                    what=what,
-                    size=size,
-                    peer=event.session.peer,
-                )
+                insert(sftp_file),
+                {
+                    "at": self._home.now(),
+                    "partner": partner.name,
+                    "path": path,
+                    "what": what,
+                    "size": size,
+                    "peer": event.session.peer,
+                },
             )
             if what == "downloaded":
                 self._picked_up(conn, partner, path)

@@ -50,6 +50,7 @@ def start_engine(home: Home) -> None:
                 home, conn, job, reason, text
             ),
             "send": lambda conn, job, reason, text: sending.failed(home, conn, job, reason, text),
+            "receipt": lambda conn, job, reason, text: sending.receipt_failed(home, conn, job, reason, text),
         },
     )
 

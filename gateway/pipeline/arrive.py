@@ -46,22 +46,23 @@ def _record(home: Home, conn: Connection, source: Source, blob: Blob) -> str:
     identity = new_id(now)
     status, reason, error = _state(conn, source, blob)
     conn.execute(
-        insert(transmission).values(
-            id=identity,
-            direction="in",
-            partner=source.partner,
-            channel=source.channel,
-            status=status,
-            reason=reason,
-            error=error,
-            filename=source.filename,
-            size=blob.size,
-            sha256=blob.sha256,
-            claim=source.claim,
-            peer=source.peer,
-            created_at=now,
-            done_at=None if status == "stored" else now,
-        )
+        insert(transmission),
+        {
+            "id": identity,
+            "direction": "in",
+            "partner": source.partner,
+            "channel": source.channel,
+            "status": status,
+            "reason": reason,
+            "error": error,
+            "filename": source.filename,
+            "size": blob.size,
+            "sha256": blob.sha256,
+            "claim": source.claim,
+            "peer": source.peer,
+            "created_at": now,
+            "done_at": None if status == "stored" else now,
+        },
     )
     what = f"{source.filename or 'a file'}, {blob.size} bytes, from {source.partner} over {source.channel}"
     name, text = ("received", what) if status == "stored" else (status, f"{what}: {error}")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select
 
 from gateway import as2, channels
 from gateway.as2 import As2Error, As2Refused
@@ -45,6 +45,16 @@ class Reply(NamedTuple):
 
 
 BUSY = Reply(503, [("Retry-After", "30")], b"try again later\n")
+
+
+class _Posted(NamedTuple):
+    """An asynchronous receipt and where it goes."""
+
+    url: str
+    headers: list[list[str]]
+    body: bytes
+    message_id: str
+    transmission: str
 
 
 class Conversation:
@@ -125,13 +135,7 @@ class Conversation:
 
     def _known(self, key: tuple[str, str, str]) -> Row[Any] | None:
         with self.home.store.read() as conn:
-            return conn.execute(
-                select(as2_message).where(
-                    as2_message.c.as2_from == key[0],
-                    as2_message.c.as2_to == key[1],
-                    as2_message.c.message_id == key[2],
-                )
-            ).one_or_none()
+            return conn.execute(select(as2_message).where(*_named(key))).one_or_none()
 
     def _unknown(self, request: as2.Request, peer: str) -> Reply:
         text = f"AS2-From {request.as2_from!r} to AS2-To {request.as2_to!r}, from {peer}"
@@ -158,7 +162,15 @@ class Conversation:
             )
             if known.receipt_url is not None:
                 self._queue_receipt(
-                    conn, partner, (known.as2_from, known.as2_to, known.message_id), again=True
+                    conn,
+                    partner,
+                    _Posted(
+                        known.receipt_url,
+                        known.receipt_headers,
+                        known.receipt,
+                        known.message_id,
+                        known.transmission,
+                    ),
                 )
 
         self.home.store.write(record)
@@ -261,33 +273,31 @@ class Conversation:
         """One transaction: the transmission, the answer, and the job that reads it."""
         accepted = values["status"] == "stored"
         key = (request.as2_from, request.as2_to, request.message_id)
-        conn.execute(insert(transmission).values(**values))
+        conn.execute(insert(transmission), values)
         url = request.receipt.async_url if request.receipt is not None else None
+        headers = [list(pair) for pair in receipt.headers] if receipt is not None else None
         if known is None or not known.succeeded:
             if known is not None:
-                conn.execute(
-                    delete(as2_message).where(
-                        as2_message.c.as2_from == key[0],
-                        as2_message.c.as2_to == key[1],
-                        as2_message.c.message_id == key[2],
-                    )
-                )
+                conn.execute(delete(as2_message).where(*_named(key)))
             conn.execute(
-                insert(as2_message).values(
-                    as2_from=key[0],
-                    as2_to=key[1],
-                    message_id=key[2],
-                    body_sha256=values["wire_sha256"],
-                    transmission=values["id"],
-                    succeeded=int(accepted),
-                    receipt_headers=[list(pair) for pair in receipt.headers] if receipt else None,
-                    receipt=receipt.body if receipt else None,
-                    receipt_url=url,
-                    created_at=values["created_at"],
-                )
+                insert(as2_message),
+                {
+                    "as2_from": key[0],
+                    "as2_to": key[1],
+                    "message_id": key[2],
+                    "body_sha256": values["wire_sha256"],
+                    "transmission": values["id"],
+                    "succeeded": int(accepted),
+                    "receipt_headers": headers,
+                    "receipt": receipt.body if receipt is not None else None,
+                    "receipt_url": url,
+                    "created_at": values["created_at"],
+                },
             )
-            if url is not None and receipt is not None:
-                self._queue_receipt(conn, partner, key)
+        if url is not None and receipt is not None and headers is not None:
+            self._queue_receipt(
+                conn, partner, _Posted(url, headers, receipt.body, request.message_id, values["id"])
+            )
         what = (
             f"{values.get('filename') or 'a message'}, {values['size']} bytes, from {partner.name} over AS2"
         )
@@ -296,15 +306,20 @@ class Conversation:
         if accepted:
             queue_reading(self.home, conn, values["id"], partner.name)
 
-    def _queue_receipt(
-        self, conn: Connection, partner: Partner, key: tuple[str, str, str], *, again: bool = False
-    ) -> None:
+    def _queue_receipt(self, conn: Connection, partner: Partner, receipt: _Posted) -> None:
+        """Have a receipt posted; the job holds all it takes, whatever becomes of the message's row."""
         self.home.engine.enqueue(
             conn,
             lane=f"{partner.name}:receipt",
             kind="receipt",
-            payload={"as2_from": key[0], "as2_to": key[1], "message_id": key[2]},
-            uniq=None if again else f"receipt:{new_id(self.home.now())}",
+            payload={
+                "partner": partner.name,
+                "url": receipt.url,
+                "headers": receipt.headers,
+                "body": self.home.store.keep(conn, receipt.body).sha256,
+                "message_id": receipt.message_id,
+                "transmission": receipt.transmission,
+            },
         )
 
     # A receipt for something of ours.
@@ -366,6 +381,12 @@ class _Strangers:
                 self._times.clear()
             self._times[peer] += 1
             return self._times[peer] <= STRANGERS_A_MINUTE
+
+
+def _named(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:
+    """The row of a message, by AS2-From, AS2-To and Message-ID."""
+    columns = as2_message.c.as2_from, as2_message.c.as2_to, as2_message.c.message_id
+    return tuple(column == value for column, value in zip(columns, key, strict=True))
 
 
 def _spellings(message_id: str) -> tuple[str, ...]:

@@ -33,19 +33,20 @@ def dispatch(
 
     def record(conn: Connection) -> None:
         conn.execute(
-            insert(transmission).values(
-                id=identity,
-                direction="out",
-                partner=partner.name,
-                channel="as2" if partner.channel == "as2" else "sftp",
-                status="queued",
-                filename=filename,
-                content_type=kind or "application/octet-stream",
-                size=blob.size,
-                sha256=blob.sha256,
-                message_id=outbound.message_id(home, identity),
-                created_at=now,
-            )
+            insert(transmission),
+            {
+                "id": identity,
+                "direction": "out",
+                "partner": partner.name,
+                "channel": "as2" if partner.channel == "as2" else "sftp",
+                "status": "queued",
+                "filename": filename,
+                "content_type": kind or "application/octet-stream",
+                "size": blob.size,
+                "sha256": blob.sha256,
+                "message_id": outbound.message_id(home, identity),
+                "created_at": now,
+            },
         )
         for number, values in enumerate(found, 1):
             agreement = partner.agreement(values["type"], "out")
@@ -53,17 +54,18 @@ def dispatch(
             expected = ack.mode != "none" and values["functional_id"] != "FA"
             document_id = f"{identity}-{number}"
             conn.execute(
-                insert(document).values(
-                    id=document_id,
-                    direction="out",
-                    partner=partner.name,
-                    transmission=identity,
-                    status="sent",
-                    problems=[],
-                    ack="waiting" if expected else "none",
-                    created_at=now,
+                insert(document),
+                {
+                    "id": document_id,
+                    "direction": "out",
+                    "partner": partner.name,
+                    "transmission": identity,
+                    "status": "sent",
+                    "problems": [],
+                    "ack": "waiting" if expected else "none",
+                    "created_at": now,
                     **values,
-                )
+                },
             )
             if expected:
                 outbound.expect(home, conn, partner, document_id, ack, now)

@@ -75,20 +75,21 @@ def take(home: Home, arrival: Arrival) -> str:
         identity = new_id(now)
         blob = home.store.keep(conn, arrival.data)
         conn.execute(
-            insert(transmission).values(
-                id=identity,
-                direction="in",
-                channel="erp",
-                status="done",
-                filename=arrival.path.name,
-                content_type="application/json",
-                size=blob.size,
-                sha256=blob.sha256,
-                claim=claim,
-                correlation=addressed.correlation,
-                created_at=now,
-                done_at=now,
-            )
+            insert(transmission),
+            {
+                "id": identity,
+                "direction": "in",
+                "channel": "erp",
+                "status": "done",
+                "filename": arrival.path.name,
+                "content_type": "application/json",
+                "size": blob.size,
+                "sha256": blob.sha256,
+                "claim": claim,
+                "correlation": addressed.correlation,
+                "created_at": now,
+                "done_at": now,
+            },
         )
         home.note(
             conn,

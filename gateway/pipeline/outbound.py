@@ -96,7 +96,7 @@ def issue(
         else:
             values |= sent | {"status": "sent", "reason": None, "error": None}
             values |= {"ack": "none" if ack.mode == "none" else "waiting"}
-    conn.execute(insert(document_table).values(**values))
+    conn.execute(insert(document_table), values)
     what = f"{type} {number or ''} to {partner.name}"
     name, text = ("issued", what) if values["status"] == "sent" else ("held", f"{what}: {values['error']}")
     home.note(
@@ -200,22 +200,23 @@ def _issue_answer(
     now = home.now()
     identity = new_id(now)
     conn.execute(
-        insert(document_table).values(
-            id=identity,
-            direction="out",
-            partner=partner.name,
-            type=type,
-            version=version,
-            kind="acknowledgment",
-            number=number,
-            correlation=correlation,
-            status="sent",
-            problems=[],
-            ack="none",
-            cause=cause,
-            created_at=now,
+        insert(document_table),
+        {
+            "id": identity,
+            "direction": "out",
+            "partner": partner.name,
+            "type": type,
+            "version": version,
+            "kind": "acknowledgment",
+            "number": number,
+            "correlation": correlation,
+            "status": "sent",
+            "problems": [],
+            "ack": "none",
+            "cause": cause,
+            "created_at": now,
             **sent,
-        )
+        },
     )
     home.note(
         conn,
@@ -320,20 +321,21 @@ def _emit(
     blob = home.store.keep(conn, data)
     identity = new_id(now)
     conn.execute(
-        insert(transmission).values(
-            id=identity,
-            direction="out",
-            partner=partner.name,
-            channel={"as2": "as2", None: "none"}.get(partner.channel, "sftp"),
-            status="queued",
-            filename=f"{type}_{partner.name}_{interchange:09d}.x12",
-            content_type="application/EDI-X12",
-            size=blob.size,
-            sha256=blob.sha256,
-            message_id=message_id(home, identity),
-            correlation=correlation,
-            created_at=now,
-        )
+        insert(transmission),
+        {
+            "id": identity,
+            "direction": "out",
+            "partner": partner.name,
+            "channel": {"as2": "as2", None: "none"}.get(partner.channel, "sftp"),
+            "status": "queued",
+            "filename": f"{type}_{partner.name}_{interchange:09d}.x12",
+            "content_type": "application/EDI-X12",
+            "size": blob.size,
+            "sha256": blob.sha256,
+            "message_id": message_id(home, identity),
+            "correlation": correlation,
+            "created_at": now,
+        },
     )
     queue_sending(home, conn, identity, partner)
     return {

@@ -403,20 +403,21 @@ class _Reading:
     def _record_envelope(self, conn: Connection, number: int, envelope: Envelope) -> None:
         header = envelope.header
         conn.execute(
-            insert(interchange_table).values(
-                id=f"{self.row.id}-{number}",
-                transmission=self.row.id,
-                partner=self.partner.name,
-                syntax=header.syntax,
-                sender=str(header.sender),
-                receiver=str(header.receiver),
-                control_number=header.control_number,
-                content_sha256=envelope.content_sha256,
-                status=envelope.status,
-                reason=envelope.reason,
-                problems=[msgspec.to_builtins(problem) for problem in envelope.problems],
-                created_at=self.home.now(),
-            )
+            insert(interchange_table),
+            {
+                "id": f"{self.row.id}-{number}",
+                "transmission": self.row.id,
+                "partner": self.partner.name,
+                "syntax": header.syntax,
+                "sender": str(header.sender),
+                "receiver": str(header.receiver),
+                "control_number": header.control_number,
+                "content_sha256": envelope.content_sha256,
+                "status": envelope.status,
+                "reason": envelope.reason,
+                "problems": [msgspec.to_builtins(problem) for problem in envelope.problems],
+                "created_at": self.home.now(),
+            },
         )
         if envelope.status != "accepted":
             self.home.note(
@@ -440,7 +441,7 @@ class _Reading:
                 return
             conn.execute(delete(document_table).where(document_table.c.id == values["id"]))
         values["correlation"] = orders.correlation(conn, self.partner, values["id"], read.document)
-        conn.execute(insert(document_table).values(**values))
+        conn.execute(insert(document_table), values)
         note = _Note(self.home, conn, self.partner.name, values)
         what = (
             f"{values['type']} {values['number'] or values['transaction_control']} from {self.partner.name}"
@@ -463,14 +464,15 @@ class _Reading:
         known = conn.execute(select(order.c.correlation).where(order.c.correlation == values["id"])).scalar()
         if known is None:
             conn.execute(
-                insert(order).values(
-                    correlation=values["id"],
-                    number=document.number,
-                    partner=self.partner.name,
-                    warehouse=route.removeprefix("3pl:") if route else None,
-                    status="open",
-                    created_at=self.home.now(),
-                )
+                insert(order),
+                {
+                    "correlation": values["id"],
+                    "number": document.number,
+                    "partner": self.partner.name,
+                    "warehouse": route.removeprefix("3pl:") if route else None,
+                    "status": "open",
+                    "created_at": self.home.now(),
+                },
             )
 
     # Step 6: the acknowledgments leave like any other transmission.

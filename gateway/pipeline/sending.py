@@ -26,7 +26,7 @@ from gateway.failpoints import failpoint
 from gateway.folders import place_once
 from gateway.home import Home
 from gateway.store import after_commit
-from gateway.store.tables import as2_message, document, transmission
+from gateway.store.tables import document, transmission
 from sftp.client import HostKeyChanged, SftpError
 
 Commit = Callable[[Connection], None]  # what a send that was made has to record
@@ -368,34 +368,27 @@ def delivered(home: Home, conn: Connection, row: Row[Any], proof: str) -> None:
 
 def send_receipt(home: Home, job: Job) -> Done:
     """POST a stored receipt to the URL that was asked for and allowed."""
-    key = job.payload
-    with home.store.read() as conn:
-        row = conn.execute(
-            select(as2_message).where(
-                as2_message.c.as2_from == key["as2_from"],
-                as2_message.c.as2_to == key["as2_to"],
-                as2_message.c.message_id == key["message_id"],
-            )
-        ).one()
-    partner = home.config.by_as2(row.as2_from)
-    if partner is None or not channels.receipt_url_allowed(partner, row.receipt_url):
-        raise Dead(DeadReason.MDN_URL_REFUSED, f"{row.receipt_url} is no configured origin of {row.as2_from}")
+    url, partner = job.payload["url"], home.config.partners.get(job.payload["partner"])
+    if partner is None or not channels.receipt_url_allowed(partner, url):
+        raise Dead(DeadReason.MDN_URL_REFUSED, f"{url} is no configured origin of {job.payload['partner']}")
     try:
-        answer = channels.post(
-            row.receipt_url, [tuple(pair) for pair in row.receipt_headers], io.BytesIO(row.receipt)
-        )
+        with home.store.fetch(job.payload["body"], verify=True) as body:
+            answer = channels.post(url, [tuple(pair) for pair in job.payload["headers"]], body)
     except Unreachable as error:
         raise Retry(str(error)) from error
     if answer.retryable:
-        raise Retry(f"{row.receipt_url} answered {answer.status}")
+        raise Retry(f"{url} answered {answer.status}")
     if not 200 <= answer.status < 300:
-        raise Dead(DeadReason.PEER_REJECTED, f"{row.receipt_url} answered {answer.status}")
-    return Done(
-        lambda conn: home.note(
-            conn,
-            "receipted",
-            f"receipt for {row.message_id} posted to {partner.name}",
-            partner=partner.name,
-            transmission=row.transmission,
-        )
-    )
+        raise Dead(DeadReason.PEER_REJECTED, f"{url} answered {answer.status}")
+    text = f"receipt for {job.payload['message_id']} posted to {partner.name}"
+    return Done(lambda conn: _note_receipt(home, conn, job, "receipted", text))
+
+
+def receipt_failed(home: Home, conn: Connection, job: Job, reason: str, message: str) -> None:
+    """A receipt that could not be posted: the partner will send its message again and get it then."""
+    text = f"the receipt for {job.payload['message_id']} could not be posted: {reason}: {message}"
+    _note_receipt(home, conn, job, "failed", text)
+
+
+def _note_receipt(home: Home, conn: Connection, job: Job, name: str, text: str) -> None:
+    home.note(conn, name, text, partner=job.payload["partner"], transmission=job.payload["transmission"])
