@@ -5,10 +5,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
+from edi import documents
+from edi.problems import EdiError
+from gateway.errors import Code, Failure
 from gateway.home import Home
-from gateway.pipeline import arrive, delivering
+from gateway.pipeline import arrive, delivering, outbound
 from gateway.store.lane_tables import job
 from gateway.store.tables import document, new_id, transmission
 
@@ -18,12 +21,22 @@ class Step(Enum):
 
     READ = "read"
     DELIVER = "deliver"
+    ISSUE = "issue"
     SEND = "send"
     NOTHING = "nothing"
 
 
 def replay(home: Home, identity: str, *, dry_run: bool = False) -> Step:
-    """Queue a document's or transmission's failed step again. Raises StoreUnavailable."""
+    """Queue a document's or transmission's failed step again. Raises Failure, StoreUnavailable."""
+
+    with home.store.read() as conn:
+        held = conn.execute(
+            select(document).where(
+                document.c.id == identity, document.c.direction == "out", document.c.status == "held"
+            )
+        ).one_or_none()
+    if held is not None:
+        return _issue(home, held, dry_run=dry_run)
 
     def record(conn: Connection) -> Step:
         step, carried = _step(conn, identity)
@@ -32,6 +45,34 @@ def replay(home: Home, identity: str, *, dry_run: bool = False) -> Step:
         return step
 
     return home.store.write(record)
+
+
+def _issue(home: Home, held: Row[Any], *, dry_run: bool) -> Step:
+    """Write a document of ours again that could not be written; what is still wrong with it is told."""
+    partner = home.config.partner(held.partner)
+    body = documents.decode(held.body)
+    try:
+        written = outbound.rows(home, partner, held.type, body)
+    except EdiError as error:
+        raise Failure(Code.CANNOT_WRITE, str(error), next=f"tradelane doc explain {held.id}") from error
+
+    def record(conn: Connection) -> None:
+        gone = conn.execute(delete(document).where(document.c.id == held.id, document.c.status == "held"))
+        if gone.rowcount == 1:  # or another operator was faster
+            outbound.issue(
+                home,
+                conn,
+                partner,
+                held.type,
+                body,
+                written,
+                correlation=held.correlation,
+                cause=held.cause,
+            )
+
+    if not dry_run:
+        home.store.write(record)
+    return Step.ISSUE
 
 
 def _step(conn: Connection, identity: str) -> tuple[Step, Row[Any] | None]:

@@ -630,6 +630,25 @@ def test_an_asynchronous_receipt_says_so_when_the_message_is_refused(world: Worl
     assert (receipt.disposition, receipt.verified) == ("processed/error: decryption-failed", True)
 
 
+def test_an_asynchronous_receipt_also_refuses_other_content_under_a_known_message_id(world: World) -> None:
+    message = world.waiting.message(
+        interchange(number(), order("PO-THIS"), sender=ASYNC), receipt_url=world.url.url
+    )
+    post(world.gateway.as2, message)
+    until(lambda: posted(world.url, message.id))
+    other = world.waiting.message(
+        interchange(number(), order("PO-THAT"), sender=ASYNC),
+        receipt_url=world.url.url,
+        message_id=message.id,
+    )
+    assert post(world.gateway.as2, other).status == 204
+    headers, body = until(lambda: posted(world.url, message.id)[1:])[0]
+    receipt = read_receipt(headers, body, world.waiting.gateway_cert)
+    assert receipt.disposition == "processed/error: unexpected-processing-error"
+    assert receipt.verified
+    assert world.gateway.erp_has("PO-THAT") == []
+
+
 def sent(world: World, name: str) -> tuple[str, list[tuple[str, str]], bytes]:
     """A file on its way to whoever receipts asynchronously: its transmission, and what was posted."""
     file = world.gateway.home.parent / name

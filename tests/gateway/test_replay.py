@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trading import ORDER, PARTNERS, RETAILER, SHIPMENT, Trading, eventually, trading
+import pytest
+from trading import ORDER, PARTNERS, RETAILER, SHIPMENT, WAREHOUSE, Trading, eventually, trading
 
 from edi.documents import decode
+from gateway.errors import Failure
 from gateway.pipeline.replay import Step, replay
 
 STRANGER = RETAILER._replace(qualifier="12", id="UNLISTED")
@@ -60,3 +62,28 @@ def test_a_document_held_beside_a_delivered_one_is_read_again_alone(tmp_path: Pa
         assert len(t.sent("shop", "997")) == 2
         assert len(t.sent("depot", "940")) == 1
         assert all(row.delivered_at is not None for row in t.documents(direction="in"))
+
+
+def test_a_notice_that_could_not_be_written_is_issued_once_its_map_is_mended(tmp_path: Path) -> None:
+    overlay = tmp_path / "maps" / "856.toml"
+    overlay.parent.mkdir()
+    overlay.write_text('base = "856"\n[map]\nsent_time = ""\n')
+    partners = PARTNERS.replace(
+        '{ type = "856", direction = "out" }', '{ type = "856", direction = "out", map = "maps/856.toml" }'
+    )
+    with trading(tmp_path, partners) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop")
+        eventually(lambda: t.sent("depot", "940"))
+        t.drop(t.file("945", SHIPMENT, WAREHOUSE), "depot", "b.x12")
+        eventually(lambda: t.sent("shop", "810") and quiet(t))
+        (held,) = t.documents(direction="out", type="856")
+        assert held.reason == "MAPPING_FAILED"
+        with pytest.raises(Failure, match="sent_time"):
+            replay(t.home, held.id)
+        overlay.write_text('base = "856"\n')
+        assert replay(t.home, held.id, dry_run=True) is Step.ISSUE
+        assert replay(t.home, held.id) is Step.ISSUE
+        assert len(eventually(lambda: t.sent("shop", "856"))) == 1
+        (issued,) = t.documents(direction="out", type="856")
+        assert (issued.correlation, issued.cause) == (held.correlation, held.cause)
+        assert replay(t.home, issued.id) is Step.NOTHING
