@@ -61,7 +61,6 @@ class Code(StrEnum):
     FILE_MISSING = ("FILE-MISSING", Exit.NOT_FOUND, "A file named on the command line does not exist.")
     FILE_UNREADABLE = ("FILE-UNREADABLE", Exit.FAILURE, "A file named on the command line could not be read.")
     NOT_EDI = ("NOT-EDI", Exit.FINDINGS, "The bytes hold no interchange: no ISA, UNA or UNB.")
-    NOT_SUPPORTED = ("NOT-SUPPORTED", Exit.FINDINGS, "No definition or map covers this set in this version.")
     CANNOT_WRITE = ("CANNOT-WRITE", Exit.FINDINGS, "A document cannot be expressed in the set asked for.")
     BAD_DOCUMENT = ("BAD-DOCUMENT", Exit.FINDINGS, "A line of the input is no canonical document.")
     BAD_CERTIFICATE = ("BAD-CERTIFICATE", Exit.CONFIGURATION, "A certificate file cannot be used as one.")
@@ -76,12 +75,6 @@ class Code(StrEnum):
         Exit.CONFIGURATION,
         "A secret's file or environment name is not there.",
     )
-    PEER_UNREACHABLE = (
-        "PEER-UNREACHABLE",
-        Exit.PEER_UNREACHABLE,
-        "The partner could not be reached in time.",
-    )
-    PEER_REJECTED = ("PEER-REJECTED", Exit.PEER_REJECTED, "The partner answered, and refused.")
     STORE_UNAVAILABLE = ("STORE-UNAVAILABLE", Exit.FAILURE, "The database or the disk cannot take more now.")
     ALREADY_RUNNING = ("ALREADY-RUNNING", Exit.CONFLICT, "Another process serves this home.")
     ADDRESS_TAKEN = ("ADDRESS-TAKEN", Exit.CONFLICT, "An address to listen on cannot be had.")

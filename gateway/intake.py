@@ -126,7 +126,8 @@ class Accounts:
             case Downloaded():
                 self._write(event, "downloaded" if event.complete else "read in part", event.size)
             case LoggedIn() | LoggedOut():
-                log.info("%s %s", type(event).__name__, event.session)
+                session, verb = event.session, "in" if isinstance(event, LoggedIn) else "out"
+                log.info("SFTP: %s logged %s from %s with %s", session.user, verb, session.peer, session.key)
             case StorageFailed():
                 log.error("the disk refused %s: %s", event.path, event.error)
                 if event.error == os.strerror(errno.EIO):

@@ -14,7 +14,10 @@ ROOT = Path(__file__).parent.parent
 
 def test_every_data_file_of_the_packages_is_packed() -> None:
     listed = subprocess.run(
-        ["git", "ls-files", "edi", "x12", "sftp", "mappings", "gateway"], cwd=ROOT, capture_output=True, check=False
+        ["git", "ls-files", "edi", "x12", "sftp", "mappings", "gateway"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
     )
     if listed.returncode != 0:
         pytest.skip("needs the git checkout")
@@ -23,4 +26,6 @@ def test_every_data_file_of_the_packages_is_packed() -> None:
     for name in listed.stdout.decode().splitlines():
         path = Path(name)
         if path.suffix != ".py":
-            assert any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns), f"{name} would be left out"
+            assert any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns), (
+                f"{name} would be left out"
+            )

@@ -261,6 +261,7 @@ def run(*, stay: bool, folder: Path | None) -> Exit:
     """Play the day, print each step as it is verified; FINDINGS when one is missing."""
     as_json = output.settings().json
     begun = time.monotonic()
+    keep = folder is not None
     with ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tradelane-demo-")))
@@ -281,6 +282,8 @@ def run(*, stay: bool, folder: Path | None) -> Exit:
             )
         elif not failure:
             _print_timeline(today, took)
+            if not keep and not stay:
+                output.note("To look around in its home afterwards: tradelane demo --folder day")
         if stay and not failure:
             _stay(today)
     return Exit.FINDINGS if failure else Exit.OK

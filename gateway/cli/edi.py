@@ -221,7 +221,14 @@ def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | No
 
     with _edi_failures():
         overlay = map_file or _overlays(partner, "out")(type)
-        data = edi.write(type, _read_documents(file), _envelope(type, partner, given), overlay)
+        documents = list(_read_documents(file))
+        if not documents:
+            raise Failure(
+                Code.BAD_DOCUMENT,
+                "no document came",
+                next="tradelane edi documents FILE --json shows their form",
+            )
+        data = edi.write(type, documents, _envelope(type, partner, given), overlay)
     if output.settings().json:
         output.value({"set": type, "data": data.decode("latin-1")}, "")
     else:

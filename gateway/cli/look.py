@@ -83,7 +83,14 @@ def doc_list(partner: str | None, type_: str | None, status: str | None, limit: 
     with open_home() as home:
         found = queries.documents(home, partner=partner, type=type_, status=status, limit=limit)
         columns = {
-            name: name for name in ("id", "direction", "partner", "type", "number", "status", "ack", "at")
+            "id": "id",
+            "way": "direction",
+            "partner": "partner",
+            "type": "type",
+            "number": "number",
+            "status": "status",
+            "ack": "ack",
+            "at": "at",
         }
         _print(found, columns)
 

@@ -125,7 +125,12 @@ def _print_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Non
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for index, heading in enumerate(headings):
         numeric = all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", line[index]) for line in lines if line[index])
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            heading,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=heading in WHOLE,  # what people copy must not be broken over lines
+        )
     for line in lines:
         table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in line))
     console().print(table)
@@ -159,6 +164,7 @@ def page(item: Any, lines: Callable[[], Iterable[tuple[str, object]]]) -> None:
     console().print(grid)
 
 
+WHOLE = frozenset({"id", "at", "number", "status", "ack"})
 _STYLES = {
     **dict.fromkeys(("ok", "accepted", "delivered", "live", "done", "sent", "closed"), "green"),
     **dict.fromkeys(

@@ -31,7 +31,7 @@ def _log_to_stderr(*, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("paramiko", "httpx", "httpcore", "watchdog", "uvicorn"):
+    for noisy in ("paramiko", "httpx", "httpcore", "watchdog", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from gateway.config import Config, Key
     from gateway.keys import Certificate
 
-FOLDERS = ("certs", "data", "maps", "sftp", "erp/in", "erp/out", "erp/done", "erp/refused")
+FOLDERS = ("certs", "data", "maps", "sftp")
+ERP_FOLDERS = ("in", "out", "done", "refused")
 
 TEMPLATE = """\
 # Who we are and with whom we trade. `tradelane doctor` checks this file and names each problem with its line;
@@ -95,13 +96,13 @@ def init(
         home.mkdir(parents=True, exist_ok=True)
         replace(file, text)
         made.append(config.FILE)
-    us = config.read(file.read_text("utf-8"), home).us
-    for path in FOLDERS:
-        (home / path).mkdir(parents=True, exist_ok=True)
+    read = config.read(file.read_text("utf-8"), home)
+    for path in (*(home / name for name in FOLDERS), *(read.erp.folder / name for name in ERP_FOLDERS)):
+        path.mkdir(parents=True, exist_ok=True)
     (home / "secrets").mkdir(mode=0o700, exist_ok=True)
     (home / "data").chmod(0o700)
-    for key in us.keys:
-        made += _make_missing_key(key, us.as2_id or us.name, home, int(key_bits))
+    for key in read.us.keys:
+        made += _make_missing_key(key, read.us.as2_id or read.us.name, home, int(key_bits))
     _tell_identity(home, made)
 
 
@@ -199,7 +200,8 @@ def doctor() -> None:
 
 
 def _checks(config: Config) -> Iterator[Check]:
-    yield Check("configuration", "ok", f"{len(config.partners)} partners")
+    count = len(config.partners)
+    yield Check("configuration", "ok", f"{count} partner{'' if count == 1 else 's'}")
     for line, key, message in config.warnings:
         yield Check("configuration", "warn", f"{key}: {message}", f"partners.toml:{line}")
     yield from _our_keys(config)
@@ -269,7 +271,8 @@ def _folders(config: Config) -> Iterator[Check]:
         yield Check(
             "secrets/", "ok" if fit else "fail", f"mode {mode:04o}", None if fit else f"chmod 700 {secrets}"
         )
-    for folder in (config.data, config.erp.folder, config.sftp_folder):
+    erp = (config.erp.folder / name for name in ERP_FOLDERS)
+    for folder in (config.data, config.sftp_folder, *erp):
         name = f"{_relative(folder, config.home)}/"
         if not folder.is_dir():
             yield Check(name, "warn", "is not there", f"tradelane init {config.home}")

@@ -338,7 +338,8 @@ def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, bod
         conn.execute(update(transmission).where(transmission.c.id == row.id).values(**values))
         proof = "signed receipt" if receipt.signed_with is not None else "receipt"
         proof += ", MIC equal" if receipt.mic_match else ""
-        delivered(home, conn, row, f"{proof}: {receipt.disposition}")
+        said = (receipt.disposition or "").partition(";")[2].strip()  # after how it was sent, RFC 4130 7.4.3
+        delivered(home, conn, row, f"{proof}: {said}")
         return
     # An answer that proves nothing is no receipt; over AS2 sync it is also all that will come.
     reason = (

@@ -65,7 +65,7 @@ def test_cells_read_as_a_person_writes(value: object, text: str) -> None:
 @click.command(cls=Command)
 def failing() -> None:
     raise Failure(
-        Code.PEER_REJECTED, "997 says \x1b[1mR", why="AK5 R 5", where="out 17", next="tradelane doc show 17"
+        Code.CANNOT_WRITE, "997 says \x1b[1mR", why="AK5 R 5", where="out 17", next="tradelane doc show 17"
     )
 
 
@@ -88,10 +88,10 @@ def with_commands(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("with_commands")
 def test_a_failure_tells_what_where_why_and_what_next(run: Run) -> None:
     ran = run("failing")
-    assert (ran.exit, ran.out) == (Exit.PEER_REJECTED, "")
-    assert ran.err == ("PEER-REJECTED  out 17: 997 says \\x1b[1mR AK5 R 5\nNext: tradelane doc show 17\n")
+    assert (ran.exit, ran.out) == (Exit.FINDINGS, "")
+    assert ran.err == ("CANNOT-WRITE  out 17: 997 says \\x1b[1mR AK5 R 5\nNext: tradelane doc show 17\n")
     assert json.loads(run("failing", "--json").err) == {
-        "code": "PEER-REJECTED",
+        "code": "CANNOT-WRITE",
         "what": "997 says \x1b[1mR",
         "where": "out 17",
         "why": "AK5 R 5",

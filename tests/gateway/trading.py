@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 import x12
 from edi.tree import PartyId, Transaction
-from gateway.cli.setup import FOLDERS
+from gateway.cli.setup import ERP_FOLDERS, FOLDERS
 from gateway.config import toml
 from gateway.home import Home
 from gateway.pipeline.arrive import Source, receive
@@ -131,7 +131,7 @@ def eventually(look: Callable[[], Any], timeout_s: float = 15.0) -> Any:
 @contextmanager
 def trading(folder: Path, partners: str = PARTNERS, *, run: bool = True) -> Iterator[Trading]:
     """A home in `folder`; its engine runs unless told otherwise."""
-    for name in FOLDERS:
+    for name in (*FOLDERS, *(f"erp/{name}" for name in ERP_FOLDERS)):
         (folder / name).mkdir(parents=True, exist_ok=True)
     toml.replace(folder / "partners.toml", partners.encode())
     home = Home.open(folder)
