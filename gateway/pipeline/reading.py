@@ -1,7 +1,9 @@
 """Steps 3 to 7: read, know, check, acknowledge, map. One job a transmission.
 
 Two passes over the stored bytes: the first sees only envelopes and decides for each interchange whether it is
-this partner's, to us, and new; the second checks, answers and maps what was accepted.
+this partner's, to us, and new; the second checks, answers and maps what was accepted. A large file is
+recorded in parts, so that it fills no memory and holds up no other writer; a part recorded twice changes
+nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from gateway.store.tables import order, transmission
 from x12 import acks, check, codec, dictionary
 
 DUPLICATE_WINDOW = timedelta(days=90)
+PART = 50  # documents recorded in one transaction
 
 
 def read(home: Home, job: Job) -> Done:
@@ -54,7 +57,7 @@ def read(home: Home, job: Job) -> Done:
             envelopes = survey(stream)
     except NotEdi as error:
         raise Dead(DeadReason.ENVELOPE_BROKEN, str(error)) from None
-    reading = _Reading(home, row, partner, envelopes)
+    reading = _Reading(home, job, row, partner, envelopes)
     with home.store.read() as conn:
         reading.judge(conn)
     with home.store.fetch(row.sha256) as stream:
@@ -158,10 +161,13 @@ class _Read(NamedTuple):
 
 
 class _Reading:
-    """All that one transmission leads to, gathered first and recorded in one transaction."""
+    """All that one transmission leads to, gathered first and recorded after."""
 
-    def __init__(self, home: Home, row: Row[Any], partner: Partner, envelopes: list[Envelope]) -> None:
+    def __init__(
+        self, home: Home, job: Job, row: Row[Any], partner: Partner, envelopes: list[Envelope]
+    ) -> None:
         self.home = home
+        self.job = job
         self.row = row
         self.partner = partner
         self.envelopes = envelopes
@@ -293,6 +299,9 @@ class _Reading:
             answer.add(event, verdict)
             self.found.append(self._document(envelope, group, event, verdict, broken))
             first = first or self.found[-1]
+            if len(self.found) >= PART:
+                self.home.engine.checkpoint(self.job, self._record_found)
+                self.found = []
         if acks.answers(group):
             self.answers.append((envelope, group, answer.finish(end), first))
 
@@ -378,8 +387,7 @@ class _Reading:
         answered = self._answered_before(conn) if before.rowcount else set()
         for number, envelope in enumerate(self.envelopes, 1):
             self._record_envelope(conn, number, envelope)
-        for read in self.found:
-            self._record_document(conn, read)
+        self._record_found(conn)
         for envelope in self.envelopes:
             self._answer(conn, envelope, answered)
             if envelope.status == "accepted" and envelope.end is not None:
@@ -391,6 +399,10 @@ class _Reading:
             .where(transmission.c.id == self.row.id)
             .values(status=status, reason=reason, error=text, done_at=self.home.now())
         )
+
+    def _record_found(self, conn: Connection) -> None:
+        for read in self.found:
+            self._record_document(conn, read)
 
     def _outcome(self) -> tuple[str, str | None, str | None]:
         """The transmission's own state: that of its worst interchange."""

@@ -1,0 +1,59 @@
+"""A file of many orders is recorded in parts, and a death between two of them doubles nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from trading import ORDER, RETAILER, US, eventually, trading
+
+from gateway.simulate import envelope
+from x12 import writer
+
+ORDERS = 70
+
+DIES = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from trading import eventually, trading
+with trading(Path(sys.argv[1])) as t:
+    t.drop(Path(sys.argv[1], "many.x12").read_bytes(), "shop", "many.x12")
+    eventually(lambda: False)
+"""
+
+
+def many() -> bytes:
+    """One group of ORDERS orders."""
+    bodies = [
+        writer.Body("850", number, [["BEG", "00", "SA", f"PO{number}", "", "20261101"], *ORDER[1:]])
+        for number in range(1, ORDERS + 1)
+    ]
+    return writer.write(envelope(RETAILER, US, 1, "850", "004010"), bodies)
+
+
+def test_a_death_while_a_large_file_is_recorded_doubles_nothing(tmp_path: Path) -> None:
+    (tmp_path / "many.x12").write_bytes(many())
+    here = Path(__file__).parent
+    died = subprocess.run(
+        [sys.executable, "-c", DIES, str(tmp_path), str(here)],
+        env=os.environ | {"TRADELANE_CRASH_AT": "read:before-commit"},
+        cwd=here.parent.parent,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert died.returncode == -9, died.stderr.decode()
+    with trading(tmp_path, run=False) as t:
+        assert len(t.documents(type="850")) == 50  # the part that was full
+        assert t.documents(type="997") == []
+    with trading(tmp_path) as t:
+        eventually(lambda: len(t.sent("depot", "940")) == ORDERS, 60.0)
+        assert sorted(row.number for row in t.documents(type="850")) == sorted(
+            f"PO{number}" for number in range(1, ORDERS + 1)
+        )
+        assert len(list(t.home.erp.out.glob("*.json"))) == ORDERS
+        (answer,) = eventually(lambda: t.sent("shop", "997"))
+        assert ["AK9", "A", str(ORDERS), str(ORDERS), str(ORDERS)] in answer
