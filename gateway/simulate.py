@@ -142,6 +142,7 @@ class Retailer:
     received: list[Received] = field(default_factory=list)
     receipts: dict[str, str] = field(default_factory=dict)  # Message-ID -> what was wrong, or ""
     seen: dict[str, int] = field(default_factory=dict)  # Message-ID -> how often it came
+    complaints: list[str] = field(default_factory=list)  # what it wanted to say and could not
 
     def __post_init__(self) -> None:
         self.pair: KeyPair = make_key_pair(self.as2_id, now=datetime.now(UTC))
@@ -151,13 +152,15 @@ class Retailer:
         self._answers: dict[str, tuple[list[tuple[str, str]], bytes]] = {}
         self._number = 0
         self._changed = threading.Condition()
+        self._closing = threading.Event()
         application = Starlette(routes=[Route("/as2", self._endpoint, methods=["POST"])])
         self._listener = Listener(application, Address("127.0.0.1", 0), "retailer")
         self.url = f"{self._listener.url}/as2"
         self._listener.start()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and give up what is still on its way."""
+        self._closing.set()
         self._listener.stop()
 
     def order(self, number: str | None = None) -> bytes:
@@ -208,9 +211,8 @@ class Retailer:
                         raise Failed(f"the gateway answered {answer.status}")
                 except channels.Unreachable:
                     pass
-                if time.monotonic() > until:
+                if time.monotonic() > until or self._closing.wait(0.2):
                     raise Failed(f"{filename} was not taken within {timeout_s:.0f} s")
-                time.sleep(0.2)
 
     def wait_for_receipt(self, message_id: str, timeout_s: float = 60.0) -> None:
         """Until the signed receipt has come; raises Failed when it is wrong or absent."""
@@ -289,7 +291,10 @@ class Retailer:
             number = self._number
         answer = acknowledge(data, self.us, self.them, number)
         if answer is not None:
-            self.send(answer, f"997_{number}.x12")
+            try:
+                self.send(answer, f"997_{number}.x12")
+            except Failed as error:
+                self.complaints.append(str(error))
 
     def _post_receipt(self, url: str, headers: list[tuple[str, str]], body: bytes) -> None:
         for _ in range(300):
@@ -298,7 +303,9 @@ class Retailer:
                     return
             except channels.Unreachable:
                 pass
-            time.sleep(0.2)
+            if self._closing.wait(0.2):
+                return
+        self.complaints.append(f"a receipt could not be posted to {url}")
 
     def _take_receipt(self, headers: list[tuple[str, str]], body: bytes, message_id: str) -> None:
         receipt = as2.parse_receipt(

@@ -86,8 +86,9 @@ def set_of(*parts: bytes) -> bytes:
 
 
 def integer(value: int) -> bytes:
-    """INTEGER."""
-    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    """INTEGER, in as few octets as it takes (X.690 8.3.2)."""
+    length = (value + (value < 0)).bit_length() // 8 + 1
+    return tlv(INTEGER, value.to_bytes(length, "big", signed=True))
 
 
 def oid(dotted: str) -> bytes:

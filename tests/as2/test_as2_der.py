@@ -6,7 +6,7 @@ import io
 
 import pytest
 from asn1crypto import core
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.as2 import der
@@ -45,6 +45,8 @@ def test_a_tree_is_read_back_from_der_and_from_ber(tree: der.Node) -> None:
     assert der.parse(indefinite(tree)).encoded() == tree.encoded()
 
 
+@example(-128)
+@example(-(2**31))
 @given(st.integers(-(10**30), 10**30))
 def test_integers_are_what_another_library_writes(number: int) -> None:
     assert der.integer(number) == core.Integer(number).dump()
