@@ -32,7 +32,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 from sqlalchemy import Connection, Row, and_, delete, select, update
 
 from gateway.errors import DeadReason, GatewayError
-from gateway.store import Store, StoreFatal, StoreUnavailable, after_commit
+from gateway.store import Store, StoreCorrupt, StoreFatal, StoreUnavailable, after_commit
 from gateway.store import lane_sql as sql
 from gateway.store.lane_tables import job, job_event, lane, schedule
 
@@ -68,13 +68,14 @@ class Done(NamedTuple):
 
 
 class Retry(GatewayError):
-    """Try again later: after `after_s` seconds, or by the back-off."""
+    """Try again later: after `after_s` seconds, or by the back-off. `free` when it was no real attempt."""
 
     temporary = True
 
-    def __init__(self, reason: str, after_s: float | None = None) -> None:
+    def __init__(self, reason: str, after_s: float | None = None, *, free: bool = False) -> None:
         super().__init__(reason)
         self.after_s = after_s
+        self.free = free
 
 
 class Dead(GatewayError):
@@ -501,12 +502,16 @@ class Engine:
             reason, message = verdict.reason, str(verdict)
             self._record(lambda conn: self._bury(conn, claimed, reason, message))
         except Retry as verdict:
-            text, after_s = str(verdict), verdict.after_s
-            self._record(lambda conn: self._try_again(conn, claimed, text, after_s))
+            text, after_s, forgive = str(verdict), verdict.after_s, int(verdict.free)
+            self._record(lambda conn: self._try_again(conn, claimed, text, after_s, forgive=forgive))
         except StoreUnavailable as error:
             # Ours and temporary: it costs the job no attempt.
             text = str(error)
             self._record(lambda conn: self._try_again(conn, claimed, text, _OUTAGE_S, forgive=1))
+        except StoreCorrupt as error:
+            # Trying again mends no payload, and would hold up the lane.
+            text = str(error)
+            self._record(lambda conn: self._bury(conn, claimed, DeadReason.STORE_CORRUPT, text))
         except Exception as error:
             log.exception("job %d (%s in %s) failed", claimed.id, claimed.kind, claimed.lane)
             text = f"{type(error).__name__}: {error}"

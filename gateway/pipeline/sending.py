@@ -36,13 +36,13 @@ def send(home: Home, job: Job) -> Done:
     """Send one transmission by the channel of its partner."""
     with home.store.read() as conn:
         row = conn.execute(select(transmission).where(transmission.c.id == job.payload["transmission"])).one()
-    if row.status in {"delivered", "sent"}:
+    if row.status != "queued":  # a receipt that came by itself has decided it
         return Done()
     partner = home.config.partners.get(row.partner)
     if partner is None:
         raise Dead(DeadReason.UNKNOWN_PARTNER, f"no partner is named {row.partner!r} in partners.toml now")
     if partner.status == "paused":
-        raise Retry(f"{partner.name} is paused", after_s=60.0)
+        raise Retry(f"{partner.name} is paused", after_s=60.0, free=True)
     match partner.channel:
         case "as2":
             commit = _by_as2(home, job, row, partner)
@@ -65,12 +65,14 @@ def send(home: Home, job: Job) -> Done:
 def failed(home: Home, conn: Connection, job: Job, reason: str, message: str) -> None:
     """What could not be sent is a dead letter; its bytes are kept and can be replayed."""
     identity = job.payload["transmission"]
+    row = conn.execute(select(transmission).where(transmission.c.id == identity)).one()
+    if row.status != "queued":  # its receipt came all the same, and says more than the answer to the request
+        return
     conn.execute(
         update(transmission)
         .where(transmission.c.id == identity)
         .values(status="failed", reason=reason, error=message, done_at=home.now())
     )
-    row = conn.execute(select(transmission).where(transmission.c.id == identity)).one()
     _note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {reason}: {message}")
 
 
@@ -179,7 +181,7 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
         case "none":
             return lambda conn: delivered(home, conn, row, "no receipt was asked for")
         case "async":
-            return lambda conn: _await_receipt(home, conn, row, relation, job.payload.get("sends", 1))
+            return lambda conn: _await_receipt(home, conn, job, row, relation)
         case _:
             return _close_at_once(home, job, row, relation, answer)
 
@@ -268,23 +270,23 @@ def expected(home: Home, row: Row[Any], relation: As2) -> as2.Expected:
     )
 
 
-def _await_receipt(home: Home, conn: Connection, row: Row[Any], relation: As2, sends: int) -> None:
+def _await_receipt(home: Home, conn: Connection, job: Job, row: Row[Any], relation: As2) -> None:
     """The message is with them; the receipt comes by itself, or its deadline does."""
     state = conn.execute(select(transmission.c.status).where(transmission.c.id == row.id)).scalar()
-    if state == "delivered":  # the receipt was faster than the answer to the message
+    if state != "queued":  # the receipt was faster than the answer to the message
         return
     conn.execute(
         update(transmission)
         .where(transmission.c.id == row.id)
-        .values(status="sent", error=None, step=str(sends))
+        .values(status="sent", error=None, step=str(job.id))
     )
     _note(home, conn, row, "sent", f"{row.filename} to {row.partner}; its receipt is awaited")
     home.engine.enqueue(
         conn,
         lane=f"{row.partner}:due",
         kind="mdn-due",
-        payload={"transmission": row.id, "sends": sends},
-        uniq=f"mdn-due:{row.id}:{sends}",
+        payload={"transmission": row.id, "sends": job.payload.get("sends", 1)},
+        uniq=f"mdn-due:{row.id}:{job.id}",
         run_at=home.now() + relation.mdn.due,
     )
 
@@ -314,7 +316,6 @@ def receipt_overdue(home: Home, job: Job) -> Done:
             lane=f"{row.partner}:out",
             kind="send",
             payload={"transmission": identity, "sends": sends + 1},
-            uniq=f"send:{identity}:{sends + 1}",
             max_attempts=partner.as2.retry.attempts,
         )
 
