@@ -33,6 +33,7 @@ class Home:
     def __init__(self, config: Config, store: Store, clock: Callable[[], datetime]) -> None:
         self._config = config
         self._reloading = threading.Lock()
+        self._refused = ""  # what was wrong with the partners.toml that was told of last
         self.store = store
         self.engine = Engine(store, f"{os.uname().nodename}")
         self.erp = FileErp(config.home / config.erp.folder)
@@ -64,8 +65,11 @@ class Home:
             try:
                 self._config = configuration.load(self._config.home)
             except Failure as failure:
-                log.error("partners.toml was not reloaded: %s", failure)  # noqa: TRY400 - it says all
+                if str(failure) != self._refused:  # it is tried again every second: a file it names may come
+                    log.error("partners.toml was not reloaded: %s", failure)  # noqa: TRY400 - it says all
+                self._refused = str(failure)
                 return False
+            self._refused = ""
             log.info("partners.toml was reloaded")
             return True
 

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, insert, select
 
 from edi.problems import Fault, NotEdi
 from edi.tree import InterchangeEnd
-from gateway.config import Partner
+from gateway.config import Partner, SftpAccount
 from gateway.errors import DeadReason
 from gateway.failpoints import failpoint
 from gateway.home import Home
@@ -199,7 +199,7 @@ class Intake:
         self._home = home
         self._accounts = accounts
         self._waker = waker
-        self._inboxes: dict[str, Inbox] = {}
+        self._inboxes: dict[SftpAccount, Inbox] = {}  # one whose account was changed is another
         self._troubled: dict[str, str] = {}  # whose folder cannot be used now, and why
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
@@ -216,10 +216,10 @@ class Intake:
         self._thread.join()
 
     def _inbox(self, partner: Partner) -> Inbox:
-        known = self._inboxes.get(partner.name)
+        assert partner.sftp_account is not None
+        known = self._inboxes.get(partner.sftp_account)
         if known is not None:
             return known
-        assert partner.sftp_account is not None
         root = self._accounts.account(partner).root
         make_folders(root)
         complete = partner.sftp_account.complete
@@ -227,7 +227,7 @@ class Intake:
             settle_s=complete.settle.total_seconds(), ignore=complete.ignore, done_suffix=complete.done_file
         )
         inbox = Inbox(root / "in", root / "work", seal, rules, partial=root / "partial")
-        self._inboxes[partner.name] = inbox
+        self._inboxes[partner.sftp_account] = inbox
         self._waker.watch(root / "in")
         return inbox
 
@@ -261,7 +261,10 @@ class Intake:
 
     def _pause_s(self) -> float:
         """Until the next scan is due, by the clock alone."""
-        due = [due for inbox in self._inboxes.values() if (due := inbox.due_s(time.time())) is not None]
+        now = time.time()
+        accounts = [partner.sftp_account for partner in self._home.config.partners.values()]
+        inboxes = [self._inboxes[account] for account in accounts if account in self._inboxes]
+        due = [due for inbox in inboxes if (due := inbox.due_s(now)) is not None]
         return max(0.05, min([SCAN_S, *due]))
 
     def _scan_partner(self, partner: Partner) -> None:
