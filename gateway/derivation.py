@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from edi.documents import (
     Dated,
@@ -30,6 +30,7 @@ from edi.documents import (
 )
 
 _CENT = Decimal("0.01")
+_EXACT = Context(prec=200)  # a map reads at most 60 digits of a number, so products and their sums fit
 # Dates of an order that mean something to the warehouse that ships it.
 _SHIP_DATES = (
     "requested_ship",
@@ -94,7 +95,11 @@ def ship_notice(
 
 
 def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, invoiced_on: date) -> Invoice:
-    """The 810 for what was shipped, at the order's prices. `total` is rounded to cents, half up."""
+    """The 810 for what was shipped, at the order's prices. `total` is exact, then rounded to cents, half up.
+
+    A line has no price where the order has none for it, or has one for another unit than was shipped: see
+    `unpriced`.
+    """
     items = _Matching(order)
     lines: list[InvoiceLine] = []
     total = Decimal(0)
@@ -102,13 +107,14 @@ def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, 
         if not shipped.shipped:
             continue
         line = items.of(shipped)
-        price = line.price if line else None
-        total += shipped.shipped * (price or Decimal(0))
+        unit = shipped.unit or (line.unit if line else None)
+        price = line.price if line and unit == (line.unit or unit) else None
+        total = _EXACT.fma(shipped.shipped, price or Decimal(0), total)
         lines.append(
             InvoiceLine(
                 number=(line.number if line else None) or str(len(lines) + 1),
                 quantity=shipped.shipped,
-                unit=(line.unit if line else None) or shipped.unit,
+                unit=unit,
                 price=price,
                 ids=(line.ids if line else None) or _labelled(shipped.ids),
                 description=line.description if line else None,
@@ -124,9 +130,17 @@ def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, 
         terms=order.terms,
         dates=_shipped(confirmation),
         lines=tuple(lines),
-        total=total.quantize(_CENT, ROUND_HALF_UP),
+        total=total.quantize(_CENT, ROUND_HALF_UP, _EXACT),
         currency=order.currency,
     )
+
+
+def unpriced(invoice: Invoice) -> str | None:
+    """Why an invoice for a shipment must not leave by itself: a line of it has no price."""
+    numbers = [line.number or "?" for line in invoice.lines if line.price is None]
+    if not numbers:
+        return None
+    return f"the order has no price in the unit that was shipped for line {', '.join(numbers)}"
 
 
 class _Matching:

@@ -84,11 +84,11 @@ def _warehouse_orders(
     us = home.config.us
     number = _depositor_number(conn, warehouse, sales_order.number)
     depositor = Party(role="depositor", name=us.name)
-    return [
-        _prepared(
-            home, warehouse, "940", derivation.warehouse_order(sales_order, number, depositor=depositor)
-        )
-    ]
+    document = derivation.warehouse_order(sales_order, number, depositor=depositor)
+    doubt = None
+    if sales_order.purpose not in {None, "original"}:  # a cancellation, a copy, a confirmation of a call
+        doubt = f"the order's purpose is {sales_order.purpose!r}: shipping it is for a person to decide"
+    return [_prepared(home, warehouse, "940", document, doubt)]
 
 
 def _depositor_number(conn: Connection, warehouse: Partner, purchase_order: str) -> str:
@@ -126,24 +126,33 @@ def _notice_and_invoice(
     sales_order = documents.decode(body)
     assert isinstance(sales_order, SalesOrder)
     shipments = conn.execute(
-        select(func.count()).where(
-            document_table.c.correlation == found.correlation, document_table.c.type == "856"
+        select(func.count(document_table.c.cause.distinct())).where(
+            document_table.c.correlation == found.correlation,
+            document_table.c.direction == "out",
+            document_table.c.type.in_(("856", "810")),
         )
     ).scalar_one()
     number = f"{sales_order.number[: _LONGEST_NUMBER - 4]}-{shipments + 1}"
     now = home.now().astimezone(home.config.us.timezone)
-    following: list[tuple[str, ShipNotice | Invoice]] = [
-        ("856", derivation.ship_notice(sales_order, confirmation, confirmation.shipment or number, now)),
-        ("810", derivation.invoice(sales_order, confirmation, number, now.date())),
+    notice = derivation.ship_notice(sales_order, confirmation, confirmation.shipment or number, now)
+    invoice = derivation.invoice(sales_order, confirmation, number, now.date())
+    following: list[tuple[str, ShipNotice | Invoice, str | None]] = [
+        ("856", notice, None),
+        ("810", invoice, derivation.unpriced(invoice)),
     ]
     return [
-        _prepared(home, customer, type, document)
-        for type, document in following
+        _prepared(home, customer, type, document, doubt)
+        for type, document, doubt in following
         if customer.agreement(type, "out")
     ]
 
 
-def _prepared(home: Home, partner: Partner, type: str, document: Document) -> Prepared:
+def _prepared(
+    home: Home, partner: Partner, type: str, document: Document, doubt: str | None = None
+) -> Prepared:
+    """Ready to be issued, unless it cannot be written or there is a doubt that a person has to decide."""
+    if doubt is not None:
+        return Prepared(partner, type, document, [], doubt)
     try:
         return Prepared(partner, type, document, outbound.rows(home, partner, type, document))
     except EdiError as error:

@@ -1,0 +1,214 @@
+"""What an adversary, an accident of timing or an absurd document must not bring about."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peers import Answer, Headers, endpoint
+from sqlalchemy import select
+from trading import ORDER, PARTNERS, RETAILER, SHIPMENT, WAREHOUSE, Trading, eventually, trading
+
+from gateway import as2
+from gateway.config import toml
+from gateway.errors import DeadReason
+from gateway.intake import Accounts, Intake
+from gateway.pipeline import dispatch, replay, sending
+from gateway.server import start_engine
+from gateway.store.lane_tables import job
+from gateway.store.tables import event, transmission
+from sftp.drop import Waker
+
+
+def as2_partner(url: str, *, due: str = "1h", attempts: int = 8) -> str:
+    return f"""
+[partner.mart]
+role = "retailer"
+status = "live"
+usage = "P"
+isa = {{ qualifier = "ZZ", id = "MART" }}
+[partner.mart.as2]
+id = "MART"
+url = "{url}"
+sign = "none"
+encrypt = "none"
+mdn = {{ mode = "async", signed = false, due = "{due}" }}
+retry = {{ attempts = {attempts}, first = "1s" }}
+"""
+
+
+def with_as2(url: str, **more: Any) -> str:
+    return PARTNERS.replace("[us]\n", '[us]\nas2_id = "US"\n', 1) + as2_partner(url, **more)
+
+
+def transmissions(t: Trading, **where: Any) -> list[Any]:
+    query = select(transmission).order_by(transmission.c.created_at)
+    for column, value in where.items():
+        query = query.where(transmission.c[column] == value)
+    with t.home.store.read() as conn:
+        return list(conn.execute(query).all())
+
+
+def jobs(t: Trading, kind: str) -> list[Any]:
+    with t.home.store.read() as conn:
+        return list(conn.execute(select(job).where(job.c.kind == kind).order_by(job.c.id)).all())
+
+
+def events(t: Trading, name: str) -> list[Any]:
+    with t.home.store.read() as conn:
+        return list(conn.execute(select(event).where(event.c.name == name).order_by(event.c.id)).all())
+
+
+def send(t: Trading, data: bytes = b"hello") -> str:
+    return dispatch.dispatch(t.home, t.home.config.partner("mart"), io.BytesIO(data), filename="a.txt")
+
+
+def a_receipt(t: Trading, identity: str, status: as2.ReceiptStatus) -> None:
+    """A receipt that proves itself, as the AS2 endpoint records it."""
+    (row,) = transmissions(t, id=identity)
+    receipt = as2.Receipt(status, disposition="automatic-action/MDN-sent-automatically; x", error="no")
+    t.home.store.write(lambda conn: sending.close(t.home, conn, row, receipt, b"receipt"))
+
+
+@pytest.mark.parametrize("verdict", [as2.ReceiptStatus.FAILED, as2.ReceiptStatus.DELIVERED])
+@pytest.mark.parametrize("status", [204, 503, 400])
+def test_a_receipt_faster_than_the_answer_to_the_message_decides(
+    tmp_path: Path, status: int, verdict: as2.ReceiptStatus
+) -> None:
+    arrived, answered = threading.Event(), threading.Event()
+
+    def answer(headers: Headers, body: bytes) -> Answer:
+        arrived.set()
+        assert answered.wait(10)
+        return Answer(status, [], b"")
+
+    with endpoint(answer) as url, trading(tmp_path, with_as2(url.url)) as t:
+        t.home.listening_at = "http://127.0.0.1:9/as2"
+        identity = send(t)
+        assert arrived.wait(10)
+        a_receipt(t, identity, verdict)
+        answered.set()
+        eventually(lambda: all(row.state in {"done", "dead"} for row in jobs(t, "send")))
+        assert transmissions(t, id=identity)[0].status == verdict
+        assert len(url.received) == 1
+        assert not jobs(t, "mdn-due")
+
+
+def test_a_message_sent_again_by_an_operator_has_a_deadline_for_its_receipt_again(tmp_path: Path) -> None:
+    with endpoint() as url, trading(tmp_path, with_as2(url.url, due="1s", attempts=2)) as t:
+        t.home.listening_at = "http://127.0.0.1:9/as2"
+        identity = send(t)
+        eventually(lambda: transmissions(t, id=identity)[0].reason == DeadReason.MDN_TIMEOUT)
+        assert len(url.received) == 2
+        assert replay.replay(t.home, identity) is replay.Step.SEND
+        eventually(lambda: transmissions(t, id=identity)[0].reason == DeadReason.MDN_TIMEOUT)
+        assert len(url.received) == 4
+
+
+def test_a_pause_costs_what_waits_no_attempt(tmp_path: Path) -> None:
+    paused = with_as2("http://127.0.0.1:9/as2", attempts=1).replace(
+        'status = "live"\nusage = "P"\nisa = { qualifier = "ZZ", id = "MART" }',
+        'status = "paused"\nusage = "P"\nisa = { qualifier = "ZZ", id = "MART" }',
+    )
+    with trading(tmp_path, paused) as t:
+        identity = send(t)
+        eventually(lambda: [row for row in jobs(t, "send") if row.attempts])
+        eventually(lambda: [row for row in jobs(t, "send") if row.state != "running"])
+        assert [row.state for row in jobs(t, "send")] == ["ready"]
+        assert transmissions(t, id=identity)[0].status == "queued"
+
+
+def test_an_amount_beyond_all_reason_is_held_and_stops_nobodys_delivery(tmp_path: Path) -> None:
+    order = [list(row) for row in ORDER]
+    order[4][2], order[4][4] = "999999999", "99999999999999999"
+    shipment = [list(row) for row in SHIPMENT]
+    shipment[5][2] = shipment[5][3] = "9999999999"
+    order[0][3] = shipment[0][2] = shipment[0][6] = "PO-HUGE"
+    with trading(tmp_path) as t:
+        t.drop(t.file("850", order, RETAILER), "shop", "1.x12")
+        eventually(lambda: t.documents(type="940", number="PO-HUGE"))
+        t.drop(t.file("945", shipment, WAREHOUSE), "depot", "2.x12")
+        eventually(lambda: t.documents(type="810"))
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "3.x12")
+        eventually(lambda: t.documents(type="940", number="PO-77"))
+        assert [row.status for row in t.documents(type="810")] == ["held"]
+
+
+def test_a_shipped_line_that_has_no_price_in_the_order_is_invoiced_by_a_person(tmp_path: Path) -> None:
+    other_unit = [list(row) for row in SHIPMENT]
+    other_unit[5][5] = "CA"
+    unknown = [list(row) for row in SHIPMENT]
+    unknown[5][8] = "SUBSTITUTE"
+    with trading(tmp_path) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop")
+        eventually(lambda: t.sent("depot", "940"))
+        for count, shipment in enumerate((other_unit, unknown), 1):
+            t.drop(t.file("945", shipment, WAREHOUSE), "depot", f"{count}.x12")
+            eventually(lambda n=count: len(t.documents(type="810")) == n)
+        assert [row.status for row in t.documents(type="810")] == ["held", "held"]
+        assert [row.status for row in t.documents(type="856")] == ["sent", "sent"]
+
+
+def test_a_customer_that_gets_no_ship_notice_still_gets_invoices_of_different_numbers(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS.replace('  { type = "856", direction = "out" },\n', "")) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop")
+        eventually(lambda: t.sent("depot", "940"))
+        for count in (1, 2):
+            t.drop(t.file("945", SHIPMENT, WAREHOUSE), "depot", f"{count}.x12")
+            eventually(lambda n=count: len(t.sent("shop", "810")) == n)
+        assert len({row.number for row in t.documents(type="810")}) == 2
+
+
+def test_an_850_that_cancels_an_order_ships_nothing(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        for code in ("01", "06", "07"):
+            t.drop(t.file("850", [["BEG", code, *ORDER[0][2:]], *ORDER[1:]], RETAILER), "shop", f"{code}.x12")
+        eventually(lambda: len(list((tmp_path / "erp" / "out").glob("*.json"))) == 3)
+        eventually(lambda: all(row.delivered_at for row in t.documents(type="850")))
+        assert not [row for row in t.documents(type="940") if row.status != "held"]
+
+
+def test_a_payload_that_is_gone_is_a_dead_letter_at_once_and_the_lane_goes_on(tmp_path: Path) -> None:
+    with trading(tmp_path, run=False) as t:
+        lost = t.drop(t.file("850", [*ORDER[:7], *ORDER[5:6] * 500, ORDER[7]], RETAILER), "shop", "1.x12")
+        t.home.store.blobs.path(transmissions(t, id=lost)[0].sha256).unlink()
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "2.x12")
+        start_engine(t.home)
+        eventually(lambda: t.documents(type="850"))
+        (row,) = transmissions(t, id=lost)
+        assert (row.status, row.reason) == ("held", DeadReason.STORE_CORRUPT)
+        assert t.home.engine.drain(10.0)
+
+
+def test_an_account_renamed_by_a_reload_is_looked_into_under_its_new_name(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        waker = Waker()
+        accounts = Accounts(t.home, waker)
+        intake = Intake(t.home, accounts, waker)
+        intake.start()
+        try:
+            eventually(lambda: (tmp_path / "sftp" / "shop" / "in").is_dir())
+            changed = PARTNERS.replace('user = "shop"', 'user = "shop2"')
+            toml.replace(tmp_path / "partners.toml", changed.encode())
+            assert t.home.reload()
+            eventually(lambda: (tmp_path / "sftp" / "shop2" / "in").is_dir())
+            (tmp_path / "sftp" / "shop2" / "in" / "a.x12").write_bytes(t.file("850", ORDER, RETAILER))
+            eventually(lambda: t.documents(type="850"))
+        finally:
+            intake.stop()
+            waker.close()
+
+
+def test_a_bad_partners_toml_is_told_once_and_not_every_second(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with trading(tmp_path, run=False) as t:
+        toml.replace(tmp_path / "partners.toml", b"schema = [")
+        for _ in range(3):
+            assert not t.home.reload()
+        assert len([r for r in caplog.records if "not reloaded" in r.message]) == 1
+        toml.replace(tmp_path / "partners.toml", PARTNERS.encode() + b"\n# mended\n")
+        assert t.home.reload()
