@@ -115,7 +115,7 @@ def _send(
             f"{partner} is a draft" if to.status == "draft" else f"no channel leads to {partner}",
             next=f"tradelane partner show {partner}",
         )
-    name = Path(getattr(file, "name", "")).name or "stdin"
+    name = "stdin" if file is sys.stdin.buffer else Path(file.name).name
     if dry_run:
         output.value(
             {"partner": partner, "channel": to.channel, "filename": name}, f"would send {name} to {partner}"

@@ -115,3 +115,23 @@ def test_nothing_is_wider_than_the_terminal(home: Path, width: int) -> None:
             max(len(line.replace("\x1b[1m", "").replace("\x1b[0m", "")) for line in seen.splitlines())
             <= width
         )
+
+
+def test_what_is_sent_from_a_pipe_is_named_stdin(tmp_path: Path) -> None:
+    home = ("--home", tmp_path / "h")
+    tradelane(*home, "init")
+    tradelane(
+        *home,
+        "partner",
+        "add",
+        "acme",
+        "--role",
+        "3pl",
+        "--isa",
+        "01:123456789",
+        "--sftp-user",
+        "a",
+        "--live",
+    )
+    ran = tradelane(*home, "send", "acme", "-", "--dry-run", "--json", input="x")
+    assert json.loads(ran.stdout)["filename"] == "stdin"
