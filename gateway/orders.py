@@ -238,6 +238,7 @@ def _expected(home: Home, found: Record[Any]) -> list[tuple[str, str, str]]:
     if found.warehouse:
         expected += [("out", "940", "us"), ("in", "945", found.warehouse)]
     customer = home.config.partners.get(found.partner)
-    if customer is not None and found.warehouse:
-        expected += [("out", type, "us") for type in ("856", "810") if customer.agreement(type, "out")]
+    maker = "us" if found.warehouse else "erp"  # nothing comes from which we could make them
+    if customer is not None:
+        expected += [("out", type, maker) for type in ("856", "810") if customer.agreement(type, "out")]
     return expected

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Row, select
 
 from gateway import orders
 from gateway.home import Home
+from gateway.pipeline import outbound
+from gateway.store.lane_tables import job
 from gateway.store.tables import document, event, interchange, order, transmission
 
 Record = dict[str, Any]
@@ -59,8 +61,13 @@ def _transmission(row: Row[Any]) -> Record:
 def sent(home: Home, identity: str) -> Record:
     """How a sending stands, in the shape of `send --wait --json`."""
     with home.store.read() as conn:
-        row = conn.execute(select(transmission).where(transmission.c.id == identity)).one()
+        row = conn.execute(
+            select(transmission, job.c.error.label("last_error"))
+            .outerjoin(job, job.c.uniq == outbound.sending(identity))
+            .where(transmission.c.id == identity)
+        ).one()
     status = row.status if row.status in {"delivered", "failed"} else "pending"
+    error = row.error or (row.last_error if status == "pending" else None)  # why it is still pending
     return {
         "transmission": row.id,
         "message_id": row.message_id,
@@ -68,7 +75,7 @@ def sent(home: Home, identity: str) -> Record:
         "disposition": row.disposition,
         "receipt_signed": None if row.receipt_signed is None else bool(row.receipt_signed),
         "mic_match": None if row.mic_match is None else bool(row.mic_match),
-        "error": row.error,
+        "error": error,
         "reason": row.reason,
     }
 

@@ -26,7 +26,7 @@ from gateway.config import Ack, Partner
 from gateway.errors import DeadReason
 from gateway.home import Home
 from gateway.store.tables import document as document_table
-from gateway.store.tables import new_id, transmission
+from gateway.store.tables import new_id, order, transmission
 from x12 import acks, dictionary, writer
 
 ACKNOWLEDGMENTS = frozenset({"997", "999", "TA1", "CONTRL"})
@@ -97,6 +97,10 @@ def issue(
             values |= sent | {"status": "sent", "reason": None, "error": None}
             values |= {"ack": "none" if ack.mode == "none" else "waiting"}
     conn.execute(insert(document_table), values)
+    if correlation is not None:  # an order that was done has one more document to see through
+        conn.execute(
+            update(order).where(order.c.correlation == correlation).values(status="open", done_at=None)
+        )
     what = f"{type} {number or ''} to {partner.name}"
     name, text = ("issued", what) if values["status"] == "sent" else ("held", f"{what}: {values['error']}")
     home.note(
@@ -124,6 +128,24 @@ def expect(home: Home, conn: Connection, partner: Partner, identity: str, ack: A
         uniq=f"ack-due:{identity}",
         run_at=due,
     )
+
+
+def rehearse(
+    home: Home,
+    partner: Partner,
+    header: Interchange,
+    answer: acks.InterchangeAck | tuple[Group, acks.GroupAck],
+) -> None:
+    """Write an answer on trial, under no number. Raises CannotWrite for headers that none can repeat."""
+    if isinstance(answer, acks.InterchangeAck):
+        addressing = _Addressing.mirrored(home, partner, header, None)
+        trial = addressing.envelope(home.now(), "TA1", 1, 1)
+        writer.write(trial, [], loose=[acks.write_ta1(answer)])
+    else:
+        group, ack = answer
+        addressing = _Addressing.mirrored(home, partner, header, group)
+        body = acks.write_997(ack, addressing.version, addressing.separators)
+        writer.write(addressing.envelope(home.now(), "997", 1, 1), [writer.Body("997", 1, body)])
 
 
 def answer_group(
@@ -353,6 +375,11 @@ def message_id(home: Home, identity: str) -> str:
     return f"<{identity}@{host}>"
 
 
+def sending(transmission_id: str) -> str:
+    """What the job is called that sends a transmission."""
+    return f"send:{transmission_id}"
+
+
 def queue_sending(home: Home, conn: Connection, transmission_id: str, partner: Partner) -> None:
     """Have a stored transmission sent, behind what goes to the same partner before it."""
     attempts = partner.as2.retry.attempts if partner.as2 is not None else 32
@@ -361,6 +388,6 @@ def queue_sending(home: Home, conn: Connection, transmission_id: str, partner: P
         lane=f"{partner.name}:out",
         kind="send",
         payload={"transmission": transmission_id},
-        uniq=f"send:{transmission_id}",
+        uniq=sending(transmission_id),
         max_attempts=attempts,
     )

@@ -163,7 +163,9 @@ def test_a_peer_that_is_not_there_is_exit_6_and_the_file_stays_queued(tmp_path: 
         pass
     sent = run(tmp_path, "send", "far", "-", "--wait", "--timeout", "1", "--json", given=b"x")
     assert sent.code == Exit.PEER_UNREACHABLE
-    assert json.loads(sent.out)["status"] == "pending"
+    told = json.loads(sent.out)
+    assert told["status"] == "pending"
+    assert "refused" in told["error"]
 
 
 def test_sending_to_nobody_is_exit_3_with_a_suggestion(traded: Path) -> None:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from trading import ORDER, RETAILER, SHIPMENT, WAREHOUSE, eventually, trading
+from trading import ORDER, PARTNERS, RETAILER, SHIPMENT, WAREHOUSE, Trading, eventually, trading
 
 from edi.documents import Invoice, ShipNotice, decode, encode
 from gateway import queries
 from gateway.pipeline.from_erp import Refused, take
 
 INVOICE = b'{"schema": "tradelane.invoice/1", "number": "1"'
+
+
+def owners(t: Trading) -> set[str]:
+    chain = queries.order_chain(t.home, "PO-77")
+    assert chain is not None
+    return {due["owner"] for due in chain["due"]}
 
 
 def test_an_order_leads_to_a_940_and_its_945_to_856_and_810_and_their_997s_close_it(tmp_path: Path) -> None:
@@ -33,7 +40,7 @@ def test_an_order_leads_to_a_940_and_its_945_to_856_and_810_and_their_997s_close
         chain = queries.order_chain(t.home, "PO-77")
         assert chain is not None
         assert chain["status"] == "open"
-        assert {due["owner"] for due in chain["due"]} == {"shop", "depot"}
+        eventually(lambda: owners(t) == {"shop", "depot"})
         for kind, type, partner, sender in (
             ("SW", "945", "depot", WAREHOUSE),
             ("OW", "940", "depot", WAREHOUSE),
@@ -53,6 +60,35 @@ def test_an_order_leads_to_a_940_and_its_945_to_856_and_810_and_their_997s_close
         )
         assert chain["due"] == []
         assert len(list((tmp_path / "erp" / "out").glob("*.json"))) == 2
+
+
+def test_an_order_no_warehouse_fulfils_waits_for_the_erp_and_opens_again_for_what_comes_later(
+    tmp_path: Path,
+) -> None:
+    partners = PARTNERS.replace(', route = "3pl:depot"', "").replace(
+        '  { type = "856", direction = "out" },\n', ""
+    )
+
+    def chain(status: str) -> Any:
+        return eventually(lambda: (c := queries.order_chain(t.home, "PO-77")) and c["status"] == status and c)
+
+    def invoice(number: str) -> None:
+        document = Invoice(number=number, invoiced_on=t.home.now().date(), purchase_order="PO-77", total=1)
+        (t.home.erp.inbox / f"{number}.json").write_bytes(encode(document))
+        (arrival,) = (one for one in t.home.erp.arrivals() if one.path.stem == number)
+        take(t.home, arrival)
+
+    with trading(tmp_path, partners) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop")
+        eventually(lambda: [due["what"] for due in chain("open")["due"]] == ["the 810"])
+        invoice("INV-1")
+        (row,) = t.documents(direction="out", type="810")
+        answer = [["AK1", "IN", row.group_control], ["AK9", "A", "1", "1", "1"]]
+        t.drop(t.file("997", answer, RETAILER), "shop", "997.x12")
+        assert chain("done")["due"] == []
+        invoice("INV-2")
+        owed = ["the acknowledgment of 810 INV-2 (waiting)"]
+        eventually(lambda: [due["what"] for due in chain("open")["due"]] == owed)
 
 
 def test_two_orders_of_one_number_get_different_numbers_at_the_warehouse(tmp_path: Path) -> None:
