@@ -60,15 +60,16 @@ def read(home: Home, job: Job) -> Done:
     reading = _Reading(home, job, row, partner, envelopes)
     with home.store.read() as conn:
         reading.judge(conn)
+    try:
+        reading.rehearse()
+    except CannotWrite as error:  # a header that no answer can repeat; trying again would stop the lane
+        raise Dead(DeadReason.ENVELOPE_BROKEN, f"it cannot be answered: {error}") from None
     with home.store.fetch(row.sha256) as stream:
         reading.read(stream)
     failpoint("read:before-commit")
 
     def commit(conn: Connection) -> None:
-        try:
-            reading.record(conn)
-        except CannotWrite as error:  # a header that no answer can repeat; trying again would stop the lane
-            raise Dead(DeadReason.ENVELOPE_BROKEN, f"it cannot be answered: {error}") from None
+        reading.record(conn)
         after_commit(conn, lambda: failpoint("read:committed"))
 
     return Done(commit)
@@ -268,6 +269,19 @@ class _Reading:
                 DeadReason.DUPLICATE_ICN,
                 f"{number} was read before, in {earlier.transmission}, with other content",
             )
+
+    def rehearse(self) -> None:
+        """See that whatever is due an answer can be given one, before a part of it has an effect.
+
+        What a transaction adds to an answer can always be written. Raises CannotWrite.
+        """
+        for envelope in self.envelopes:
+            if envelope.interchange_ack is not None:
+                outbound.rehearse(self.home, self.partner, envelope.header, envelope.interchange_ack)
+            for group, end in envelope.groups if envelope.status == "accepted" else ():
+                if acks.answers(group) and self._mode_for(group) != "none":
+                    ack = acks.FunctionalAck(group).finish(end)
+                    outbound.rehearse(self.home, self.partner, envelope.header, (group, ack))
 
     # Steps 5 to 7: check, acknowledge, map.
 

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from peers import Answer, Headers, endpoint
 from sqlalchemy import select
-from trading import ORDER, PARTNERS, RETAILER, SHIPMENT, WAREHOUSE, Trading, eventually, trading
+from trading import ORDER, PARTNERS, RETAILER, SHIPMENT, US, WAREHOUSE, Trading, eventually, trading
 
 from gateway import as2
 from gateway.config import toml
 from gateway.errors import DeadReason
 from gateway.intake import Accounts, Intake
-from gateway.pipeline import dispatch, replay, sending
+from gateway.pipeline import dispatch, reading, replay, sending
 from gateway.server import start_engine
+from gateway.simulate import envelope
 from gateway.store.lane_tables import job
 from gateway.store.tables import event, transmission
 from sftp.drop import Waker
+from x12 import writer
 
 
 def as2_partner(url: str, *, due: str = "1h", attempts: int = 8) -> str:
@@ -64,6 +66,11 @@ def events(t: Trading, name: str) -> list[Any]:
 
 def send(t: Trading, data: bytes = b"hello") -> str:
     return dispatch.dispatch(t.home, t.home.config.partner("mart"), io.BytesIO(data), filename="a.txt")
+
+
+def invoiced(t: Trading, count: int) -> None:
+    """Wait until so many invoices were made."""
+    eventually(lambda: len(t.documents(type="810")) == count)
 
 
 def a_receipt(t: Trading, identity: str, status: as2.ReceiptStatus) -> None:
@@ -147,7 +154,7 @@ def test_a_shipped_line_that_has_no_price_in_the_order_is_invoiced_by_a_person(t
         eventually(lambda: t.sent("depot", "940"))
         for count, shipment in enumerate((other_unit, unknown), 1):
             t.drop(t.file("945", shipment, WAREHOUSE), "depot", f"{count}.x12")
-            eventually(lambda n=count: len(t.documents(type="810")) == n)
+            invoiced(t, count)
         assert [row.status for row in t.documents(type="810")] == ["held", "held"]
         assert [row.status for row in t.documents(type="856")] == ["sent", "sent"]
 
@@ -158,7 +165,7 @@ def test_a_customer_that_gets_no_ship_notice_still_gets_invoices_of_different_nu
         eventually(lambda: t.sent("depot", "940"))
         for count in (1, 2):
             t.drop(t.file("945", SHIPMENT, WAREHOUSE), "depot", f"{count}.x12")
-            eventually(lambda n=count: len(t.sent("shop", "810")) == n)
+            invoiced(t, count)
         assert len({row.number for row in t.documents(type="810")}) == 2
 
 
@@ -212,3 +219,18 @@ def test_a_bad_partners_toml_is_told_once_and_not_every_second(
         assert len([r for r in caplog.records if "not reloaded" in r.message]) == 1
         toml.replace(tmp_path / "partners.toml", PARTNERS.encode() + b"\n# mended\n")
         assert t.home.reload()
+
+
+def test_a_large_file_that_cannot_be_answered_has_no_effect_at_all(tmp_path: Path) -> None:
+    bodies = [
+        writer.Body("850", n, [["BEG", "00", "SA", f"PO{n}", "", "20261101"], *ORDER[1:]])
+        for n in range(1, reading.PART + 11)
+    ]
+    data = writer.write(envelope(RETAILER, US, 1, "850", "004010"), bodies)
+    with trading(tmp_path) as t:
+        bad = t.drop(data.replace(b"GS*PO*RETAIL", b"GS*PO*\x01\x1b[31m"), "shop", "bad.x12")
+        eventually(lambda: transmissions(t, id=bad)[0].status == "held")
+        assert transmissions(t, id=bad)[0].reason == DeadReason.ENVELOPE_BROKEN
+        assert t.documents() == []
+        t.drop(data, "shop", "good.x12")
+        eventually(lambda: len(t.documents(type="850")) == len(bodies), 60.0)
