@@ -335,15 +335,17 @@ class Engine:
         *,
         on_dead: Mapping[str, OnDead] | None = None,
         pools: Mapping[str, int] = POOLS,
+        wait_s: float = 5.0,
     ) -> None:
         """Start the threads that carry out jobs, by `handlers[job.kind]`, and return.
 
         `pools` says how many jobs of lanes of each direction run at once on this node; `"*"` is for all other
         directions. A pool of its own keeps slow partners' sends from holding up intake. `on_dead[job.kind]`
-        runs in the transaction that makes a job a dead letter. Raises RunnerExists.
+        runs in the transaction that makes a job a dead letter. Raises RunnerExists when another process still
+        runs the jobs after `wait_s` seconds.
         """
         self._handlers, self._on_dead = handlers, on_dead or {}
-        self._runner_lock = self._store.sole_runner()
+        self._runner_lock = self._store.sole_runner(wait_s)
         self._store.write(self._begin)
         named = [name for name in pools if name != ANY]
         self._pools = {name: _Pool(name, size, named) for name, size in pools.items()}

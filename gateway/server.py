@@ -33,8 +33,8 @@ class Addresses(NamedTuple):
     sftp: Address
 
 
-def start_engine(home: Home) -> None:
-    """Run the home's jobs in this process. Raises RunnerExists."""
+def start_engine(home: Home, *, wait_s: float = 5.0) -> None:
+    """Run the home's jobs in this process. Raises RunnerExists when another still does after `wait_s`."""
     home.engine.run(
         {
             "read": lambda job: reading.read(home, job),
@@ -52,6 +52,7 @@ def start_engine(home: Home) -> None:
             "send": lambda conn, job, reason, text: sending.failed(home, conn, job, reason, text),
             "receipt": lambda conn, job, reason, text: sending.receipt_failed(home, conn, job, reason, text),
         },
+        wait_s=wait_s,
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.home import Home
 
 _POLL_S = 0.1
+_TAKE_UP_S = 5.0  # for so long, whoever runs the jobs may be another `send` that is about to end
 
 
 def _log_to_stderr(*, verbose: bool) -> None:
@@ -133,19 +134,30 @@ def _send(
 def _wait(home: Home, identity: str, timeout: float) -> None:
     """Until the transmission has an end; running its jobs here when no server does."""
     from gateway import queries
+
+    started = time.monotonic()
+    ours = False
+    while queries.sent(home, identity)["status"] == "pending":
+        waited = time.monotonic() - started
+        if waited >= timeout:
+            break
+        if not ours and waited < _TAKE_UP_S:
+            ours = _run_jobs_here(home)
+        time.sleep(_POLL_S)
+    if ours:
+        home.engine.drain(5.0)
+
+
+def _run_jobs_here(home: Home) -> bool:
+    """Whether this process runs the jobs from now on, because no other does."""
     from gateway.server import start_engine
     from gateway.store import RunnerExists
 
     try:
-        start_engine(home)
-        ours = True
+        start_engine(home, wait_s=0.0)
     except RunnerExists:
-        ours = False
-    until = time.monotonic() + timeout
-    while queries.sent(home, identity)["status"] == "pending" and time.monotonic() < until:
-        time.sleep(_POLL_S)
-    if ours:
-        home.engine.drain(5.0)
+        return False
+    return True
 
 
 def _told(result: dict[str, Any], partner: str) -> str:

@@ -151,6 +151,15 @@ def test_sending_needs_no_server_and_a_folder_delivers_at_once(tmp_path: Path) -
     assert (line["type"], line["ack"], line["transmission"]) == ("850", "waiting", told["transmission"])
 
 
+def test_what_is_sent_beside_a_running_server_is_sent_by_it(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        sent = run(tmp_path, "send", "depot", "-", "--wait", "--json", given=t.file("850", ORDER, RETAILER))
+        assert (sent.code, json.loads(sent.out)["status"]) == (Exit.OK, "delivered")
+        with t.home.store.read() as conn:
+            (lane,) = (lane for lane in t.home.engine.lanes(conn) if lane.id == "depot:out")
+        assert (lane.ready, lane.running) == (0, 0)
+
+
 def test_a_peer_that_is_not_there_is_exit_6_and_the_file_stays_queued(tmp_path: Path) -> None:
     partners = PARTNERS.replace(
         "[partner.depot]\n",
