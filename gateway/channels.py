@@ -63,7 +63,8 @@ def post(url: str, headers: list[tuple[str, str]], body: BinaryIO) -> Answer:
                     raise Unreachable(f"the answer is over {MAX_ANSWER} bytes")
             return Answer(response.status_code, list(response.headers.multi_items()), bytes(content))
     except httpx.HTTPError as error:
-        raise Unreachable(f"{_origin(url)}: {type(error).__name__}: {error}") from error
+        where = "{}://{}:{}".format(*_origin(url))  # without a path, and without a user and password
+        raise Unreachable(f"{where}: {type(error).__name__}: {error}") from error
 
 
 def _chunks(body: BinaryIO) -> Iterator[bytes]:
