@@ -25,7 +25,7 @@ from gateway.failpoints import failpoint
 from gateway.home import Home
 from gateway.pipeline import sending
 from gateway.pipeline.arrive import queue_reading
-from gateway.store import Blob
+from gateway.store import Blob, BlobWriter
 from gateway.store.tables import as2_message, new_id, transmission
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Conversation:
         self.home = home
         self._running: set[tuple[str, str, str]] = set()
         self._ended = threading.Condition()
-        self._strangers = _Strangers()
+        self._unproved = _Unproved()
 
     def request(self, headers: Headers) -> as2.Request:
         """Judge the headers alone, before the body is read. Raises As2Refused."""
@@ -73,12 +73,13 @@ class Conversation:
             partner = self._partner(request)
             if partner is not None and not channels.receipt_url_allowed(partner, request.receipt.async_url):
                 text = f"{request.as2_from} asks for its receipt at {request.receipt.async_url}"
-                log.warning("receipt URL refused: %s", text)
-                self.home.store.write(
-                    lambda conn: self.home.note(
-                        conn, "refused", f"{DeadReason.MDN_URL_REFUSED}: {text}", partner=partner.name
+                if self._unproved.worth_telling(partner.name):
+                    log.warning("receipt URL refused: %s", text)
+                    self.home.store.write(
+                        lambda conn: self.home.note(
+                            conn, "refused", f"{DeadReason.MDN_URL_REFUSED}: {text}", partner=partner.name
+                        )
                     )
-                )
                 raise As2Refused(
                     400, "the URL of the asynchronous receipt is not accepted", reason="MDN_URL_REFUSED"
                 )
@@ -91,18 +92,26 @@ class Conversation:
         """
         return self._unknown(request, peer) if self._partner(request) is None else None
 
-    def receive(self, request: as2.Request, body: BinaryIO, wire: Blob, peer: str) -> Reply:
-        """Take a request whose body is stored as `wire`; returns only when its answer may be sent.
+    def receive(self, request: as2.Request, writer: BlobWriter, peer: str) -> Reply:
+        """Take a request whose body is in `writer`; returns only when its answer may be sent.
 
-        `body` is that blob, opened. Raises StoreUnavailable, StoreFatal.
+        A receipt is kept with what it closes, and not at all when it closes nothing: anyone can post one.
+        Raises StoreUnavailable, StoreFatal.
         """
-        claim = as2.read_claim(request.headers.fields, body)
-        body.seek(0)
-        if claim is not None:
-            return self._receipt(request, body, claim)
+        with writer.written() as body:
+            claim = as2.read_claim(request.headers.fields, body)
+            if claim is not None:
+                body.seek(0)
+                return self._receipt(request, body.read(), claim, peer)
         partner = self._partner(request)
         if partner is None:
             return self._unknown(request, peer)
+        wire = writer.commit()
+        with self.home.store.fetch(wire.sha256) as body:
+            return self._once(request, partner, body, wire, peer)
+
+    def _once(self, request: as2.Request, partner: Partner, body: BinaryIO, wire: Blob, peer: str) -> Reply:
+        """Answer a message, the same way each time it comes."""
         key = (request.as2_from, request.as2_to, request.message_id)
         with self._alone(key) as alone:
             if not alone:
@@ -139,7 +148,7 @@ class Conversation:
 
     def _unknown(self, request: as2.Request, peer: str) -> Reply:
         text = f"AS2-From {request.as2_from!r} to AS2-To {request.as2_to!r}, from {peer}"
-        if self._strangers.worth_telling(peer):
+        if self._unproved.worth_telling(peer):
             log.warning("unknown trading relationship: %s", text)
             self.home.store.write(
                 lambda conn: self.home.note(conn, "refused", f"{DeadReason.UNKNOWN_PARTNER}: {text}")
@@ -324,7 +333,7 @@ class Conversation:
 
     # A receipt for something of ours.
 
-    def _receipt(self, request: as2.Request, body: BinaryIO, claim: as2.Claim) -> Reply:
+    def _receipt(self, request: as2.Request, data: bytes, claim: as2.Claim, peer: str) -> Reply:
         """An asynchronous receipt. Whoever brings it gets 2xx; only a proved one closes anything."""
         with self.home.store.read() as conn:
             row = conn.execute(
@@ -336,10 +345,10 @@ class Conversation:
         partner = self.home.config.partners.get(row.partner) if row is not None else None
         if row is None or partner is None or partner.as2 is None:
             text = f"a receipt for {claim.original_message_id!r}, which was never sent"
-            self.home.store.write(lambda conn: self.home.note(conn, "unmatched", text))
+            if self._unproved.worth_telling(peer):
+                self.home.store.write(lambda conn: self.home.note(conn, "unmatched", text))
             return Reply(204)
         relation = partner.as2
-        data = body.read()
         receipt = as2.parse_receipt(
             request.headers.fields,
             data,
@@ -349,38 +358,39 @@ class Conversation:
         if receipt.status is as2.ReceiptStatus.INVALID:
             # Anyone can post one. It is told, and what was sent goes on waiting for a real one.
             text = f"{DeadReason.MDN_INVALID}: a receipt for {row.filename} proves nothing: {receipt.error}"
-            self.home.store.write(
-                lambda conn: self.home.note(
-                    conn,
-                    "invalid",
-                    text,
-                    partner=partner.name,
-                    correlation=row.correlation,
-                    transmission=row.id,
+            if self._unproved.worth_telling(peer):
+                self.home.store.write(
+                    lambda conn: self.home.note(
+                        conn,
+                        "invalid",
+                        text,
+                        partner=partner.name,
+                        correlation=row.correlation,
+                        transmission=row.id,
+                    )
                 )
-            )
             return Reply(204)
         self.home.store.write(lambda conn: sending.close(self.home, conn, row, receipt, data))
         failpoint("receipt:committed")
         return Reply(204)
 
 
-class _Strangers:
-    """Who is no partner is told of STRANGERS_A_MINUTE times an address, so that nobody fills the timeline."""
+class _Unproved:
+    """What anyone could have sent is told of STRANGERS_A_MINUTE times a sender: nobody fills the timeline."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._minute = 0
         self._times: Counter[str] = Counter()
 
-    def worth_telling(self, peer: str) -> bool:
+    def worth_telling(self, sender: str) -> bool:
         with self._lock:
             minute = int(time.monotonic() // 60)
             if minute != self._minute:
                 self._minute = minute
                 self._times.clear()
-            self._times[peer] += 1
-            return self._times[peer] <= STRANGERS_A_MINUTE
+            self._times[sender] += 1
+            return self._times[sender] <= STRANGERS_A_MINUTE
 
 
 def _named(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:

@@ -170,6 +170,12 @@ class BlobWriter:
                 raise DiskFull("the payload folder ran out of room")
         return written
 
+    def written(self) -> BinaryIO:
+        """What was written so far, for reading, before it is anything that is kept."""
+        if self._path is None:
+            raise ValueError("the writer is already at its end")
+        return self._path.open("rb")
+
     def commit(self) -> Blob:
         """Make the bytes durable under their name. Raises DiskFull, StoreFatal."""
         if self._path is None:

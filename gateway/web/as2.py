@@ -21,7 +21,7 @@ from gateway.as2 import As2Refused
 from gateway.as2 import Request as As2Request
 from gateway.home import Home
 from gateway.pipeline.conversation import BUSY, Conversation, Reply
-from gateway.store import BlobWriter, StoreError
+from gateway.store import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class _Endpoint:
             raise As2Refused(413, f"a body of {length} bytes")
 
     async def _take(self, http: Request, request: As2Request) -> Reply:
-        """Store the body, synced; then judge it and answer. An unfinished body leaves nothing."""
+        """Write the body down; then judge it and answer. An unfinished body leaves nothing."""
         peer = http.client.host if http.client is not None else "?"
         stranger = await run_in_threadpool(self._conversation.stranger, request, peer)
         if stranger is not None:
@@ -92,7 +92,7 @@ class _Endpoint:
         try:
             async for chunk in self._body(http):
                 await run_in_threadpool(writer.write, chunk)
-            return await run_in_threadpool(self._finish, request, writer, peer)
+            return await run_in_threadpool(self._conversation.receive, request, writer, peer)
         finally:
             writer.abort()
 
@@ -106,11 +106,6 @@ class _Endpoint:
                 raise As2Refused(413, f"a body over {most} bytes")
             if chunk:
                 yield chunk
-
-    def _finish(self, request: As2Request, writer: BlobWriter, peer: str) -> Reply:
-        wire = writer.commit()
-        with self._home.store.fetch(wire.sha256) as body:
-            return self._conversation.receive(request, body, wire, peer)
 
 
 def _response(reply: Reply) -> Response:
