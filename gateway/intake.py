@@ -23,6 +23,7 @@ from sqlalchemy import Connection, insert, select
 from edi.problems import Fault, NotEdi
 from edi.tree import InterchangeEnd
 from gateway.config import Partner, SftpAccount
+from gateway.erp import Arrival
 from gateway.errors import DeadReason
 from gateway.failpoints import failpoint
 from gateway.home import Home
@@ -301,13 +302,13 @@ class Intake:
             try:
                 from_erp.take(self._home, arrival)
             except from_erp.Refused as error:
-                log.warning("the ERP's %s is refused: %s", arrival.path.name, error)
-                self._refuse(arrival.path, str(error))
+                log.warning("the ERP's %s is refused: %s", arrival.name, error)
+                self._refuse(arrival, str(error))
             except (StoreError, OSError):
                 raise
             except Exception:  # a defect of ours: it must not hold up the files behind it
-                log.exception("the ERP's %s could not be processed", arrival.path.name)
-                self._refuse(arrival.path, "it could not be processed, by a defect that the log describes")
+                log.exception("the ERP's %s could not be processed", arrival.name)
+                self._refuse(arrival, "it could not be processed, by a defect that the log describes")
             else:
                 failpoint("take:committed")
                 with contextlib.suppress(FileNotFoundError):
@@ -315,8 +316,8 @@ class Intake:
             if self._stopping.is_set():
                 return
 
-    def _refuse(self, path: Path, reason: str) -> None:
+    def _refuse(self, arrival: Arrival, reason: str) -> None:
         self._home.store.write(
-            lambda conn: self._home.note(conn, "refused", f"{path.name} from the ERP: {reason}")
+            lambda conn: self._home.note(conn, "refused", f"{arrival.name} from the ERP: {reason}")
         )
-        self._home.erp.refuse(path, reason)
+        self._home.erp.refuse(arrival.path, reason)

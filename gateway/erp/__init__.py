@@ -15,6 +15,7 @@ from typing import NamedTuple
 from gateway.folders import place_once, sync_folder
 
 MAX_BYTES = 64 << 20
+_LONGEST_NAME = 240  # bytes of a file name of at most 255 that leave room for an ending
 
 
 class Arrival(NamedTuple):
@@ -22,6 +23,11 @@ class Arrival(NamedTuple):
 
     path: Path
     data: bytes
+
+    @property
+    def name(self) -> str:
+        """Its file name as text, whatever bytes it is made of."""
+        return self.path.name.encode("utf-8", "backslashreplace").decode()
 
 
 class FileErp:
@@ -68,7 +74,8 @@ class FileErp:
 
     def refuse(self, path: Path, reason: str) -> None:
         """Move what cannot be taken out of `in/`, its reason beside it as NAME.reason.txt."""
-        (self.root / "refused" / f"{path.name}.reason.txt").write_text(reason + "\n", "utf-8")
+        beside = os.fsencode(path.name)[:_LONGEST_NAME] + b".reason.txt"
+        (self.root / "refused" / os.fsdecode(beside)).write_text(reason + "\n", "utf-8")
         self._move(path, "refused")
 
     def _move(self, path: Path, folder: str) -> None:

@@ -7,6 +7,7 @@ Taking the same file twice, as after a crash, changes nothing.
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select
@@ -65,7 +66,7 @@ def take(home: Home, arrival: Arrival) -> str:
         written = outbound.rows(home, addressed.partner, addressed.type, document)
     except EdiError as error:
         raise Refused(str(error)) from error
-    claim = hashlib.sha256(arrival.path.name.encode() + b"\0" + arrival.data).hexdigest()
+    claim = hashlib.sha256(os.fsencode(arrival.path.name) + b"\0" + arrival.data).hexdigest()
 
     def record(conn: Connection) -> str:
         known = conn.execute(select(transmission.c.id).where(transmission.c.claim == claim)).scalar()
@@ -81,7 +82,7 @@ def take(home: Home, arrival: Arrival) -> str:
                 "direction": "in",
                 "channel": "erp",
                 "status": "done",
-                "filename": arrival.path.name,
+                "filename": arrival.name,
                 "content_type": "application/json",
                 "size": blob.size,
                 "sha256": blob.sha256,
@@ -94,7 +95,7 @@ def take(home: Home, arrival: Arrival) -> str:
         home.note(
             conn,
             "received",
-            f"{arrival.path.name} from the ERP, for {addressed.partner.name}",
+            f"{arrival.name} from the ERP, for {addressed.partner.name}",
             partner=addressed.partner.name,
             correlation=addressed.correlation,
             transmission=identity,

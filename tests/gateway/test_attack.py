@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from gateway.config import toml
 from gateway.errors import DeadReason
 from gateway.intake import Accounts, Intake
 from gateway.pipeline import dispatch, reading, replay, sending
+from gateway.pipeline.conversation import STRANGERS_A_MINUTE, Conversation
 from gateway.server import start_engine
 from gateway.simulate import envelope
 from gateway.store.lane_tables import job
@@ -219,6 +221,52 @@ def test_a_bad_partners_toml_is_told_once_and_not_every_second(
         assert len([r for r in caplog.records if "not reloaded" in r.message]) == 1
         toml.replace(tmp_path / "partners.toml", PARTNERS.encode() + b"\n# mended\n")
         assert t.home.reload()
+
+
+def test_what_anyone_can_post_fills_neither_the_timeline_nor_the_disk(tmp_path: Path) -> None:
+    with trading(tmp_path, with_as2("http://127.0.0.1:9/as2"), run=False) as t:
+        conversation = Conversation(t.home)
+        names = [("AS2-Version", "1.2"), ("AS2-From", "MART"), ("AS2-To", "US")]
+        wants = [
+            ("Disposition-Notification-To", "x"),
+            ("Receipt-Delivery-Option", "http://127.0.0.1:10/evil"),
+            ("Content-Type", "application/edi-x12"),
+        ]
+        report = [("Content-Type", 'multipart/report; report-type=disposition-notification; boundary="b"')]
+        for number in range(50):
+            message = [*names, ("Message-ID", f"<{number}@mart>")]
+            with pytest.raises(as2.As2Refused):
+                conversation.request([*message, *wants])
+            body = (
+                b"--b\r\nContent-Type: text/plain\r\n\r\n" + b"x" * 10_000 + b"\r\n"
+                b"--b\r\nContent-Type: message/disposition-notification\r\n\r\n"
+                b"Original-Message-ID: <%d@us>\r\n"
+                b"Disposition: automatic-action/MDN-sent-automatically; processed\r\n\r\n"
+                b"--b--\r\n"
+            ) % number
+            with t.home.store.blobs.writer() as writer:
+                writer.write(body)
+                reply = conversation.receive(conversation.request([*message, *report]), writer, "192.0.2.1")
+            assert reply.status == 204
+        assert len(events(t, "refused")) == len(events(t, "unmatched")) == STRANGERS_A_MINUTE
+        blobs = t.home.store.blobs.root
+        assert [path for path in blobs.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", [b"\xff.json", b"a" * 250 + b".json"])
+def test_a_file_of_the_erp_with_an_odd_name_holds_up_none_behind_it(tmp_path: Path, name: bytes) -> None:
+    with trading(tmp_path) as t:
+        waker = Waker()
+        intake = Intake(t.home, Accounts(t.home, waker), waker)
+        (tmp_path / "erp" / "in" / os.fsdecode(name)).write_bytes(b"{")
+        (tmp_path / "erp" / "in" / os.fsdecode(name[:2] + b"z.json")).write_bytes(b"{")
+        intake.start()
+        try:
+            eventually(lambda: not list((tmp_path / "erp" / "in").iterdir()))
+        finally:
+            intake.stop()
+            waker.close()
+        assert len(list((tmp_path / "erp" / "refused").iterdir())) == 4
 
 
 def test_a_large_file_that_cannot_be_answered_has_no_effect_at_all(tmp_path: Path) -> None:
