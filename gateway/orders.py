@@ -7,7 +7,7 @@ partners echo: a 945 names the depositor's order number of our 940, an acknowled
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -65,11 +65,32 @@ def prepare(home: Home, conn: Connection, row: Record[Any], document: Document) 
     """What follows from an inbound document once the ERP has it; reads, and changes nothing."""
     match document:
         case SalesOrder():
-            return _warehouse_orders(home, conn, row, document)
+            following = _warehouse_orders(home, conn, row, document)
         case ShipmentConfirmation():
-            return _notice_and_invoice(home, conn, row, document)
+            following = _notice_and_invoice(home, conn, row, document)
         case _:
             return []
+    if (earlier := _same_before(conn, row)) is None:
+        return following
+    doubt = f"{row.type} {row.number} says word for word what {earlier} said: it may be a repetition"
+    return [replace(one, rows=[], error=one.error or doubt) for one in following]
+
+
+def _same_before(conn: Connection, row: Record[Any]) -> str | None:
+    """An earlier document of the partner with the same content, sent again under another control number."""
+    return conn.execute(
+        select(document_table.c.id)
+        .where(
+            document_table.c.direction == "in",
+            document_table.c.partner == row.partner,
+            document_table.c.number == row.number,
+            document_table.c.type == row.type,
+            document_table.c.body == row.body,
+            document_table.c.id < row.id,  # ids sort by time
+        )
+        .order_by(document_table.c.id)
+        .limit(1)
+    ).scalar()
 
 
 def _warehouse_orders(

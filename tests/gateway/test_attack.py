@@ -70,6 +70,11 @@ def send(t: Trading, data: bytes = b"hello") -> str:
     return dispatch.dispatch(t.home, t.home.config.partner("mart"), io.BytesIO(data), filename="a.txt")
 
 
+def warehouse_orders(t: Trading, count: int) -> None:
+    """Wait until so many warehouse orders were made."""
+    eventually(lambda: len(t.documents(type="940")) == count)
+
+
 def invoiced(t: Trading, count: int) -> None:
     """Wait until so many invoices were made."""
     eventually(lambda: len(t.documents(type="810")) == count)
@@ -166,9 +171,27 @@ def test_a_customer_that_gets_no_ship_notice_still_gets_invoices_of_different_nu
         t.drop(t.file("850", ORDER, RETAILER), "shop")
         eventually(lambda: t.sent("depot", "940"))
         for count in (1, 2):
-            t.drop(t.file("945", SHIPMENT, WAREHOUSE), "depot", f"{count}.x12")
+            shipment = [[*SHIPMENT[0][:4], f"BOL{count}", *SHIPMENT[0][5:]], *SHIPMENT[1:]]
+            t.drop(t.file("945", shipment, WAREHOUSE), "depot", f"{count}.x12")
             invoiced(t, count)
         assert len({row.number for row in t.documents(type="810")}) == 2
+
+
+def test_what_is_repeated_under_a_new_control_number_ships_and_bills_nothing_by_itself(
+    tmp_path: Path,
+) -> None:
+    with trading(tmp_path) as t:
+        for count in (1, 2):
+            t.drop(t.file("850", ORDER, RETAILER), "shop", f"{count}.x12")
+            warehouse_orders(t, count)
+        assert [row.status for row in t.documents(type="940")] == ["sent", "held"]
+        for count in (1, 2):
+            t.drop(t.file("945", SHIPMENT, WAREHOUSE), "depot", f"{count}.x12")
+            invoiced(t, count)
+        for type in ("856", "810"):
+            assert [row.status for row in t.documents(type=type)] == ["sent", "held"]
+        assert replay.replay(t.home, t.documents(type="810")[1].id) is replay.Step.ISSUE
+        eventually(lambda: len(t.sent("shop", "810")) == 2)
 
 
 def test_an_850_that_cancels_an_order_ships_nothing(tmp_path: Path) -> None:
@@ -176,8 +199,8 @@ def test_an_850_that_cancels_an_order_ships_nothing(tmp_path: Path) -> None:
         for code in ("01", "06", "07"):
             t.drop(t.file("850", [["BEG", code, *ORDER[0][2:]], *ORDER[1:]], RETAILER), "shop", f"{code}.x12")
         eventually(lambda: len(list((tmp_path / "erp" / "out").glob("*.json"))) == 3)
-        eventually(lambda: all(row.delivered_at for row in t.documents(type="850")))
-        assert not [row for row in t.documents(type="940") if row.status != "held"]
+        warehouse_orders(t, 3)
+        assert {row.status for row in t.documents(type="940")} == {"held"}
 
 
 def test_a_payload_that_is_gone_is_a_dead_letter_at_once_and_the_lane_goes_on(tmp_path: Path) -> None:
