@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal, select
 
 from gateway import orders
 from gateway.home import Home
@@ -14,6 +14,29 @@ from gateway.store.lane_tables import job
 from gateway.store.tables import document, event, interchange, order, transmission
 
 Record = dict[str, Any]
+
+# How a document stands: one of ours as what carries it does, once it was issued.
+_STATE: ColumnElement[str] = case(
+    (
+        and_(document.c.direction == "out", document.c.status == "sent"),
+        func.coalesce(transmission.c.status, document.c.status),
+    ),
+    else_=document.c.status,
+)
+_DOCUMENTS: Select[Any] = select(
+    *(column for column in document.c if column.name != "status"), _STATE.label("status")
+).outerjoin(transmission, transmission.c.id == document.c.transmission)
+
+# A transmission, and why the last attempt to send it failed.
+_TRANSMISSIONS: Select[Any] = select(transmission, job.c.error.label("last_error")).outerjoin(
+    job, job.c.uniq == literal(outbound.SENDING) + transmission.c.id
+)
+
+
+def _error(row: Row[Any]) -> str | None:
+    """What is wrong with a transmission, or why it is still queued."""
+    error: str | None = row.error or (row.last_error if row.status == "queued" else None)
+    return error
 
 
 def plain(value: Any) -> Any:
@@ -31,7 +54,7 @@ def transmissions(
     home: Home, direction: str, *, partner: str | None = None, status: str | None = None, limit: int = 500
 ) -> list[Record]:
     """What crossed the wire in one direction, the latest first."""
-    query = select(transmission).where(transmission.c.direction == direction, transmission.c.channel != "erp")
+    query = _TRANSMISSIONS.where(transmission.c.direction == direction, transmission.c.channel != "erp")
     if partner is not None:
         query = query.where(transmission.c.partner == partner)
     if status is not None:
@@ -54,20 +77,15 @@ def _transmission(row: Row[Any]) -> Record:
         "status": row.status,
         "disposition": row.disposition,
         "reason": row.reason,
-        "error": row.error,
+        "error": _error(row),
     }
 
 
 def sent(home: Home, identity: str) -> Record:
     """How a sending stands, in the shape of `send --wait --json`."""
     with home.store.read() as conn:
-        row = conn.execute(
-            select(transmission, job.c.error.label("last_error"))
-            .outerjoin(job, job.c.uniq == outbound.sending(identity))
-            .where(transmission.c.id == identity)
-        ).one()
+        row = conn.execute(_TRANSMISSIONS.where(transmission.c.id == identity)).one()
     status = row.status if row.status in {"delivered", "failed"} else "pending"
-    error = row.error or (row.last_error if status == "pending" else None)  # why it is still pending
     return {
         "transmission": row.id,
         "message_id": row.message_id,
@@ -75,7 +93,7 @@ def sent(home: Home, identity: str) -> Record:
         "disposition": row.disposition,
         "receipt_signed": None if row.receipt_signed is None else bool(row.receipt_signed),
         "mic_match": None if row.mic_match is None else bool(row.mic_match),
-        "error": error,
+        "error": _error(row),
         "reason": row.reason,
     }
 
@@ -89,13 +107,13 @@ def documents(
     limit: int = 500,
 ) -> list[Record]:
     """Documents, the latest first."""
-    query = select(document)
+    query = _DOCUMENTS
     if partner is not None:
         query = query.where(document.c.partner == partner)
     if type is not None:
         query = query.where(document.c.type == type)
     if status is not None:
-        query = query.where(document.c.status == status)
+        query = query.where(status == _STATE)
     query = query.order_by(document.c.created_at.desc(), document.c.id.desc()).limit(limit)
     with home.store.read() as conn:
         return [_document(row) for row in conn.execute(query)]
@@ -130,7 +148,7 @@ def _document(row: Row[Any]) -> Record:
 def one(home: Home, identity: str) -> Record | None:
     """Everything about one document or transmission: what it is, its problems, its timeline."""
     with home.store.read() as conn:
-        row = conn.execute(select(document).where(document.c.id == identity)).one_or_none()
+        row = conn.execute(_DOCUMENTS.where(document.c.id == identity)).one_or_none()
         if row is not None:
             sent_as = _transmission_row(conn, row.transmission)
             return _document(row) | {
@@ -145,9 +163,7 @@ def one(home: Home, identity: str) -> Record | None:
         envelopes = conn.execute(
             select(interchange).where(interchange.c.transmission == identity).order_by(interchange.c.id)
         )
-        inside = conn.execute(
-            select(document).where(document.c.transmission == identity).order_by(document.c.id)
-        )
+        inside = conn.execute(_DOCUMENTS.where(document.c.transmission == identity).order_by(document.c.id))
         return _transmission(found) | {
             "mic": found.mic,
             "wire_sha256": found.wire_sha256,
@@ -168,7 +184,7 @@ def one(home: Home, identity: str) -> Record | None:
 
 
 def _transmission_row(conn: Connection, identity: str | None) -> Row[Any] | None:
-    return conn.execute(select(transmission).where(transmission.c.id == identity)).one_or_none()
+    return conn.execute(_TRANSMISSIONS.where(transmission.c.id == identity)).one_or_none()
 
 
 def _events(conn: Connection, where: Any) -> list[Record]:
@@ -210,9 +226,9 @@ def order_chain(home: Home, number: str) -> Record | None:
         if found is None:
             return None
         chain = conn.execute(
-            select(document)
-            .where(document.c.correlation == found.correlation)
-            .order_by(document.c.created_at, document.c.id)
+            _DOCUMENTS.where(document.c.correlation == found.correlation).order_by(
+                document.c.created_at, document.c.id
+            )
         ).all()
         carried = {
             row.id: row
@@ -274,7 +290,7 @@ def _receipt(row: Row[Any]) -> Record:
 
 def overdue(home: Home) -> list[Record]:
     """Documents whose acknowledgment has not come in time, the longest overdue first."""
-    query = select(document).where(document.c.ack == "overdue").order_by(document.c.ack_due_at)
+    query = _DOCUMENTS.where(document.c.ack == "overdue").order_by(document.c.ack_due_at)
     with home.store.read() as conn:
         return [_document(row) for row in conn.execute(query)]
 

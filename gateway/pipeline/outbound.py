@@ -29,6 +29,7 @@ from gateway.store.tables import document as document_table
 from gateway.store.tables import new_id, order, transmission
 from x12 import acks, dictionary, writer
 
+SENDING = "send:"  # the job that sends a transmission is called this and its id
 ACKNOWLEDGMENTS = frozenset({"997", "999", "TA1", "CONTRL"})
 _TA1_VERSION = {"00501": "005010"}  # an interchange of TA1 alone says its version in ISA12 only
 
@@ -375,11 +376,6 @@ def message_id(home: Home, identity: str) -> str:
     return f"<{identity}@{host}>"
 
 
-def sending(transmission_id: str) -> str:
-    """What the job is called that sends a transmission."""
-    return f"send:{transmission_id}"
-
-
 def queue_sending(home: Home, conn: Connection, transmission_id: str, partner: Partner) -> None:
     """Have a stored transmission sent, behind what goes to the same partner before it."""
     attempts = partner.as2.retry.attempts if partner.as2 is not None else 32
@@ -388,6 +384,6 @@ def queue_sending(home: Home, conn: Connection, transmission_id: str, partner: P
         lane=f"{partner.name}:out",
         kind="send",
         payload={"transmission": transmission_id},
-        uniq=sending(transmission_id),
+        uniq=f"{SENDING}{transmission_id}",
         max_attempts=attempts,
     )

@@ -314,7 +314,7 @@ class _Reading:
             self.found.append(self._document(envelope, group, event, verdict, broken))
             first = first or self.found[-1]
             if len(self.found) >= PART:
-                self.home.engine.checkpoint(self.job, self._record_found)
+                self.home.engine.checkpoint(self.job, self._record_part)
                 self.found = []
         if acks.answers(group):
             self.answers.append((envelope, group, answer.finish(end), first))
@@ -413,6 +413,14 @@ class _Reading:
             .where(transmission.c.id == self.row.id)
             .values(status=status, reason=reason, error=text, done_at=self.home.now())
         )
+
+    def _record_part(self, conn: Connection) -> None:
+        """A part of a large file; with the first, its control numbers count as seen."""
+        mine = interchange_table.c.transmission == self.row.id
+        if conn.execute(select(interchange_table.c.id).where(mine).limit(1)).scalar() is None:
+            for number, envelope in enumerate(self.envelopes, 1):
+                self._record_envelope(conn, number, envelope)
+        self._record_found(conn)
 
     def _record_found(self, conn: Connection) -> None:
         for read in self.found:

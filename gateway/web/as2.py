@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from gateway.as2 import As2Refused
 from gateway.as2 import Request as As2Request
+from gateway.errors import Failure
 from gateway.home import Home
 from gateway.pipeline.conversation import BUSY, Conversation, Reply
 from gateway.store import StoreError
@@ -74,6 +75,9 @@ class _Endpoint:
         except StoreError as error:
             log.error("nothing can be stored now: %s", error)  # noqa: TRY400 - it says all
             return _response(BUSY)
+        except Failure as failure:  # ours: a key or certificate in partners.toml cannot be used
+            log.error("nothing can be answered now: %s", failure)  # noqa: TRY400 - it says all
+            return _response(BUSY)
 
     def _refuse_by_length(self, http: Request) -> None:
         length = http.headers.get("content-length", "")
@@ -113,7 +117,7 @@ def _response(reply: Reply) -> Response:
     response.raw_headers = [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
         for name, value in reply.headers
-        if name.lower() != "content-length"
+        if name.lower() not in {"content-length", "date"}  # the server writes both
     ]
     if reply.status != 204:
         response.raw_headers.append((b"content-length", str(len(reply.body)).encode()))

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sqlalchemy import select
 from trading import ORDER, RETAILER, US, eventually, trading
 
 from gateway.simulate import envelope
+from gateway.store.tables import interchange
 from x12 import writer
 
 ORDERS = 70
@@ -49,6 +51,10 @@ def test_a_death_while_a_large_file_is_recorded_doubles_nothing(tmp_path: Path) 
     with trading(tmp_path, run=False) as t:
         assert len(t.documents(type="850")) == 50  # the part that was full
         assert t.documents(type="997") == []
+        with t.home.store.read() as conn:
+            (row,) = conn.execute(select(interchange)).all()
+        # From the first part on its control number is seen: the same file sent again is a duplicate.
+        assert (row.control_number, row.status) == ("000000001", "accepted")
     with trading(tmp_path) as t:
         eventually(lambda: len(t.sent("depot", "940")) == ORDERS, 60.0)
         assert sorted(row.number for row in t.documents(type="850")) == sorted(
