@@ -16,7 +16,7 @@ from gateway.store.tables import document, event, interchange, order, transmissi
 Record = dict[str, Any]
 
 # How a document stands: one of ours as what carries it does, once it was issued.
-_STATE: ColumnElement[str] = case(
+_standing: ColumnElement[str] = case(
     (
         and_(document.c.direction == "out", document.c.status == "sent"),
         func.coalesce(transmission.c.status, document.c.status),
@@ -24,7 +24,7 @@ _STATE: ColumnElement[str] = case(
     else_=document.c.status,
 )
 _DOCUMENTS: Select[Any] = select(
-    *(column for column in document.c if column.name != "status"), _STATE.label("status")
+    *(column for column in document.c if column.name != "status"), _standing.label("status")
 ).outerjoin(transmission, transmission.c.id == document.c.transmission)
 
 # A transmission, and why the last attempt to send it failed.
@@ -113,7 +113,7 @@ def documents(
     if type is not None:
         query = query.where(document.c.type == type)
     if status is not None:
-        query = query.where(status == _STATE)
+        query = query.where(_standing == status)
     query = query.order_by(document.c.created_at.desc(), document.c.id.desc()).limit(limit)
     with home.store.read() as conn:
         return [_document(row) for row in conn.execute(query)]
