@@ -358,7 +358,8 @@ class Conversation:
         if receipt.status is as2.ReceiptStatus.INVALID:
             # Anyone can post one. It is told, and what was sent goes on waiting for a real one.
             text = f"{DeadReason.MDN_INVALID}: a receipt for {row.filename} proves nothing: {receipt.error}"
-            if self._unproved.worth_telling(peer):
+            # Counted by what it is about, so that no noise elsewhere can hide it.
+            if self._unproved.worth_telling(row.id):
                 self.home.store.write(
                     lambda conn: self.home.note(
                         conn,
@@ -376,21 +377,25 @@ class Conversation:
 
 
 class _Unproved:
-    """What anyone could have sent is told of STRANGERS_A_MINUTE times a sender: nobody fills the timeline."""
+    """What anyone could have sent is told of STRANGERS_A_MINUTE times for each key: nobody fills the timeline.
+
+    The key is an address, or what of ours it is about.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._minute = 0
         self._times: Counter[str] = Counter()
 
-    def worth_telling(self, sender: str) -> bool:
+    def worth_telling(self, key: str) -> bool:
+        """Whether this one is still to be told."""
         with self._lock:
             minute = int(time.monotonic() // 60)
             if minute != self._minute:
                 self._minute = minute
                 self._times.clear()
-            self._times[sender] += 1
-            return self._times[sender] <= STRANGERS_A_MINUTE
+            self._times[key] += 1
+            return self._times[key] <= STRANGERS_A_MINUTE
 
 
 def _named(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:
