@@ -377,7 +377,7 @@ class Conversation:
 
 
 class _Unproved:
-    """What anyone could have sent is told of STRANGERS_A_MINUTE times for each key: nobody fills the timeline.
+    """What anyone could send is told of STRANGERS_A_MINUTE times for each key: nobody fills the timeline.
 
     The key is an address, or what of ours it is about.
     """
