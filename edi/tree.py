@@ -1,4 +1,4 @@
-"""The values a reader yields: envelopes, one transaction at a time, and places in them.
+"""The values a reader yields: envelopes, and one transaction at a time.
 
 A file is a stream of events, in the order of the bytes::
 
@@ -38,17 +38,6 @@ class PartyId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.qualifier}:{self.id}"
-
-
-class Location(NamedTuple):
-    """Where something stands. `position` counts segments of the transaction, ST or UNH = 1."""
-
-    segment: str
-    position: int | None = None
-    element: int | None = None
-    component: int | None = None
-    repetition: int | None = None
-    offset: int | None = None  # byte offset in the file
 
 
 @dataclass(frozen=True, slots=True)

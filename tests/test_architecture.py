@@ -133,6 +133,16 @@ def test_below_the_gateway_nothing_asks_for_clock_network_environment_or_chance(
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_only_the_http_edge_is_asynchronous(path: Path) -> None:
+    """Everything else is plain functions and threads."""
+    if under(module_name(path), ("gateway.web", "gateway.simulate")):
+        return
+    assert not any(name.split(".")[0] in {"asyncio", "anyio", "trio"} for name in imports(path)), path
+    for node in ast.walk(ast.parse(path.read_text())):
+        assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), f"{path} is asynchronous"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
 def test_nothing_loads_or_runs_what_could_come_from_outside(path: Path) -> None:
     """No pickle, marshal, shelve, yaml, eval or shell; `exec` only where definitions are compiled."""
     for name in imports(path):

@@ -17,6 +17,7 @@ from gateway.config import Partner
 from gateway.engine import Done, Job
 from gateway.home import Home
 from gateway.store.tables import document as document_table
+from x12 import acks
 
 _OPEN = ("waiting", "overdue")
 _WORDS = {
@@ -120,11 +121,11 @@ def interchange_acknowledged(
     home: Home, conn: Connection, partner: Partner, segment: str, header: Interchange
 ) -> None:
     """Apply a TA1 (X12.5): a rejected interchange rejects every document in it that still waits."""
-    row = segment.split(header.separators.element)
-    if row[0] != "TA1" or len(row) < 6:
-        return
-    number, status, note = plain(row[1]), row[4], row[5]
-    text = f"{partner.name} answers interchange {number} with TA1 {status}, note {note}"
+    if not segment.startswith(f"TA1{header.separators.element}"):
+        return  # ISB, ISE and other service segments
+    ta1 = acks.read_ta1(segment, header.separators)
+    number = plain(ta1.control_number)
+    text = f"{partner.name} answers interchange {number} with TA1 {ta1.status}, note {ta1.note}"
     sent = conn.execute(
         select(document_table).where(
             document_table.c.direction == "out",
@@ -135,7 +136,7 @@ def interchange_acknowledged(
     if not sent:
         home.note(conn, "unmatched", f"{text}; no such interchange was sent", partner=partner.name)
     for one in sent:
-        rejected = status == "R" and one.ack in _OPEN
+        rejected = ta1.status == "R" and one.ack in _OPEN
         if rejected:
             conn.execute(update(document_table).where(document_table.c.id == one.id).values(ack="rejected"))
             home.engine.cancel(conn, uniq=f"ack-due:{one.id}")
