@@ -1,0 +1,152 @@
+"""The canonical documents: what partners tell each other, with no syntax left in it.
+
+Every document is a frozen value. Its JSON is the contract with the ERP: `schema` names type and version,
+absent fields are left out, numbers are strings of digits (no float ever touches money or quantity), dates are
+ISO 8601, and field order is fixed, so equal documents built alike give equal bytes. A field added with a
+default keeps the version; anything else needs a new one (the stored JSON Schema of each version is tested).
+
+Rules that hold everywhere
+  * Give fields by name. Text is never empty: what is absent is None.
+  * `ids` and `numbers` are {kind: value}; kinds, roles, types and units are words such as "ship_to" or "each"
+    where `mappings/codes.toml` has a word for the code, and otherwise the partner's code as it was.
+  * `extra` keeps what a map did not place: rows of (reference designator relative to where it stood, values),
+    so that nothing is lost and the same document can be written again. U+001F stands between the components
+    of a composite there.
+  * `partner` is the name of the partner it came from or goes to, as partners.toml has it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import msgspec
+
+from edi.documents.answers import Acknowledgment, ElementError, SegmentError, TransactionStatus
+from edi.documents.billing import Invoice, InvoiceLine
+from edi.documents.parts import (
+    Address,
+    Amount,
+    Charge,
+    Component,
+    Contact,
+    Dated,
+    Detail,
+    Extra,
+    FreightTerms,
+    HasParties,
+    Lading,
+    Mark,
+    Measure,
+    Message,
+    Note,
+    Packing,
+    Party,
+    Reference,
+    Routing,
+    Schedule,
+    Tax,
+    Terms,
+    Value,
+)
+from edi.documents.sales import OrderLine, SalesOrder
+from edi.documents.shipping import Level, ShipNotice
+from edi.documents.warehouse import (
+    LineGroup,
+    Pack,
+    ShipmentConfirmation,
+    ShippedLine,
+    WarehouseLine,
+    WarehouseOrder,
+    grouped,
+)
+from edi.problems import EdiError
+
+__all__ = [
+    "BETWEEN_COMPONENTS",
+    "DOCUMENTS",
+    "Acknowledgment",
+    "Address",
+    "Amount",
+    "Charge",
+    "Component",
+    "Contact",
+    "Dated",
+    "Detail",
+    "Document",
+    "ElementError",
+    "Extra",
+    "FreightTerms",
+    "HasParties",
+    "Invoice",
+    "InvoiceLine",
+    "Lading",
+    "Level",
+    "LineGroup",
+    "Mark",
+    "Measure",
+    "Message",
+    "NotADocument",
+    "Note",
+    "OrderLine",
+    "Pack",
+    "Packing",
+    "Party",
+    "Reference",
+    "Routing",
+    "SalesOrder",
+    "Schedule",
+    "SegmentError",
+    "ShipNotice",
+    "ShipmentConfirmation",
+    "ShippedLine",
+    "Tax",
+    "Terms",
+    "TransactionStatus",
+    "Value",
+    "WarehouseLine",
+    "WarehouseOrder",
+    "decode",
+    "encode",
+    "grouped",
+    "json_schema",
+    "schema_of",
+]
+
+BETWEEN_COMPONENTS = "\x1f"
+
+
+class NotADocument(EdiError):
+    """The JSON is no canonical document; the message names the field by its path."""
+
+
+Document = SalesOrder | WarehouseOrder | ShipmentConfirmation | ShipNotice | Invoice | Acknowledgment
+
+DOCUMENTS: dict[str, type[Document]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Document)}
+
+_decoder = msgspec.json.Decoder(Document)
+_encoder = msgspec.json.Encoder(decimal_format="string")
+
+
+def schema_of(document: Document | type[Document]) -> str:
+    """The type and version of a document, such as "tradelane.sales_order/1"."""
+    return str(document.__struct_config__.tag)
+
+
+def decode(data: bytes) -> Document:
+    """The document in `data` (JSON, UTF-8). Raises NotADocument, naming the field that is wrong."""
+    try:
+        document: Document = _decoder.decode(data)
+        return document
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotADocument(str(error)) from None
+
+
+def encode(document: Document) -> bytes:
+    """Canonical JSON: UTF-8 on one line, `schema` first, fields in their order, decimals as strings."""
+    data: bytes = _encoder.encode(document)
+    return data
+
+
+def json_schema(document: type[Document]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of one document type, as stored in edi/schemas."""
+    return msgspec.json.schema(document)
