@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from edi.elements import Finding, Row, RowCheck, problems_in_row, row_check
+from edi.elements import Finding, Row, problems_in_row
 from edi.problems import Fault, Problem, Severity, status_of
-from edi.schema import Check, SegmentDef, SetDef
-from edi.structure import Misplaced, State, Structure
+from edi.schema import Check, Run, SegmentDef, SetDef
+from edi.structure import Misplaced, Structure
 from edi.tree import Transaction
 
 _NUMBER_LENGTH = 30  # longer numerals are not added up
@@ -43,10 +43,18 @@ class Checker:
         rows = [segment.split(separators.element) for segment in segments]
         if any(problem.fault is Fault.LIMIT_EXCEEDED for problem in transaction.problems):
             return Check("rejected", transaction.problems, rows, None)
-        fast = self._fast(rows) if len(rows) <= self._structure.exact_above else None
-        if fast is None:
+        runs = self._fast(rows) if len(rows) <= self._structure.exact_above else None
+        if runs is None:
             return self._detailed(transaction, rows)
-        places, doubted = fast
+        places: list[int] = []
+        doubted: list[int] = []
+        at = 0
+        for run in runs:
+            places += run.nodes
+            end = len(places)
+            if not run.check(rows[at:end]):
+                doubted += range(at, end)
+            at = end
         text = separators.element.join(segments)
         if not (text.isascii() and text.isprintable()):
             doubted += [i for i, s in enumerate(segments) if not (s.isascii() and s.isprintable())]
@@ -55,44 +63,33 @@ class Checker:
                 doubted += [i for i, s in enumerate(segments) if separator in s]
         if doubted or transaction.problems or next(self._semantics(rows, places), None):
             return self._thorough(transaction, rows, places, sorted(set(doubted)), [])
-        return Check("accepted", (), rows, tuple(places))
+        return Check("accepted", (), rows, tuple(places), tuple(runs))
 
     def check_thoroughly(self, transaction: Transaction) -> Check:
         """What `check` finds, found by the detailed level alone, which takes about ten times as long."""
         separator = transaction.separators.element
         return self._detailed(transaction, [segment.split(separator) for segment in transaction.segments])
 
-    def _fast(self, rows: list[Row]) -> tuple[list[int], list[int]] | None:
-        """The places of all rows and which of them need a second look; None if one has no place."""
-        places: list[int] = []
-        doubted: list[int] = []
-        place = places.append
-        state = self._structure.start
+    def _fast(self, rows: list[Row]) -> list[Run] | None:
+        """The runs of all rows; None if one of them has no place."""
+        structure = self._structure
+        runs: list[Run] = []
+        trace = structure.start
         for row in rows:
-            before = state
             try:
-                state = before.next[row[0]]
-                check = state.checks[len(row)]
+                following = trace.next[row[0]][len(row)]
             except KeyError:
-                following = self._structure.step(before, row[0])
-                if following is None:
+                found = structure.follow(trace, row[0], len(row))
+                if found is None:
                     return None
-                state = following
-                check = self._row_check(state, len(row))
-            if not check(row):
-                doubted.append(len(places))
-            place(state.index)
-        if state.index != self.definition.nodes[-1].index:
+                following = found
+            if following.begins:
+                runs.append(trace.run or structure.run(trace))
+            trace = following
+        if not trace.uses or trace.uses[-1].index != self.definition.nodes[-1].index:
             return None
-        return places, doubted
-
-    def _row_check(self, state: State, length: int) -> RowCheck:
-        assert state.use is not None
-        segment = state.use.segment
-        check = state.checks.get(length) or row_check(segment, length - 1)
-        if length <= len(segment.elements) + 1:
-            state.checks[length] = check
-        return check
+        runs.append(trace.run or structure.run(trace))
+        return runs
 
     def _detailed(self, transaction: Transaction, rows: list[Row]) -> Check:
         places, faults = self._structure.walk([row[0] for row in rows])

@@ -9,7 +9,7 @@ one in which a component or repetition separator occurs, must be given to `probl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import cache
 from typing import NamedTuple
@@ -293,27 +293,52 @@ def _memo(kind: str, low: int, high: int) -> tuple[set[str], Callable[[str], boo
 
 def row_check(segment: SegmentDef, count: int) -> RowCheck:
     """The generated expression for rows of `segment` with `count` elements after the tag."""
-    if count > len(segment.elements):
-        return _doubt
     names: dict[str, object] = {}
-    terms = []
-    for position, use in enumerate(segment.elements, 1):
-        if position <= count:
-            terms.append(_term(f"e{position}", use, names))
-        elif use.requirement == "M":
-            return _doubt
-    terms += [_note_term(note, count) for note in segment.notes]
-    if "False" in terms:
+    terms = _terms(segment, count, "e", names)
+    if terms is None:
         return _doubt
-    body = " and ".join(term for term in terms if term) or "True"
     unpack = f"_, {', '.join(f'e{p}' for p in range(1, count + 1))} = row; " if count else ""
-    source = f"def check(row):\n    {unpack}return {body}\n"
+    source = f"def check(row):\n    {unpack}return {' and '.join(terms) or 'True'}\n"
     exec(compile(source, f"<{segment.tag}, {count} elements>", "exec"), names)  # noqa: S102  (our own definitions)
     check: RowCheck = names["check"]  # type: ignore[assignment]
     return check
 
 
-def _doubt(row: Row) -> bool:
+def rows_check(segments: Sequence[SegmentDef], counts: Sequence[int]) -> Callable[[list[Row]], bool]:
+    """One generated expression for rows that stand together: true where `row_check` is for each of them."""
+    names: dict[str, object] = {}
+    unpacked, terms = [], []
+    for number, (segment, count) in enumerate(zip(segments, counts, strict=True)):
+        more = _terms(segment, count, f"r{number}e", names)
+        if more is None:
+            return _doubt
+        terms += more
+        unpacked.append(
+            "".join(f"{name}, " for name in ["_", *(f"r{number}e{p}" for p in range(1, count + 1))])
+        )
+    source = f"def check(rows):\n    {', '.join(f'({row})' for row in unpacked)}, = rows\n"
+    source += f"    return {' and '.join(terms) or 'True'}\n"
+    tags = " ".join(segment.tag for segment in segments)
+    exec(compile(source, f"<{tags}>", "exec"), names)  # noqa: S102  (our own definitions)
+    check: Callable[[list[Row]], bool] = names["check"]  # type: ignore[assignment]
+    return check
+
+
+def _terms(segment: SegmentDef, count: int, prefix: str, names: dict[str, object]) -> list[str] | None:
+    """What must hold of a row of `count` elements, called `prefix` and position; None where it cannot."""
+    if count > len(segment.elements):
+        return None
+    terms = []
+    for position, use in enumerate(segment.elements, 1):
+        if position <= count:
+            terms.append(_term(f"{prefix}{position}", use, names))
+        elif use.requirement == "M":
+            return None
+    terms += [_note_term(note, count, prefix) for note in segment.notes]
+    return None if "False" in terms else [term for term in terms if term]
+
+
+def _doubt(row: object) -> bool:
     return False
 
 
@@ -323,7 +348,7 @@ def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
         first, *others = element.components
         if any(other.requirement == "M" for other in others):
             return f"not {name}" if not required else "False"
-        conditions = [_note_term(note, 1, name) for note in element.notes]
+        conditions = [_note_term(note, 1, only=name) for note in element.notes]
         inner = _term(name, ElementUse(first.element, "M"), names)
         inner = " and ".join([inner, *filter(None, conditions)])
         return inner if required else f"(not {name} or {inner})"
@@ -331,8 +356,9 @@ def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
     if kind == "B":
         return name if required else ""
     if element.codes is not None:
-        key = f"c{element.id}_{'m' if required else 'o'}"
-        names.setdefault(key, element.codes if required else element.codes | {""})
+        key = f"c{element.id}_{id(element.codes)}_{'m' if required else 'o'}"  # a guide may shorten the list
+        if key not in names:
+            names[key] = element.codes if required else element.codes | {""}
         return f"{name} in {key}"
     if kind in ("AN", "ID", "an") and high:
         if low <= 1:
@@ -355,9 +381,9 @@ def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
     return term if required else f"(not {name} or {term})"
 
 
-def _note_term(note: SyntaxNote, count: int, only: str | None = None) -> str:
+def _note_term(note: SyntaxNote, count: int, prefix: str = "", only: str | None = None) -> str:
     """The note as an expression, with positions beyond `count` known to be empty; "" is always true."""
-    present = [only or f"e{p}" for p in note.positions if p <= count]
+    present = [only or f"{prefix}{p}" for p in note.positions if p <= count]
     absent = len(note.positions) - len(present)
     if note.kind == "P":
         if not present:

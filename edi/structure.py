@@ -3,21 +3,27 @@
 A state is a path through the definition: for each loop around the segment, which of the loop's children is
 current and how often it has occurred. From a path, a tag leads to the nearest place that can hold it: the
 same segment again, a later one of the loop, another iteration of the loop, then the same in the loop around
-it (X12.6 section 3.9). Steps that break no rule are remembered, so a transaction costs one dictionary look-up
-a segment; the tree is searched only for steps never seen before.
+it (X12.6 section 3.9). Steps that break no rule are remembered, together with the number of values a segment
+had, as a trace; so a transaction costs two dictionary look-ups a segment, and the tree is searched only for
+steps never seen before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from edi.elements import RowCheck
+from edi.elements import Row, RowCheck, row_check, rows_check
 from edi.problems import Fault
-from edi.schema import LoopDef, SegmentUse, SetDef
+from edi.schema import LoopDef, Run, SegmentUse, SetDef
 
 _COUNTED = 1000  # larger maximums are left to the exact walk, which transactions that long enough get
-_STATES = 20_000  # remembered before starting afresh
+_STATES = 20_000  # remembered before starting afresh; first rows of runs likewise
+_TRACES = 4_000  # rows of runs remembered; beyond them each row is a run of its own
+_LONGEST = 40  # rows of a run
+_OFTEN = 8  # times a run is met before one expression is made for all of its rows
+_EXPRESSIONS = 500  # made for the runs of one set
 
 Child = SegmentUse | LoopDef
 
@@ -42,16 +48,33 @@ class Step(NamedTuple):
 
 
 class State:
-    """A remembered path: the use it stands on, the states after it by tag, row checks by number of values."""
+    """A remembered path: the use it stands on, and the states after it by tag."""
 
-    __slots__ = ("checks", "index", "next", "path", "use")
+    __slots__ = ("next", "path", "use")
 
-    def __init__(self, path: Path, use: SegmentUse | None, checks: dict[int, RowCheck]) -> None:
+    def __init__(self, path: Path, use: SegmentUse | None) -> None:
         self.path = path
         self.use = use
-        self.index = use.index if use else -1
         self.next: dict[str, State] = {}
-        self.checks = checks
+
+
+class Trace:
+    """The rows of a run up to one of them: what is known after rows like these.
+
+    `next[tag][number of values]` is the trace with the following row, which may be the first of the next run.
+    """
+
+    __slots__ = ("begins", "lengths", "next", "run", "state", "uses")
+
+    def __init__(
+        self, state: State, uses: tuple[SegmentUse, ...], lengths: tuple[int, ...], *, begins: bool
+    ) -> None:
+        self.state = state
+        self.uses = uses
+        self.lengths = lengths
+        self.begins = begins  # a run, with its latest row
+        self.next: dict[str, dict[int, Trace]] = {}
+        self.run: Run | None = None  # made once the next row has begun another
 
 
 class Misplaced(NamedTuple):
@@ -88,16 +111,76 @@ class Structure:
 
     def __init__(self, definition: SetDef) -> None:
         self.definition = definition
-        self.start = State((Frame(definition.children, -1, 0),), None, {})
         self.exact_above = min(
             (_limit(child) for child in _all_children(definition.children) if _limit(child) > _COUNTED),
             default=1 << 62,
         )
         """Transactions of more segments than this must be walked with exact counts."""
-        self._states: dict[tuple[tuple[int, int, int], ...], State] = {}
-        self._checks: dict[str, dict[int, RowCheck]] = {}
+        self._breaks = _breaks(definition)
+        self._checks: dict[
+            int, dict[int, RowCheck]
+        ] = {}  # by the identity of the segment, which lives as long
+        self._expressions = 0
+        self._forget()
 
-    def step(self, state: State, tag: str) -> State | None:
+    def follow(self, trace: Trace, tag: str, length: int) -> Trace | None:
+        """The trace after a row of `length` values, or None where no place for it keeps every rule."""
+        state = trace.state.next.get(tag) or self._step(trace.state, tag)
+        if state is None:
+            return None
+        assert state.use is not None
+        odd = length > len(state.use.segment.elements) + 1
+        if trace.uses and (
+            odd
+            or tag in self._breaks
+            or self._traces >= _TRACES
+            or len(trace.uses) >= _LONGEST
+            or trace.lengths[-1] > len(trace.uses[-1].segment.elements) + 1
+        ):
+            following = self._begun.get((state, length)) or Trace(state, (state.use,), (length,), begins=True)
+            if odd:
+                return following  # as long as the sender likes: not remembered
+            self._begun[state, length] = following
+        else:
+            following = Trace(state, (*trace.uses, state.use), (*trace.lengths, length), begins=False)
+            self._traces += 1
+        trace.next.setdefault(tag, {})[length] = following
+        return following
+
+    def run(self, trace: Trace) -> Run:
+        """The run that ends with `trace`."""
+        if trace.run is None:
+            key = (tuple(use.index for use in trace.uses), trace.lengths)
+            trace.run = self._runs.get(key) or Run(*key, check=_doubted)
+            if trace.run.check is _doubted:
+                trace.run.check = self._one_by_one(trace.run, trace.uses)
+            if len(self._runs) < _STATES:
+                self._runs[key] = trace.run
+        return trace.run
+
+    def _one_by_one(self, run: Run, uses: tuple[SegmentUse, ...]) -> Callable[[list[Row]], bool]:
+        """The check of a run's rows each by itself, which is replaced when it has been asked often."""
+        checks = [self._row_check(use, length) for use, length in zip(uses, run.lengths, strict=True)]
+        met = 0
+
+        def check(rows: list[Row]) -> bool:
+            nonlocal met
+            met += 1
+            if met == _OFTEN and self._expressions < _EXPRESSIONS:
+                self._expressions += 1
+                run.check = rows_check([use.segment for use in uses], [length - 1 for length in run.lengths])
+            return all(check(row) for check, row in zip(checks, rows, strict=True))
+
+        return check
+
+    def _row_check(self, use: SegmentUse, length: int) -> RowCheck:
+        checks = self._checks.setdefault(id(use.segment), {})
+        check = checks.get(length) or row_check(use.segment, length - 1)
+        if length <= len(use.segment.elements) + 1:
+            checks[length] = check
+        return check
+
+    def _step(self, state: State, tag: str) -> State | None:
         """The state after `tag`, or None where no place for it keeps every rule."""
         for step in _steps(state.path, tag):
             if not step.missing and step.excess is None:
@@ -114,17 +197,22 @@ class Structure:
         key = tuple((id(children), at, count) for children, at, count in counted)
         state = self._states.get(key)
         if state is None:
-            if len(self._states) >= _STATES:
-                self._states.clear()
-                self.start.next.clear()
-            use = current_use(counted)
-            state = State(counted, use, self._checks.setdefault(use.segment.tag, {}))
+            if len(self._states) >= _STATES or len(self._begun) >= _STATES:
+                self._forget()
+            state = State(counted, current_use(counted))
             self._states[key] = state
         return state
 
+    def _forget(self) -> None:
+        self._states: dict[tuple[tuple[int, int, int], ...], State] = {}
+        self._begun: dict[tuple[State, int], Trace] = {}
+        self._runs: dict[tuple[tuple[int, ...], tuple[int, ...]], Run] = {}
+        self._traces = 0
+        self.start = Trace(State((Frame(self.definition.children, -1, 0),), None), (), (), begins=False)
+
     def walk(self, tags: list[str]) -> tuple[list[int | None], list[Misplaced]]:
         """The node index of each segment, None for one that has no place, and everything out of place."""
-        path = self.start.path
+        path = self.start.state.path
         places: list[int | None] = []
         faults: list[Misplaced] = []
         for at, tag in enumerate(tags):
@@ -156,6 +244,26 @@ class Structure:
         else:
             fault, why = Fault.SEGMENT_UNKNOWN, f"is not a segment of version {self.definition.version}"
         return Misplaced(fault, at, tag, loop, f"{tag or 'an empty segment'} {why}")
+
+
+def _doubted(rows: list[Row]) -> bool:
+    return False
+
+
+def _breaks(definition: SetDef) -> frozenset[str]:
+    """The tags with which runs begin: of the loop that fills most of such a set, and of what follows it."""
+    tags = Counter(use.segment.tag for use in definition.nodes)
+    loops = [
+        child
+        for child in definition.children
+        if isinstance(child, LoopDef) and child.repeat != 1 and tags[first_use(child).segment.tag] == 1
+    ]
+    if not loops:
+        return frozenset()
+    chief = max(loops, key=lambda loop: sum(1 for _ in _all_children((loop,))))
+    begin = definition.children.index(chief)
+    following = (first_use(child).segment.tag for child in definition.children[begin:])
+    return frozenset(tag for tag in following if tags[tag] == 1)
 
 
 def _all_children(children: tuple[Child, ...]) -> Iterator[Child]:
