@@ -146,6 +146,9 @@ def _in_element(
                 at=at,
             )
         return
+    if use.requirement == "N":
+        yield _not_used(f"{segment.tag}{position:02}", use.element, value, position=position, at=at)
+        return
     if use.element.type == "B":
         return
     repetitions = value.split(separators.repetition) if separators.repetition else [value]
@@ -200,6 +203,11 @@ def _in_repetition(
                     value=component,
                     at=at,
                 )
+        elif component and element.components[number - 1].requirement == "N":
+            inner = element.components[number - 1].element
+            yield _not_used(
+                f"{designator}-{number}", inner, component, position=position, component=number, at=at
+            )
         elif component and (fault := fault_in(element.components[number - 1].element, component)):
             inner = element.components[number - 1].element
             yield _finding(
@@ -233,6 +241,13 @@ def _finding(
     shown = value if len(value) <= _SHOWN else value[:_SHOWN] + "..."
     message = f"{designator} {_named(element)} {shown!r} {fault[1]}"
     return Finding(fault[0], message, position, component, None, value, element.id, at)
+
+
+def _not_used(
+    designator: str, element: ElementDef, value: str, *, position: int, component: int | None = None, at: int
+) -> Finding:
+    message = f"{designator} {_named(element)} is not used"
+    return Finding(Fault.ELEMENT_NOT_USED, message, position, component, None, value, element.id, at)
 
 
 def _named(element: ElementDef) -> str:
@@ -344,9 +359,11 @@ def _doubt(row: object) -> bool:
 
 def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
     element, required = use.element, use.requirement == "M"
+    if use.requirement == "N":
+        return f"not {name}"
     if element.components:
         first, *others = element.components
-        if any(other.requirement == "M" for other in others):
+        if first.requirement == "N" or any(other.requirement == "M" for other in others):
             return f"not {name}" if not required else "False"
         conditions = [_note_term(note, 1, only=name) for note in element.notes]
         inner = _term(name, ElementUse(first.element, "M"), names)

@@ -41,9 +41,11 @@ class Fault(StrEnum):
     SEGMENT_MISSING = "SEGMENT_MISSING"
     SEGMENT_TOO_OFTEN = "SEGMENT_TOO_OFTEN"
     LOOP_TOO_OFTEN = "LOOP_TOO_OFTEN"
+    SEGMENT_NOT_USED = "SEGMENT_NOT_USED"  # the set has it, the partner's guide does not
     # elements; `component` and `repetition` tell where inside one
     ELEMENT_MISSING = "ELEMENT_MISSING"
     ELEMENT_NOT_DEFINED = "ELEMENT_NOT_DEFINED"  # more elements than the segment has
+    ELEMENT_NOT_USED = "ELEMENT_NOT_USED"  # the segment has it, the partner's guide does not
     COMPONENT_NOT_DEFINED = "COMPONENT_NOT_DEFINED"
     REPEATED_TOO_OFTEN = "REPEATED_TOO_OFTEN"
     TOO_SHORT = "TOO_SHORT"
@@ -78,6 +80,7 @@ class Problem:
     value: str | None = None
     loop: str | None = None  # id of the loop the segment stands in
     reference: str | None = None  # number of the data element in its dictionary, e.g. "353"
+    guide: str | None = None  # whose guide asks for it; None where the standard does
 
 
 def status_of(problems: Iterable[Problem]) -> str:

@@ -30,7 +30,10 @@ class ElementDef:
 
 
 class ElementUse(NamedTuple):
-    """An element at its place in a segment or composite. `requirement` is M, O or X (X12.6: conditional)."""
+    """An element at its place in a segment or composite.
+
+    `requirement` is M, O or X (X12.6: conditional); N where a partner's guide does not use it.
+    """
 
     element: ElementDef
     requirement: str
@@ -89,9 +92,44 @@ class Total(NamedTuple):
     sums: int | None = None
 
 
+class Qualifier(NamedTuple):
+    """Which of several segments: those whose `element` is one of `codes`."""
+
+    element: int
+    codes: tuple[str, ...]
+
+
+class Around(NamedTuple):
+    """A loop around what a rule is about: its nodes from first to last, and which of its iterations."""
+
+    first: int
+    last: int
+    qualifier: Qualifier | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a partner's guide asks of a segment, or of the loop that it begins, wherever it is one of `nodes`.
+
+    It holds in each iteration of the loops in `within`, outermost first, and for the segments that
+    `qualifier` chooses. `segments` are narrowed definitions of theirs, one for each of `nodes`, or none.
+    """
+
+    name: str  # its reference designator, as in the guide: N1[ST]>N4
+    within: tuple[Around, ...]
+    nodes: tuple[int, ...]
+    last: int  # node after which it can come no more
+    is_loop: bool
+    qualifier: Qualifier | None = None
+    least: int = 0
+    most: int | None = None  # 0 = not used; None = as the standard says
+    segments: tuple[SegmentDef, ...] = ()
+    remarks: tuple[tuple[int, str], ...] = ()  # for the reader: of an element, or 0 for the whole
+
+
 @dataclass(frozen=True, slots=True)
 class SetDef:
-    """A transaction set or message in one version."""
+    """A transaction set or message in one version, as its standard has it or narrowed by a partner's guide."""
 
     type: str
     version: str
@@ -101,6 +139,9 @@ class SetDef:
     nodes: tuple[SegmentUse, ...]
     totals: tuple[Total, ...] = ()
     known_tags: frozenset[str] = frozenset()  # every segment of the version, to tell unknown from misplaced
+    standard: SetDef | None = None  # what a guide has narrowed, node by node; its structure is this one's
+    guide: str = ""  # whose guide has narrowed it
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(eq=False, slots=True)

@@ -32,6 +32,7 @@ _SEGMENT_CODES = {  # 720
     Fault.SEGMENT_NOT_IN_SET: "6",
     Fault.SEGMENT_OUT_OF_ORDER: "7",
     Fault.LIMIT_EXCEEDED: "2",
+    Fault.SEGMENT_NOT_USED: "2",
 }
 _ELEMENT_ERRORS = "8"  # 720: the segment has data element errors
 _ELEMENT_CODES = {  # 723
@@ -50,6 +51,7 @@ _ELEMENT_CODES = {  # 723
     Fault.DATE_INVALID: "8",
     Fault.TIME_INVALID: "9",
     Fault.CONDITION_EXCLUDES: "10",
+    Fault.ELEMENT_NOT_USED: "10",
 }
 _ELEMENT_CODES_005010 = {Fault.REPEATED_TOO_OFTEN: "12", Fault.COMPONENT_NOT_DEFINED: "13"}
 _MOST_ELEMENTS = 99  # AK4 in a loop AK3
