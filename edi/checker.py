@@ -2,19 +2,22 @@
 
 The fast level places every segment by the automaton of `edi.structure` and evaluates the generated row checks
 of `edi.elements`. Rows it doubts are read again in detail; where the structure fails, the whole transaction
-is. The fast level never accepts what the detailed one refuses.
+is. The fast level never accepts what the detailed one refuses. In a set that a partner's guide has narrowed,
+each problem says whether the guide asks it: that is so only where the standard is content.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from edi.elements import Finding, Row, problems_in_row
 from edi.problems import Fault, Problem, Severity, status_of
+from edi.rules import Rules
 from edi.schema import Check, Run, SegmentDef, SetDef
 from edi.structure import Misplaced, Structure
-from edi.tree import Transaction
+from edi.tree import Separators, Transaction
 
 _NUMBER_LENGTH = 30  # longer numerals are not added up
 _PROBLEMS = 1000  # told per transaction
@@ -26,7 +29,9 @@ class Checker:
     def __init__(self, definition: SetDef) -> None:
         self.definition = definition
         self._structure = Structure(definition)
-        self._segments = {use.segment.tag: use.segment for use in reversed(definition.nodes)}
+        self._rules = Rules(definition) if definition.rules else None
+        self._standard = definition.standard or definition
+        self._segments = {use.segment.tag: use.segment for use in reversed(self._standard.nodes)}
         self._has_levels = "HL" in self._segments
         nodes: dict[str, list[int]] = {}
         for use in definition.nodes:
@@ -61,7 +66,12 @@ class Checker:
         for separator in (separators.component, separators.repetition):
             if separator and separator in text:
                 doubted += [i for i, s in enumerate(segments) if separator in s]
-        if doubted or transaction.problems or next(self._semantics(rows, places), None):
+        if (
+            doubted
+            or transaction.problems
+            or next(self._semantics(rows, places), None)
+            or not (self._rules is None or self._rules.hold(rows, places))
+        ):
             return self._thorough(transaction, rows, places, sorted(set(doubted)), [])
         return Check("accepted", (), rows, tuple(places), tuple(runs))
 
@@ -112,22 +122,16 @@ class Checker:
         for fault, at, tag, loop, message in misplaced:
             place = Problem(fault, message, Severity.ERROR, tag, at + 1, offset=starts[at], loop=loop)
             found.append((at, 0, place))
-        for at in doubted:
-            segment = self._segment_at(rows[at], places[at])
-            if segment is None:
-                continue
-            for finding in problems_in_row(segment, rows[at], transaction.separators):
-                found.append(
-                    (at, finding.element, self._problem(segment, at, places[at], finding, starts=starts))
-                )
-                if len(found) >= _PROBLEMS:
-                    break
+        for at, finding in self._in_rows(rows, places, doubted, transaction.separators):
+            found.append(
+                (at, finding.element, self._problem(rows[at], at, places[at], finding, starts=starts))
+            )
             if len(found) >= _PROBLEMS:
                 break
+        if self._standard is not self.definition:
+            found += self._asked(rows, places, doubted, transaction.separators, starts=starts, found=found)
         for at, finding, severity in self._semantics(rows, places):
-            segment = self._segment_at(rows[at], places[at])
-            assert segment is not None
-            problem = self._problem(segment, at, places[at], finding, starts=starts, severity=severity)
+            problem = self._problem(rows[at], at, places[at], finding, starts=starts, severity=severity)
             found.append((at, finding.element, problem))
         found.sort(key=lambda entry: entry[:2])
         problems = (*transaction.problems, *(problem for _, _, problem in found[:_PROBLEMS]))
@@ -135,12 +139,63 @@ class Checker:
         complete = len(known) == len(rows) and known[-1:] == (self.definition.nodes[-1].index,)
         return Check(status_of(problems), problems, rows, known if complete else None)
 
+    def _in_rows(
+        self, rows: list[Row], places: Sequence[int | None], doubted: Sequence[int], separators: Separators
+    ) -> Iterator[tuple[int, Finding]]:
+        """What the standard finds wrong within the doubted rows."""
+        for at in doubted:
+            segment = self._segment_at(rows[at], places[at])
+            if segment is not None:
+                for finding in problems_in_row(segment, rows[at], separators):
+                    yield at, finding
+
     def _segment_at(self, row: Row, place: int | None) -> SegmentDef | None:
-        return self._segments.get(row[0]) if place is None else self.definition.nodes[place].segment
+        return self._segments.get(row[0]) if place is None else self._standard.nodes[place].segment
+
+    def _asked(
+        self,
+        rows: list[Row],
+        places: Sequence[int | None],
+        doubted: Sequence[int],
+        separators: Separators,
+        *,
+        starts: _Starts,
+        found: list[tuple[int, int, Problem]],
+    ) -> list[tuple[int, int, Problem]]:
+        """What the guide asks, and the standard, which has `found` its own, does not."""
+
+        def findings() -> Iterator[tuple[int, Misplaced | Finding]]:
+            for at in doubted:
+                place = places[at]
+                if place is not None:
+                    for finding in problems_in_row(
+                        self.definition.nodes[place].segment, rows[at], separators
+                    ):
+                        yield at, finding
+            if self._rules is not None:
+                yield from self._rules.findings(rows, places, separators)
+
+        asked: list[tuple[int, int, Problem]] = []
+        told = {(p.fault, p.position, p.element, p.component, p.repetition) for _, _, p in found}
+        for at, finding in findings():
+            if len(asked) >= _PROBLEMS:
+                break
+            if isinstance(finding, Misplaced):
+                fault, _, tag, loop, message = finding
+                problem = Problem(fault, message, Severity.ERROR, tag, at + 1, offset=starts[at], loop=loop)
+            else:
+                problem = self._problem(rows[at], at, places[at], finding, starts=starts)
+            place_told = (problem.fault, at + 1, problem.element, problem.component, problem.repetition)
+            if problem.element is None or place_told not in told:
+                told.add(place_told)
+                guide = self.definition.guide
+                problem = replace(problem, message=f"{guide}'s guide: {problem.message}", guide=guide)
+                asked.append((at, problem.element or 0, problem))
+        return asked
 
     def _problem(
         self,
-        segment: SegmentDef,
+        row: Row,
         at: int,
         place: int | None,
         finding: Finding,
@@ -153,7 +208,7 @@ class Checker:
             finding.fault,
             finding.message,
             severity,
-            segment.tag,
+            row[0],
             at + 1,
             finding.element,
             finding.component,

@@ -129,7 +129,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class SetDef:
-    """A transaction set or message in one version, as its standard has it or narrowed by a partner's guide."""
+    """A set or message in one version: as the standard has it, or narrowed by a partner's guide."""
 
     type: str
     version: str

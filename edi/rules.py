@@ -1,0 +1,158 @@
+"""What a partner's guide asks beyond single segments: how often something is there, and what is in it then.
+
+The rules of a set are followed over the rows of a transaction after the structure of the standard has placed
+them. So a guide can only add findings, never take one away. Where a loop is left, what its rules ask for and
+has not come is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from edi.elements import Finding, Row, RowCheck, problems_in_row, row_check
+from edi.problems import Fault
+from edi.schema import Around, Qualifier, Rule, SegmentDef, SetDef
+from edi.structure import Misplaced
+from edi.tree import Separators
+
+_REMEMBERED = 10_000  # row checks
+
+
+@dataclass(slots=True)
+class _Scope:
+    """A loop, or the whole set, with the rules that hold directly inside it."""
+
+    around: Around | None
+    rules: list[Rule] = field(default_factory=list)
+    inner: dict[Around, _Scope] = field(default_factory=dict)
+    at: dict[int, tuple[list[tuple[int, Rule, SegmentDef | None]], list[_Scope]]] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(slots=True)
+class _Open:
+    """One iteration of a scope, begun at a row; `counts` has a number for each rule."""
+
+    scope: _Scope
+    first: int  # nodes; for the whole set, none is outside
+    last: int
+    began: int
+    counts: list[int]
+
+
+class Rules:
+    """The rules of a narrowed set, ready to be followed. It may be shared by threads."""
+
+    def __init__(self, definition: SetDef) -> None:
+        self._definition = definition
+        self._root = _Scope(None)
+        self._checks: dict[
+            tuple[int, int], RowCheck
+        ] = {}  # by the identity of the segment, which lives as long
+        for rule in definition.rules:
+            if rule.least or rule.most is not None or rule.segments:
+                self._add(rule)
+
+    def _add(self, rule: Rule) -> None:
+        scope = self._root
+        for around in rule.within:
+            if around not in scope.inner:
+                scope.inner[around] = _Scope(around)
+                scope.at.setdefault(around.first, ([], []))[1].append(scope.inner[around])
+            scope = scope.inner[around]
+        number = len(scope.rules)
+        scope.rules.append(rule)
+        for node, segment in zip(rule.nodes, rule.segments or [None] * len(rule.nodes), strict=True):
+            scope.at.setdefault(node, ([], []))[0].append((number, rule, segment))
+
+    def hold(self, rows: list[Row], places: Sequence[int]) -> bool:
+        """Whether every rule is kept; only for rows that `row_check` can judge."""
+        for at, found in self._follow(rows, places):
+            if isinstance(found, Misplaced):
+                return False
+            row = rows[at]
+            key = (id(found), len(row))
+            check = self._checks.get(key)
+            if check is None:
+                check = row_check(found, len(row) - 1)
+                if len(self._checks) < _REMEMBERED:
+                    self._checks[key] = check
+            if not check(row):
+                return False
+        return True
+
+    def findings(
+        self, rows: list[Row], places: Sequence[int | None], separators: Separators
+    ) -> Iterator[tuple[int, Misplaced | Finding]]:
+        """Everything the rules have to say, with the row it is about."""
+        for at, found in self._follow(rows, places):
+            if isinstance(found, Misplaced):
+                yield at, found
+            else:
+                for finding in problems_in_row(found, rows[at], separators):
+                    yield at, finding
+
+    def _follow(
+        self, rows: list[Row], places: Sequence[int | None]
+    ) -> Iterator[tuple[int, Misplaced | SegmentDef]]:
+        """What is missing or too much, and the narrowed definitions by which a row must be judged as well."""
+        whole = _Open(self._root, -1, len(self._definition.nodes), 0, [0] * len(self._root.rules))
+        opened = [whole]
+        for at, place in enumerate(places):
+            if place is None:
+                continue
+            for one in [o for o in opened[1:] if not o.first < place <= o.last]:
+                opened.remove(one)
+                yield from self._left(one, places, at)
+            for one in tuple(opened):
+                met = one.scope.at.get(place)
+                if met is None:
+                    continue
+                for number, rule, segment in met[0]:
+                    if not _chosen(rule.qualifier, rows[at]):
+                        continue
+                    one.counts[number] += 1
+                    if rule.most is not None and one.counts[number] > rule.most:
+                        yield at, self._excess(rule, place, at)
+                    elif segment is not None:
+                        yield at, segment
+                for scope in met[1]:
+                    assert scope.around is not None
+                    if _chosen(scope.around.qualifier, rows[at]):
+                        first, last, _ = scope.around
+                        opened.append(_Open(scope, first, last, at, [0] * len(scope.rules)))
+        while opened:
+            yield from self._left(opened.pop(), places, max(len(rows) - 1, 0))
+
+    def _excess(self, rule: Rule, place: int, at: int) -> Misplaced:
+        use = self._definition.nodes[place]
+        loop = use.loops[-1] if use.loops else None
+        what = f"{'loop ' if rule.is_loop else ''}{rule.name} ({use.segment.name})"
+        if rule.most == 0:
+            return Misplaced(Fault.SEGMENT_NOT_USED, at, use.segment.tag, loop, f"{what} is not used")
+        fault = Fault.LOOP_TOO_OFTEN if rule.is_loop else Fault.SEGMENT_TOO_OFTEN
+        return Misplaced(fault, at, use.segment.tag, loop, f"{what} may occur {rule.most} times at most")
+
+    def _left(
+        self, one: _Open, places: Sequence[int | None], end: int
+    ) -> Iterator[tuple[int, Misplaced | SegmentDef]]:
+        """What had to be in an iteration that ended before row `end`, told where it can come no more."""
+        for rule, count in zip(one.scope.rules, one.counts, strict=True):
+            if count < rule.least:
+                later = (
+                    at
+                    for at in range(one.began, end)
+                    if (place := places[at]) is not None and place > rule.last
+                )
+                use = self._definition.nodes[rule.nodes[0]]
+                loop = use.loops[-1] if use.loops else None
+                what = f"{'loop' if rule.is_loop else 'segment'} {rule.name} ({use.segment.name})"
+                at = next(later, end)
+                message = f"mandatory {what} is missing before this place"
+                yield at, Misplaced(Fault.SEGMENT_MISSING, at, use.segment.tag, loop, message)
+
+
+def _chosen(qualifier: Qualifier | None, row: Row) -> bool:
+    return qualifier is None or (len(row) > qualifier.element and row[qualifier.element] in qualifier.codes)
