@@ -25,11 +25,12 @@ import msgspec
 
 from edi.documents import BETWEEN_COMPONENTS, Document, NotADocument, decode, encode
 from edi.problems import CannotWrite, Fault, Problem
-from edi.schema import SetDef
+from edi.schema import Run, SetDef
 from edi.tree import Separators
 from mappings.language import MapError, Scope, Slot, read_map
 from mappings.quick import DOUBTS, Write, compile_writer
 from mappings.reader import Read, Unreadable, compile_reader
+from mappings.runs import RunReader, chief_loop
 from mappings.writer import placed_rows
 
 __all__ = ["Map", "MapError", "load"]
@@ -54,15 +55,32 @@ class Map:
     def _write(self) -> Write | None:
         return compile_writer(self._scope, self.definition.nodes)
 
+    @cached_property
+    def _runs(self) -> RunReader | None:
+        chief = chief_loop(self._scope)
+        return RunReader(self._scope, compile_reader(chief)[0], chief) if chief else None
+
     def read(
-        self, rows: list[list[str]], places: tuple[int, ...] | None, separators: Separators = _SEPARATORS
+        self,
+        rows: list[list[str]],
+        places: tuple[int, ...] | None,
+        separators: Separators = _SEPARATORS,
+        runs: tuple[Run, ...] = (),
     ) -> tuple[Document | None, tuple[Problem, ...]]:
         """The document in a transaction's rows, or None with problems (fault MAPPING_FAILED).
 
-        `rows` and `places` are those of its `Check`; places None (the structure is broken) gives no document.
+        `rows`, `places` and `runs` are those of its `Check`; places None (the structure is broken) gives no
+        document. Without runs it takes longer.
         """
         if places is None:
             return None, (Problem(Fault.MAPPING_FAILED, "the structure could not be followed"),)
+        if runs and self._runs:
+            try:
+                document = self._runs.read(rows, runs, separators.component or BETWEEN_COMPONENTS)
+            except (Unreadable, ValueError):
+                document = None  # the reader says what and where
+            if document is not None:
+                return document, ()
         start = 1 if rows and rows[0][0] in _ENVELOPE else 0
         end = len(rows) - 1 if len(rows) > start and rows[-1][0] in _ENVELOPE else len(rows)
         try:

@@ -105,7 +105,10 @@ def nested(struct: type[msgspec.Struct], levels: list[Any], position: int) -> li
 
 
 def compile_reader(root: Scope) -> tuple[Read, str]:
-    """The function that reads `root`'s document, and its source."""
+    """The function that reads `root`'s document, and its source.
+
+    For a root that is a loop which the map reads wherever it occurs it reads one iteration.
+    """
     source = Source(Unreadable=Unreadable, leftover=leftover, whole=whole, pairs=pairs, nested=nested)
     name = _function(source, root, "")
     return source.load(name, root.struct.__name__), source.text
@@ -313,7 +316,7 @@ class _Body:
                 self.emit(depth, f"{target} = found or None")
         for pairs in slot.pairs:
             self.pairs(depth, pairs, variable(pairs.path), name, extra)
-        placed = self.source.constant(_placed(slot), "placed")
+        placed = self.source.constant(placed_components(slot), "placed")
         always = self.source.constant(slot.always, "always")
         self.emit(depth, f"if {self.unplaced_condition(slot)}:")
         self.emit(depth + 1, f"found = leftover(row, {name!r}, {placed}, {always}, separator)")
@@ -372,7 +375,7 @@ class _Body:
         last = max(placed, default=0)
         conditions = [f"m > {last + 1}"]
         conditions += [f"m > {e} and row[{e}]" for e in range(1, last) if e not in placed]
-        for element, components in _placed(slot).items():
+        for element, components in placed_components(slot).items():
             if components:
                 conditions.append(
                     f"m > {element} and len(k{element}) > 1"
@@ -394,7 +397,7 @@ class _Body:
             values = "".join(f"{self.variable(path)}, " for path in scope.paths())
             self.emit(1, f"return ({values}x), i")
             return
-        for slot, item in _required(scope):
+        for slot, item in required_fields(scope):
             self.require(1, self.variable(item.path), "at", slot, item)
         if scope.tree:
             own = scope.slots[0]
@@ -439,7 +442,7 @@ class _Body:
         return arguments
 
 
-def _placed(slot: Slot) -> dict[int, frozenset[int]]:
+def placed_components(slot: Slot) -> dict[int, frozenset[int]]:
     """Element -> its placed components, none where it is taken as a whole."""
     placed = dict.fromkeys(sorted(slot.placed()), frozenset[int]())
     for item in slot.fields:
@@ -448,10 +451,10 @@ def _placed(slot: Slot) -> dict[int, frozenset[int]]:
     return placed
 
 
-def _required(scope: Scope) -> Iterator[tuple[Slot, Field]]:
+def required_fields(scope: Scope) -> Iterator[tuple[Slot, Field]]:
     """Required fields of a scope's struct, also those that its picked loops fill."""
     for slot in scope.slots:
         yield from ((slot, item) for item in slot.fields if item.required)
     for inner in scope.scopes:
         if not inner.many:
-            yield from _required(inner)
+            yield from required_fields(inner)

@@ -47,6 +47,21 @@ class _Same(dict[str, Any]):
         return text
 
 
+class _Decimals(_Remembering):
+    """Prices are seen for the first time often: digits, which nearly every number is, are converted here."""
+
+    def __missing__(self, text: str) -> Any:
+        if (
+            len(text) < _MOST_DIGITS
+            and text.isascii()
+            and text.replace(".", "", 1).isdecimal()
+            and len(self) < _REMEMBERED
+        ):
+            self[text] = value = Decimal(text)
+            return value
+        return super().__missing__(text)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Conversion:
     """`read[text]` is the value; `write(value)` its text. Both raise ValueError saying what is wrong."""
@@ -167,7 +182,7 @@ def _time_text(value: Any) -> str:
 
 CONVERSIONS = {
     "text": Conversion("text", _Same({"": None}), _text),
-    "decimal": Conversion("decimal", _Remembering(_matching(_DECIMAL, "number", Decimal)), _decimal_text),
+    "decimal": Conversion("decimal", _Decimals(_matching(_DECIMAL, "number", Decimal)), _decimal_text),
     "integer": Conversion("integer", _Remembering(_matching(_INTEGER, "whole number", int)), _integer_text),
     "date": Conversion("date", _Remembering(_matching(_DATE, "date", _date)), _date_text),
     "time": Conversion("time", _Remembering(_matching(_TIME, "time", _time)), _time_text),

@@ -110,7 +110,7 @@ def read_check_and_map(data: bytes) -> None:
     to_documents = mappings.load(checker.definition)
     for transaction in sets(data):
         verdict = checker.check(transaction)
-        document, _ = to_documents.read(verdict.rows, verdict.places, transaction.separators)
+        document, _ = to_documents.read(verdict.rows, verdict.places, transaction.separators, verdict.runs)
         assert document is not None
 
 

@@ -1,0 +1,413 @@
+"""Rows to documents, for rows that often follow each other: one expression for a whole line of an order.
+
+The functions of `mappings.reader` look at each row to see what it is. Where the checker has met the same run
+before, that is known, and so is where every value stands: the map, followed once over rows of the run, leaves
+only conversions and constructors, as source. What depends on values (which of several, whether an element is
+empty) is written down as a condition; where it does not hold, or the rows hold what the map has no field
+for, the reader's functions read them. Both give the same document.
+
+Only the definition and the map go into source: partners' rows choose which conditions are written, never
+their text.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from edi.schema import Run
+from mappings.compiler import Source
+from mappings.language import Pairs, Scope, Selector, Slot, fields_of
+from mappings.reader import Path, nested, placed_components, required_fields
+from mappings.values import CONVERSIONS
+
+_OFTEN = 4  # times a run is read before source is made for it
+_VARIANTS = 4  # made for one run, as its values differ
+_FUNCTIONS = 500  # made for one map
+_REMEMBERED = 4000  # runs, and pairs of beginning and end, before starting afresh
+
+Rows = list[list[str]]
+Line = Callable[[Rows, str], Any]  # the value of one iteration; None where a condition does not hold
+Whole = Callable[[Rows, list[Any], str], Any]  # the document, given its lines
+
+
+class _Unusual(Exception):
+    """Rows that hold more than fields: they are left to the reader."""
+
+
+class RunReader:
+    """Reads the documents of one map by runs: the iterations of the set's chief loop, then what is around."""
+
+    def __init__(self, root: Scope, iteration: Callable[..., tuple[Any, int]], chief: Scope) -> None:
+        self._root = root
+        self._chief = chief
+        self._iteration = iteration  # reads any iteration of `chief`
+        self._lines: dict[Run, Line] = {}  # the first made for a run
+        self._careful: dict[Run, Line] = {}  # tries all that were made, and the reader
+        self._wholes: dict[tuple[Run, ...], _Variants] = {}
+        self._functions = 0
+
+    def read(self, rows: Rows, runs: Sequence[Run], separator: str) -> Any:
+        """The document; None where the reader has to do it. Raises as the reader does."""
+        first, known = self._chief.first, self._lines
+        lines: list[Any] = []
+        around: list[Run] = []
+        outside: Rows = []
+        at = 0
+        for run in runs:
+            end = at + len(run.nodes)
+            if run.nodes[0] == first:
+                try:
+                    value = known[run](rows[at:end], separator)
+                except KeyError:
+                    value = self._meet(run)(rows[at:end], separator)
+                if value is None:
+                    value = self._careful[run](rows[at:end], separator)
+                    if value is None:
+                        return None
+                lines.append(value)
+            else:
+                around.append(run)
+                outside += rows[at:end]
+            at = end
+        return self._whole(tuple(around), outside, lines, separator)
+
+    def _meet(self, run: Run) -> Line:
+        if len(self._lines) >= _REMEMBERED:
+            self._lines, self._careful = {}, {}
+        variants = _Variants(run.nodes)
+        iteration, nodes, length = self._iteration, run.nodes, len(run.nodes)
+        lines = self._lines
+
+        def read(rows: Rows, separator: str) -> Any:
+            for variant in variants.functions:
+                value = variant(rows, separator)
+                if value is not None:
+                    return value
+            if variants.worth_making() and self._functions < _FUNCTIONS:
+                self._add(variants, self._chief, rows, separator)
+                if len(variants.functions) == 1:
+                    lines[run] = variants.functions[0]
+            value, end = iteration(rows, nodes, 0, length, separator)
+            return value if end == length else None
+
+        lines[run] = self._careful[run] = read
+        return read
+
+    def _whole(self, around: tuple[Run, ...], rows: Rows, lines: list[Any], separator: str) -> Any:
+        variants = self._wholes.get(around)
+        if variants is None:
+            if len(self._wholes) >= _REMEMBERED:
+                self._wholes = {}
+            variants = _Variants(tuple(node for run in around for node in run.nodes))
+            self._wholes[around] = variants
+        for variant in variants.functions:
+            value = variant(rows, lines, separator)
+            if value is not None:
+                return value
+        if variants.worth_making() and self._functions < _FUNCTIONS:
+            self._add(variants, self._root, rows, separator)
+        return None
+
+    def _add(self, variants: _Variants, scope: Scope, rows: Rows, separator: str) -> None:
+        self._functions += 1
+        try:
+            function = _Trace(rows, variants.nodes, separator, self._chief).function(scope)
+        except _Unusual:
+            return
+        variants.functions.append(function)
+
+
+class _Variants:
+    """The functions made for one sequence of nodes, and how often none of them could read its rows."""
+
+    def __init__(self, nodes: tuple[int, ...]) -> None:
+        self.nodes = nodes
+        self.functions: list[Callable[..., Any]] = []
+        self._missed = 0
+        self._made = 0
+
+    def worth_making(self) -> bool:
+        """Whether rows like these have come often enough for another function."""
+        self._missed += 1
+        if self._made >= _VARIANTS or self._missed < _OFTEN << self._made:
+            return False
+        self._missed = 0
+        self._made += 1
+        return True
+
+
+class _Trace:
+    """A map followed over rows whose nodes are known. Values are expressions; `lines` make the function."""
+
+    def __init__(self, rows: Rows, nodes: tuple[int, ...], separator: str, chief: Scope) -> None:
+        self.rows = rows
+        self.nodes = nodes
+        self.separator = separator
+        self.chief = chief
+        self.source = Source(nested=nested)
+        self.conditions: list[str] = []
+        self.lines: list[str] = []
+        self.used: set[tuple[int, int]] = set()
+        self.temporaries = 0
+
+    def function(self, scope: Scope) -> Callable[..., Any]:
+        """The function that reads rows like these as an iteration of the chief loop, or as the whole set."""
+        if scope is self.chief:
+            values = self.fill(scope, 0, len(self.nodes))
+            self.require(scope, values)
+            if scope.tree:
+                id, parent = (self.element(0, e) for e in scope.slots[0].tree[:2])
+                result = f"(0, {id}, {parent}, [{', '.join(self.arguments(scope, values, ()))}])"
+            else:
+                result = self.build(scope, values)
+            parameters = "rows, separator"
+        else:
+            values = self.fill(scope, 1, len(self.nodes) - 1)
+            self.require(scope, values)
+            result = self.build(scope, values)
+            parameters = "rows, lines, separator"
+        body = [f"    {self.unpacked()}, = rows"]
+        if self.conditions:
+            body.append(f"    if not ({' and '.join(dict.fromkeys(self.conditions))}): return None")
+        body += self.lines
+        body.append(f"    return {result}")
+        name = self.source.function("run", parameters, body)
+        return self.source.load(name, scope.struct.__name__)
+
+    def unpacked(self) -> str:
+        rows = []
+        for at, row in enumerate(self.rows):
+            names = (f"r{at}e{e}" if (at, e) in self.used else "_" for e in range(len(row)))
+            rows.append(f"({''.join(name + ', ' for name in names)})")
+        return ", ".join(rows)
+
+    # what is known of the rows
+
+    def element(self, at: int, element: int) -> str:
+        """The expression of an element; the empty text where the row has not so many."""
+        if element >= len(self.rows[at]):
+            return "''"
+        self.used.add((at, element))
+        return f"r{at}e{element}"
+
+    def holds(self, at: int, selector: Selector) -> bool:
+        """Whether a row is of a selector's code, written down as a condition."""
+        row = self.rows[at]
+        if len(row) <= selector.element:
+            return False
+        found = row[selector.element] == selector.code
+        comparison = "==" if found else "!="
+        self.conditions.append(f"{self.element(at, selector.element)} {comparison} {selector.code!r}")
+        return found
+
+    def told(self, at: int, element: int) -> bool:
+        """Whether an element is there and not empty, written down as a condition."""
+        if element >= len(self.rows[at]):
+            return False
+        name = self.element(at, element)
+        if self.rows[at][element]:
+            self.conditions.append(name)
+            return True
+        self.conditions.append(f"not {name}")
+        return False
+
+    def temporary(self, expression: str) -> str:
+        name = f"t{self.temporaries}"
+        self.temporaries += 1
+        self.lines.append(f"    {name} = {expression}")
+        return name
+
+    def insist(self, condition: str) -> None:
+        """A condition on temporaries."""
+        self.lines.append(f"    if not ({condition}): return None")
+
+    # the walk
+
+    def fill(self, scope: Scope, at: int, end: int) -> dict[Path, Any]:
+        """The values of a scope in rows `at` to `end`: expressions, and lists of them where it repeats."""
+        values: dict[Path, Any] = {}
+        own = scope.slots[0] if scope.first >= 0 else None
+        if own:
+            self.slot(own, at, values)
+            at += 1
+        taken: list[Slot | Scope] = []
+        met: dict[int, int] = {}
+        items: list[Slot | Scope] = [*scope.slots, *scope.scopes]
+        claims = [item for item in items if item is not own]
+        claims.sort(key=lambda item: item.selector is None)
+        while at < end:
+            node = self.nodes[at]
+            met[node] = met.get(node, 0) + 1
+            claim = next(
+                (item for item in claims if _node(item) == node and self.claims(item, at, met[node], taken)),
+                None,
+            )
+            if claim is None or claim is self.chief:
+                raise _Unusual
+            if isinstance(claim, Slot):
+                self.slot(claim, at, values)
+                after = at + 1
+            else:
+                after = at + 1
+                while after < end and claim.first < self.nodes[after] <= claim.last:
+                    after += 1
+                self.scope(claim, at, after, values)
+            if not (isinstance(claim, Scope) and claim.many):
+                taken.append(claim)
+            at = after
+        return values
+
+    def claims(self, item: Slot | Scope, at: int, occurrence: int, taken: list[Slot | Scope]) -> bool:
+        selector = item.selector
+        if selector and selector.occurrence:
+            return selector.occurrence == occurrence
+        many = isinstance(item, Scope) and item.many
+        if isinstance(item, Slot) and any(texts.repeats for texts in item.texts):
+            many = True
+        if not many and any(item is other for other in taken):
+            return False
+        return selector is None or self.holds(at, selector)
+
+    def scope(self, scope: Scope, at: int, end: int, values: dict[Path, Any]) -> None:
+        if scope.tree:
+            raise _Unusual
+        inner = self.fill(scope, at, end)
+        if scope.many:
+            self.require(scope, inner)
+            values.setdefault(scope.path, []).append(self.build(scope, inner))
+        else:
+            values.update(inner)
+
+    def require(self, scope: Scope, values: dict[Path, Any]) -> None:
+        for _, item in required_fields(scope):
+            if item.path not in values:
+                raise _Unusual
+            values[item.path] = name = self.temporary(values[item.path])
+            self.insist(f"{name} is not None")
+
+    # one row
+
+    def slot(self, slot: Slot, at: int, values: dict[Path, Any]) -> None:
+        row = self.rows[at]
+        parts = self.leftovers(slot, at)
+        for item in slot.fields:
+            if item.element >= len(row):
+                continue
+            text = self.element(at, item.element)
+            if item.component:
+                text = f"{parts[item.element]}[{item.component - 1}]"
+            if item.codes:
+                value = f"{self.source.constant(item.codes.words, 'words')}[{text}]"
+            elif item.conversion is CONVERSIONS["text"]:
+                value = f"({text} or None)"
+            else:
+                value = f"{self.source.constant(item.conversion.read, 'read')}[{text}]"
+            if item.component > 1:
+                value = f"({value} if len({parts[item.element]}) >= {item.component} else None)"
+            values[item.path] = value
+        for texts in slot.texts:
+            elements = range(texts.elements[0], min(texts.elements[-1] + 1, len(row)))
+            found = [self.element(at, element) for element in elements if self.told(at, element)]
+            values[texts.path] = [*values.get(texts.path, ()), *found] if texts.repeats else found
+        for pairs in slot.pairs:
+            self.pairs(pairs, at, values)
+
+    def leftovers(self, slot: Slot, at: int) -> dict[int, str]:
+        """Makes sure that the row holds nothing without a field; the split composites by element."""
+        row = self.rows[at]
+        placed = placed_components(slot)
+        parts: dict[int, str] = {}
+        for element in range(1, len(row)):
+            components = placed.get(element)
+            if components is None:
+                if self.told(at, element):
+                    raise _Unusual
+            elif components:
+                if components != set(range(1, len(components) + 1)):
+                    raise _Unusual
+                parts[element] = self.temporary(f"{self.element(at, element)}.split(separator)")
+                self.insist(f"len({parts[element]}) <= {len(components)}")
+            elif element in slot.always:
+                self.conditions.append(f"{self.element(at, element)} in ('', {slot.always[element]!r})")
+        return parts
+
+    def pairs(self, pairs: Pairs, at: int, values: dict[Path, Any]) -> None:
+        words: Mapping[str, Any] = pairs.codes.words if pairs.codes else CONVERSIONS["text"].read
+        name = self.source.constant(words, "words")
+        entries = []
+        for qualifier, value, kind in pairs.places:
+            told = self.told(at, value)
+            if not kind and self.told(at, qualifier) != told:
+                raise _Unusual
+            if told:
+                key = repr(kind) if kind else f"{name}[{self.element(at, qualifier)}]"
+                entries.append(f"{key}: {self.element(at, value)}")
+        if entries:
+            found = self.temporary(f"{{{', '.join(entries)}}}")
+            self.insist(f"len({found}) == {len(entries)} and None not in {found}")
+            values[pairs.path] = found
+
+    # the value
+
+    def build(self, scope: Scope, values: dict[Path, Any]) -> str:
+        struct = self.source.constant(scope.struct, scope.struct.__name__)
+        return f"{struct}({', '.join(self.arguments(scope, values, ()))})"
+
+    def arguments(self, scope: Scope, values: dict[Path, Any], path: Path) -> list[str]:
+        """Positional arguments for the struct at `path`."""
+        inside = scope.structs()
+        arguments = []
+        for info in fields_of(inside[path] if path else scope.struct):
+            here = (*path, info.name)
+            value = values.get(here)
+            if here in inside:
+                arguments.append(self.inner(scope, values, here))
+            elif here == self.chief.path and scope.first < 0:
+                arguments.append(self.collected(info.name))
+            elif typing.get_origin(info.type) is dict:
+                arguments.append(value or "{}")
+            elif isinstance(value, list):
+                arguments.append(f"({''.join(item + ', ' for item in value)})")
+            elif typing.get_origin(info.type) is tuple:
+                arguments.append("()")
+            else:
+                arguments.append(value or "None")
+        return arguments
+
+    def inner(self, scope: Scope, values: dict[Path, Any], here: Path) -> str:
+        """A value inside the value, such as an address; None where all in it is absent."""
+        parts = {path: value for path, value in values.items() if path[: len(here)] == here}
+        if not parts:
+            return "None"
+        certain = any(isinstance(value, list) and value for value in parts.values())
+        for path, value in parts.items():
+            if isinstance(value, str) and not certain:
+                values[path] = self.temporary(value)
+        struct = self.source.constant(scope.structs()[here], scope.structs()[here].__name__)
+        made = f"{struct}({', '.join(self.arguments(scope, values, here))})"
+        if certain:
+            return made
+        told = " or ".join(f"{values[path]} is not None" for path in parts if isinstance(values[path], str))
+        return f"({made} if {told} else None)" if told else "None"
+
+    def collected(self, name: str) -> str:
+        if not self.chief.tree:
+            return "tuple(lines)"
+        struct = self.source.constant(self.chief.struct, self.chief.struct.__name__)
+        position = self.chief.struct.__struct_fields__.index(name)
+        return f"tuple(nested({struct}, lines, {position}))"
+
+
+def _node(item: Slot | Scope) -> int:
+    return item.node.index if isinstance(item, Slot) else item.first
+
+
+def chief_loop(root: Scope) -> Scope | None:
+    """The longest loop of the set that the map reads wherever it occurs, if there is one."""
+
+    items: list[Slot | Scope] = [*root.slots, *root.scopes]
+    nodes = [_node(item) for item in items]
+    loops = (s for s in root.scopes if s.many and s.selector is None and nodes.count(s.first) == 1)
+    return max(loops, key=lambda scope: scope.last - scope.first, default=None)

@@ -1,0 +1,120 @@
+"""Documents read by runs are those that the reader gives, whatever the rows hold."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from maps_support import SAMPLES, checked, interchange, standard, transactions
+
+import mappings
+import x12
+from edi.schema import Check
+from edi.tree import Transaction
+from mappings.language import MapError
+from x12 import dictionary
+
+
+def accepted() -> list[Transaction]:
+    found = []
+    for path in sorted(SAMPLES.rglob("*")):
+        data = path.read_bytes() if path.is_file() else b""
+        if len(data) < 200_000 and b"ISA" in data[:2000]:
+            found += [t for t in transactions(data)[:3] if x12.check(t).status != "rejected"]
+    return found
+
+
+ACCEPTED = accepted()
+
+
+def changed(transaction: Transaction, chance: random.Random) -> Transaction:
+    """With some elements emptied, filled from others of the same kind of segment, or left off."""
+    separator = transaction.separators.element
+    rows = [segment.split(separator) for segment in transaction.segments]
+    for _ in range(chance.randrange(1, 4)):
+        row = chance.choice(rows[1:-1])
+        at = chance.randrange(1, len(row)) if len(row) > 1 else 0
+        if not at:
+            continue
+        match chance.randrange(4):
+            case 0:
+                row[at] = ""
+            case 1:
+                row[at] = chance.choice([other for other in rows if other[0] == row[0] and len(other) > at])[
+                    at
+                ]
+            case 2:
+                row[at] += transaction.separators.component + "1"
+            case _:
+                del row[at:]
+    return replace(transaction, segments=tuple(separator.join(row) for row in rows), offsets=None)
+
+
+def both(transaction: Transaction) -> Iterator[tuple[object, object]]:
+    """What reading gives without and with runs; more than once, since runs are read otherwise when known."""
+    definition = dictionary.definition(transaction.type, transaction.version)
+    assert definition is not None
+    try:
+        map = mappings.load(definition)
+    except MapError:
+        return
+    verdict: Check = x12.check(transaction)
+    if verdict.status == "rejected":
+        return
+    slow = map.read(verdict.rows, verdict.places, transaction.separators)
+    for _ in range(5):
+        yield slow, map.read(verdict.rows, verdict.places, transaction.separators, verdict.runs)
+
+
+def test_samples_are_read_alike() -> None:
+    compared = 0
+    for _ in range(4):
+        for transaction in ACCEPTED:
+            for slow, quick in both(transaction):
+                assert quick == slow
+                compared += 1
+    assert compared > 500
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_changed_samples_are_read_alike(seed: int) -> None:
+    chance = random.Random(seed)
+    compared = 0
+    for transaction in ACCEPTED * 12:
+        for slow, quick in both(changed(transaction, chance)):
+            assert quick == slow
+            compared += 1
+    assert compared > 500
+
+
+ORDER = """
+    ST*850*0001
+    BEG*00*SA*PO1**20260105
+    N1*ST*STORE*92*0012
+    PO1*1*5*EA*2.50**UP*012345678905
+    PID*F*08***WIDGET
+    PO1*2*7*EA*3**UP*012345678912
+    PID*F*08***GADGET
+    CTT*2
+"""
+
+
+def test_lines_met_often_are_read_by_functions_of_their_own() -> None:
+    order, _ = checked(interchange(ORDER))
+    map = standard(order.type)
+    for _ in range(12):
+        verdict = x12.check(order)
+        document, _ = map.read(verdict.rows, verdict.places, order.separators, verdict.runs)
+
+    def refuse(*_: object) -> Any:
+        raise AssertionError("the reader was asked")
+
+    runs = map._runs
+    assert runs is not None
+    alone = replace(map, _read=refuse)
+    alone.__dict__["_runs"] = runs
+    assert document is not None
+    assert alone.read(verdict.rows, verdict.places, order.separators, verdict.runs) == (document, ())
