@@ -189,7 +189,7 @@ class Checker:
             if problem.element is None or place_told not in told:
                 told.add(place_told)
                 guide = self.definition.guide
-                problem = replace(problem, message=f"{guide}'s guide: {problem.message}", guide=guide)
+                problem = replace(problem, message=f"guide of {guide}: {problem.message}", guide=guide)
                 asked.append((at, problem.element or 0, problem))
         return asked
 

@@ -151,6 +151,8 @@ class Rules:
                 what = f"{'loop' if rule.is_loop else 'segment'} {rule.name} ({use.segment.name})"
                 at = next(later, end)
                 message = f"mandatory {what} is missing before this place"
+                if rule.least > 1:
+                    message = f"{what} must occur {rule.least} times before this place, it does {count} times"
                 yield at, Misplaced(Fault.SEGMENT_MISSING, at, use.segment.tag, loop, message)
 
 
