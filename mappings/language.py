@@ -8,6 +8,7 @@
     currency = { at = "CUR02", codes = "currency" }
     department = "REF[DP]02"                     # the REF whose first element is DP
     second = "DTM[#2]02"                         # the second DTM;  "TD5[02=2]03": TD502 is 2
+    destination = "N1:2>N401"                    # of the N1 that the set has at a second place
     city = "N1[ST]>N401"                         # in the N1 loop of the ship-to;  "AK401-1": a component
     [map.address]                                # a table of its own is a value inside the value
     city = "N401"
@@ -19,7 +20,7 @@
     each = "HL"
     tree = "HL01/02"                             # id and parent: the levels nest; the writer numbers them
     [always]
-    PER01 = "IC"                                 # written whenever the segment is; inside an `each`: `always`
+    PER01 = "IC"                                 # written whenever the segment is, or the set requires it
     [count]
     CTT01 = "PO1"                                # how many of these were written
     [codes.unit]
@@ -28,6 +29,7 @@
 
 `as` (text, decimal, implied decimal, integer, date, time) is needed only where the field's type and the
 element's do not already say it. A pair may be `"upc_case_code=W0103"`: a value whose kind the place tells.
+Inside an `each`, `always` is a table of it.
 An overlay names its `base` ("850") and states only what differs; `""` takes a field away. There are no
 conditions and no expressions. All is checked here, when a map is loaded: each finding names file and key.
 """
@@ -57,7 +59,7 @@ from mappings.values import CONVERSIONS, Codes, Conversion, implied_decimal
 _FIELD_KEYS = {"at", "as", "codes", "pair", "list"}
 _TABLES = ("map", "always", "count", "codes", "version")
 _LOOP_KEYS = {"each", "tree", "always"}
-_PART = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[(?:#(\d+)|(?:(\d\d)=)?([^\]#=>]+))\])?")
+_PART = re.compile(r"([A-Z][A-Z0-9]{1,2}(?::[2-9])?)(?:\[(?:#(\d+)|(?:(\d\d)=)?([^\]#=>]+))\])?")
 _PLACE = re.compile(r"(.*?[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
 
 
@@ -148,6 +150,12 @@ class Slot:
     def picks(self) -> bool:
         """Whether it takes one segment of those at its place."""
         return not any(texts.repeats for texts in self.texts)
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is written also when the document has nothing for it: it counts, or every set has it."""
+        needed = self.node.requirement == "M" and not self.node.loops
+        return bool(self.counts) or (needed and bool(self.always) and self.selector is None)
 
     def placed(self) -> frozenset[int]:
         """The elements the map accounts for."""
@@ -614,11 +622,15 @@ def _text(value: Any) -> str:
 
 
 def _child(scope: Scope, tag: str, prefer_loop: bool = False) -> SegmentUse | LoopDef | None:
-    """The child of a loop with this tag: a segment, else the loop that it begins."""
+    """The child of a loop with this tag: a segment, else the loop that it begins. `N1:2` is the second N1."""
+    tag, _, place = tag.partition(":")
     segments = [c for c in scope.children if isinstance(c, SegmentUse) and c.segment.tag == tag]
     loops = [c for c in scope.children if isinstance(c, LoopDef) and c.id == tag]
     both: list[SegmentUse | LoopDef] = [*loops, *segments] if prefer_loop else [*segments, *loops]
-    return both[0] if both else None
+    if place:
+        both.sort(key=lambda child: _range(child)[0] if isinstance(child, LoopDef) else child.index)
+    at = int(place or 1) - 1
+    return both[at] if at < len(both) else None
 
 
 def _range(loop: LoopDef) -> tuple[int, int]:

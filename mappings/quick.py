@@ -248,7 +248,7 @@ class _Compiler:
             )
             self.emit(depth, f"for e, text in zip({texts.elements!r}, t): row[e] = text")
         self.emit(depth, "while not row[-1]: row.pop()")
-        always = forced or bool(slot.counts)
+        always = forced or slot.stands
         inner = depth
         if not always:
             self.emit(depth, "if len(row) > 1:")

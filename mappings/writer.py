@@ -232,7 +232,7 @@ class _Writing:
         for texts_ in slot.texts:
             rows = self.texts(texts_, row, _get(value, texts_.path) or (), slot, where)
         rows = [row for row in rows if len(row) > 1]
-        if not rows and (forced or slot.counts):
+        if not rows and (forced or slot.stands):
             rows = [row]
         for row in rows:
             if slot.selector and not slot.selector.occurrence:

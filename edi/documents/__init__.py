@@ -23,6 +23,39 @@ import msgspec
 
 from edi.documents.answers import Acknowledgment, ElementError, SegmentError, TransactionStatus
 from edi.documents.billing import Invoice, InvoiceLine
+from edi.documents.freight import (
+    Dimensions,
+    FreightCharge,
+    FreightDate,
+    FreightEvent,
+    FreightInvoice,
+    FreightInvoiceLine,
+    FreightOrder,
+    FreightParty,
+    FreightProgress,
+    FreightReference,
+    FreightStatus,
+    HasReferences,
+    HazardousMaterial,
+    InvoicedPackage,
+    InvoicedReceiver,
+    InvoicedStop,
+    LadingDescription,
+    LadingException,
+    Leg,
+    Load,
+    RatedQuantity,
+    RoutedEquipment,
+    RoutedService,
+    RoutedShipment,
+    RoutingDestination,
+    RoutingInstructions,
+    RoutingRequest,
+    SpecialHandling,
+    Tariff,
+    TrackedPackage,
+    Trailer,
+)
 from edi.documents.parts import (
     Address,
     Amount,
@@ -48,6 +81,15 @@ from edi.documents.parts import (
     Terms,
     Value,
 )
+from edi.documents.payments import (
+    Adjustment,
+    BankAccount,
+    PaidItem,
+    PaidLine,
+    PaymentAdvice,
+    Person,
+    Remittance,
+)
 from edi.documents.sales import OrderLine, SalesOrder
 from edi.documents.shipping import Level, ShipNotice
 from edi.documents.warehouse import (
@@ -66,22 +108,44 @@ __all__ = [
     "DOCUMENTS",
     "Acknowledgment",
     "Address",
+    "Adjustment",
     "Amount",
+    "BankAccount",
     "Charge",
     "Component",
     "Contact",
     "Dated",
     "Detail",
+    "Dimensions",
     "Document",
     "ElementError",
     "Extra",
+    "FreightCharge",
+    "FreightDate",
+    "FreightEvent",
+    "FreightInvoice",
+    "FreightInvoiceLine",
+    "FreightOrder",
+    "FreightParty",
+    "FreightProgress",
+    "FreightReference",
+    "FreightStatus",
     "FreightTerms",
     "HasParties",
+    "HasReferences",
+    "HazardousMaterial",
     "Invoice",
     "InvoiceLine",
+    "InvoicedPackage",
+    "InvoicedReceiver",
+    "InvoicedStop",
     "Lading",
+    "LadingDescription",
+    "LadingException",
+    "Leg",
     "Level",
     "LineGroup",
+    "Load",
     "Mark",
     "Measure",
     "Message",
@@ -90,17 +154,33 @@ __all__ = [
     "OrderLine",
     "Pack",
     "Packing",
+    "PaidItem",
+    "PaidLine",
     "Party",
+    "PaymentAdvice",
+    "Person",
+    "RatedQuantity",
     "Reference",
+    "Remittance",
+    "RoutedEquipment",
+    "RoutedService",
+    "RoutedShipment",
     "Routing",
+    "RoutingDestination",
+    "RoutingInstructions",
+    "RoutingRequest",
     "SalesOrder",
     "Schedule",
     "SegmentError",
     "ShipNotice",
     "ShipmentConfirmation",
     "ShippedLine",
+    "SpecialHandling",
+    "Tariff",
     "Tax",
     "Terms",
+    "TrackedPackage",
+    "Trailer",
     "TransactionStatus",
     "Value",
     "WarehouseLine",
@@ -119,7 +199,19 @@ class NotADocument(EdiError):
     """The JSON is no canonical document; the message names the field by its path."""
 
 
-Document = SalesOrder | WarehouseOrder | ShipmentConfirmation | ShipNotice | Invoice | Acknowledgment
+Document = (
+    SalesOrder
+    | WarehouseOrder
+    | ShipmentConfirmation
+    | ShipNotice
+    | Invoice
+    | PaymentAdvice
+    | RoutingRequest
+    | RoutingInstructions
+    | FreightStatus
+    | FreightInvoice
+    | Acknowledgment
+)
 
 DOCUMENTS: dict[str, type[Document]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Document)}
 

@@ -38,9 +38,14 @@ def interchange(body: str, version: str = "004010", functional_id: str = "PO") -
     return ("~".join(segments) + "~").encode("latin-1")
 
 
-def standard(transaction_set: str, version: str = "004010", overlay: bytes | None = None) -> Map:
-    """The standard map of a set, or an overlay on it."""
-    checker = x12.checker(transaction_set, version)
+def versions(transaction_set: str) -> list[str]:
+    """The versions that have the set: some are younger than 004010."""
+    return [version for version in ("004010", "005010") if x12.checker(transaction_set, version)]
+
+
+def standard(transaction_set: str, version: str | None = None, overlay: bytes | None = None) -> Map:
+    """The standard map of a set (in the first version that has it), or an overlay on it."""
+    checker = x12.checker(transaction_set, version or versions(transaction_set)[0])
     assert checker is not None
     return mappings.load(checker.definition, overlay)
 

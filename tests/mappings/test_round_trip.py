@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from maps_strategies import documents
-from maps_support import flat, standard
+from maps_support import flat, standard, versions
 
 from edi.documents import decode, encode
 from edi.problems import CannotWrite
@@ -22,10 +22,12 @@ from mappings.writer import placed_rows
 QUICKLY = [phase for phase in Phase if phase is not Phase.shrink]
 
 SETS = ["850", "856", "940", "945", "810", "997"]
+SETS += ["753", "754", "820", "214", "210"]
 
 
-@pytest.mark.parametrize("version", ["004010", "005010"])
-@pytest.mark.parametrize("transaction_set", SETS)
+@pytest.mark.parametrize(
+    ("transaction_set", "version"), [(kind, version) for kind in SETS for version in versions(kind)]
+)
 def test_a_written_document_is_read_back_equal(transaction_set: str, version: str) -> None:
     map = standard(transaction_set, version)
 
