@@ -28,7 +28,7 @@
 
 `use` is must, used or never, and may be written alone. A rule holds in each iteration of the loops before it.
 A guide only narrows: more codes, more room or more repetitions than the standard gives are refused, and so is
-leaving out what it requires. All is checked when the guide is bound: each finding names file and key.
+leaving out what it requires. All is checked when the guide is bound: each finding names file, line and key.
 """
 
 from __future__ import annotations
@@ -64,13 +64,14 @@ _OF_SEGMENT = ("use", "min", "max", "syntax", "elements", "note")
 _OF_ELEMENT = ("use", "min", "max", "repeat", "codes", "note")
 _PART = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[(?:(\d\d)=)?([^\[\]]+)\])?")
 _PLACE = re.compile(rf"({_PART.pattern})(\d\d)(?:-(\d{{1,2}}))?")
+_KEY = re.compile(r"""\s*(?:(\w+)|["'](.*?)["'])\s*=""")
 _ANYWHERE = "*>"
 
 Child = SegmentUse | LoopDef
 
 
 class GuideError(EdiError):
-    """A guide cannot be used; `findings` are its faults, each with file and key."""
+    """A guide cannot be used; `findings` are its faults, each with file, line and key."""
 
     def __init__(self, findings: list[str]) -> None:
         super().__init__("\n".join(findings))
@@ -88,6 +89,7 @@ class Guide:
     others_never: bool
     note: str
     rules: dict[str, dict[str, Any]]
+    lines: dict[str, int]  # of the rules, from 1
 
 
 def load(file: Path) -> Guide:
@@ -111,7 +113,8 @@ def _load(file: Path, changed_at: int, size: int) -> Guide:
 def read_guide(data: bytes, file: str = "guide") -> Guide:
     """The guide in a TOML text. Raises GuideError with every finding about its form."""
     try:
-        table = tomllib.loads(data.decode())
+        text = data.decode()
+        table = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise GuideError([f"{file}: {error}"]) from None
     findings = [
@@ -130,13 +133,20 @@ def read_guide(data: bytes, file: str = "guide") -> Guide:
     if table.get("others", "used") not in ("used", "never"):
         findings.append(f"{file}: others: is neither 'used' nor 'never'")
     rules: dict[str, dict[str, Any]] = {}
+    lines = {
+        match[1] or match[2]: number
+        for number, line in enumerate(text.splitlines(), 1)
+        if (match := _KEY.match(line))
+    }
     written = table.get("rules", {})
     for key, value in written.items() if isinstance(written, dict) else ():
         rule = {"use": value} if isinstance(value, str) else value
         if isinstance(rule, dict):
             rules[key] = rule
         else:
-            findings.append(f"{file}: rules.{key}: is neither one of {', '.join(_USES)} nor a table")
+            findings.append(
+                f"{file}:{lines.get(key, 1)}: rules.{key}: is neither one of {', '.join(_USES)} nor a table"
+            )
     if not isinstance(written, dict):
         findings.append(f"{file}: rules: is no table")
     if findings:
@@ -149,6 +159,7 @@ def read_guide(data: bytes, file: str = "guide") -> Guide:
         table.get("others") == "never",
         table.get("note", ""),
         rules,
+        lines,
     )
 
 
@@ -251,7 +262,7 @@ class _Narrowing:
         )
 
     def complain(self, key: str, message: str) -> None:
-        told = f"{self.guide.file}: rules.{key}: {message}"
+        told = f"{self.guide.file}:{self.guide.lines.get(key, 1)}: rules.{key}: {message}"
         if told not in self.findings:
             self.findings.append(told)
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import x12
 from edi.elements import decoded
 from edi.problems import CannotWrite, Severity
 from edi.tree import PartyId, Separators, Transaction
+
+if TYPE_CHECKING:
+    from edi.guide import Guide
 
 Element = str | tuple[str, ...]
 Row = Sequence[Element]
@@ -54,12 +57,13 @@ def write(
     *,
     loose: Sequence[Row] = (),
     check: bool = False,
+    guide: Guide | None = None,
     replace: str | None = None,
 ) -> bytes:
     """One interchange with one group of `bodies`, or with none where there are no bodies.
 
     `loose` are segments outside the group (TA1). With `check`, what the checker of the set would reject is
-    not written. Raises CannotWrite.
+    not written, as the receiver's `guide` narrows it. Raises CannotWrite.
     """
     separators = writable(envelope.separators, envelope.version)
     between = separators.segment + separators.suffix
@@ -71,7 +75,7 @@ def write(
         sets += 1
         segments = write_transaction(body, separators, replace=replace)
         if check:
-            _refuse_rejected(body, segments, body.convention or envelope.version, separators)
+            _refuse_rejected(body, segments, body.convention or envelope.version, separators, guide)
         parts += segments
     if sets:
         parts.append(separators.element.join(("GE", str(sets), str(envelope.group_control_number))))
@@ -92,9 +96,11 @@ def write_transaction(body: Body, separators: Separators, *, replace: str | None
     return _segments([header, *body.rows, trailer], separators, replace)
 
 
-def _refuse_rejected(body: Body, segments: list[str], version: str, separators: Separators) -> None:
+def _refuse_rejected(
+    body: Body, segments: list[str], version: str, separators: Separators, guide: Guide | None
+) -> None:
     number = f"{body.control_number:04}"
-    verdict = x12.check(Transaction(body.type, number, version, separators, tuple(segments), 0))
+    verdict = x12.check(Transaction(body.type, number, version, separators, tuple(segments), 0), guide)
     if verdict.status == "rejected":
         first = next(p for p in verdict.problems if p.severity is Severity.ERROR)
         raise CannotWrite(f"the {body.type} would be rejected: {first.message}", verdict.problems)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.config import Config, Key
     from gateway.keys import Certificate
 
-FOLDERS = ("certs", "data", "maps", "sftp")
+FOLDERS = ("certs", "data", "guides", "maps", "sftp")
 ERP_FOLDERS = ("in", "out", "done", "refused")
 
 TEMPLATE = """\

@@ -7,7 +7,8 @@ path is relative to the home folder that holds the file. A `Config` never change
 
 A home holds::
 
-    partners.toml   certs/   secrets/ (0700)   data/ (tradelane.db, blobs/, spool/)   backups/
+    partners.toml   certs/   maps/   guides/   secrets/ (0700)   data/ (tradelane.db, blobs/, spool/)
+    backups/
     erp/{in,out,done,refused}   sftp/<user>/{in,out}
 """
 
@@ -265,7 +266,7 @@ def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | N
     for place, message in checks.contradictions(us, partners):
         reading.problem(place, message)
     if files:
-        for place, message in checks.missing_files(us, partners):
+        for place, message in (*checks.missing_files(us, partners), *checks.unfit_guides(partners)):
             reading.problem(place, message)
     if problems := reading.found():
         raise ConfigInvalid(home / FILE, problems)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from gateway.config import toml
-from gateway.config.schema import NO_ISA, As2, File, Partner, SftpAccount, Us, fits_isa
+from gateway.config.schema import NO_ISA, Agreement, As2, File, Partner, SftpAccount, Us, fits_isa
 
 _Problems: TypeAlias = Iterator[tuple[toml.Place, str]]
 
@@ -147,3 +147,39 @@ def missing_files(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
                     ("partner", partner.name, "document", index, "map"),
                     f"{agreement.map} does not exist; without `map` the standard map is used",
                 )
+            if agreement.guide and not agreement.guide.is_file():
+                yield (
+                    ("partner", partner.name, "document", index, "guide"),
+                    f"{agreement.guide} does not exist; without `guide` all that the standard allows is used",
+                )
+
+
+def unfit_guides(partners: Mapping[str, Partner]) -> _Problems:
+    """Guides that do not fit the sets they are named for, each finding with its line in the guide."""
+    for partner in partners.values():
+        for index, agreement in enumerate(partner.agreements):
+            if agreement.guide is not None and agreement.guide.is_file():
+                for finding in _unfit(partner, agreement):
+                    yield ("partner", partner.name, "document", index, "guide"), finding
+
+
+def _unfit(partner: Partner, agreement: Agreement) -> tuple[str, ...]:
+    """What is wrong with the guide of an agreement, in every version in which it may be asked."""
+    from edi.guide import GuideError, load, narrowed
+    from x12 import dictionary
+
+    assert agreement.guide is not None
+    try:
+        guide = load(agreement.guide)
+        written = partner.x12.version
+        if agreement.direction == "out" and guide.version and not written.startswith(guide.version):
+            return (f"{guide.file}: version: is {guide.version!r}, but {partner.name} is written {written}",)
+        versions = [guide.version] if guide.version else dictionary.VERSIONS
+        defined = [set for version in versions if (set := dictionary.definition(agreement.type, version))]
+        if not defined:
+            return (f"{guide.file}: {agreement.type} is not defined in {' or '.join(versions)}",)
+        for definition in defined:
+            narrowed(definition, guide)
+    except GuideError as error:
+        return error.findings
+    return ()

@@ -333,6 +333,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
     type: DocumentType
     direction: Literal["in", "out"]
     map: Path | None = None  # an overlay; absent: the standard map of the set
+    guide: Path | None = None  # what of the set is used; absent: all that the standard allows
     route: Route | None = None
     expect: tuple[Expect, ...] = ()
     expect_daily: ExpectDaily | None = None

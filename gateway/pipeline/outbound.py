@@ -19,6 +19,7 @@ import mappings
 import x12
 from edi import documents
 from edi.documents import Document
+from edi.guide import load as load_guide
 from edi.problems import CannotWrite
 from edi.tree import Group, Interchange, PartyId, Separators
 from gateway import numbers
@@ -37,7 +38,8 @@ _TA1_VERSION = {"00501": "005010"}  # an interchange of TA1 alone says its versi
 def rows(home: Home, partner: Partner, type: str, document: Document) -> list[writer.Row]:
     """A document as the rows of a transaction, by the partner's map. Raises EdiError.
 
-    They are written once on trial, so that what the checker would reject takes no control number.
+    They are written once on trial, so that what the checker would reject, or the partner's guide, takes no
+    control number.
     """
     definition = dictionary.definition(type, partner.x12.version)
     if definition is None:
@@ -46,7 +48,8 @@ def rows(home: Home, partner: Partner, type: str, document: Document) -> list[wr
     map = mappings.load(definition, agreement.map if agreement is not None else None)
     written: list[writer.Row] = list(map.write(document))
     trial = _Addressing.to(home, partner).envelope(home.now(), type, 1, 1)
-    writer.write(trial, [writer.Body(type, 1, written)], check=True)
+    guide = load_guide(agreement.guide) if agreement is not None and agreement.guide else None
+    writer.write(trial, [writer.Body(type, 1, written)], check=True, guide=guide)
     return written
 
 

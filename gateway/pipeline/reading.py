@@ -20,6 +20,8 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 import mappings
 from edi import documents
 from edi.documents import Acknowledgment, Document, SalesOrder
+from edi.guide import Guide, GuideError
+from edi.guide import load as load_guide
 from edi.problems import CannotWrite, EdiError, NotEdi, Problem, Severity
 from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
@@ -64,8 +66,11 @@ def read(home: Home, job: Job) -> Done:
         reading.rehearse()
     except CannotWrite as error:  # a header that no answer can repeat; trying again would stop the lane
         raise Dead(DeadReason.ENVELOPE_BROKEN, f"it cannot be answered: {error}") from None
-    with home.store.fetch(row.sha256) as stream:
-        reading.read(stream)
+    try:
+        with home.store.fetch(row.sha256) as stream:
+            reading.read(stream)
+    except GuideError as error:  # it was right when partners.toml was read; the partner is not to blame
+        raise Dead(DeadReason.MAPPING_FAILED, f"the partner's guide cannot be used: {error}") from None
     failpoint("read:before-commit")
 
     def commit(conn: Connection) -> None:
@@ -309,7 +314,7 @@ class _Reading:
             if not isinstance(event, Transaction):
                 break
             self.passed += 1
-            verdict = check(event)
+            verdict = check(event, self._guide(event.type))
             answer.add(event, verdict)
             self.found.append(self._document(envelope, group, event, verdict, broken))
             first = first or self.found[-1]
@@ -318,6 +323,11 @@ class _Reading:
                 self.found = []
         if acks.answers(group):
             self.answers.append((envelope, group, answer.finish(end), first))
+
+    def _guide(self, type: str) -> Guide | None:
+        """The partner's guide of a set, where it has one."""
+        agreement = self.partner.agreement(type, "in")
+        return load_guide(agreement.guide) if agreement is not None and agreement.guide else None
 
     def _document(
         self, envelope: Envelope, group: Group, item: Transaction, verdict: Check, broken: Problem | None
