@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import mappings
 import x12
 from edi.documents import Document
+from edi.guide import Guide
 from edi.pretty import Names
 from edi.pretty import pretty as render
 from edi.problems import CannotWrite, Fault, NotEdi, Problem
@@ -57,9 +58,12 @@ def inspect(stream: BinaryIO) -> dict[str, Any]:
     return report(read(stream), structural(x12.check))
 
 
-def check(stream: BinaryIO) -> dict[str, Any]:
-    """The report on a file with everything its definitions say."""
-    return report(read(stream), x12.check)
+def check(stream: BinaryIO, guide_for: Callable[[str], Guide | None] = lambda type: None) -> dict[str, Any]:
+    """The report on a file with everything its definitions say, and the guide of each set where there is one.
+
+    Raises GuideError for a guide that does not fit.
+    """
+    return report(read(stream), lambda transaction: x12.check(transaction, guide_for(transaction.type)))
 
 
 def pretty(stream: BinaryIO) -> Iterator[str]:

@@ -17,6 +17,7 @@ from gateway.errors import Code, Exit, Failure
 
 if TYPE_CHECKING:
     from edi.documents import Document
+    from edi.guide import Guide
     from edi.problems import CannotWrite
     from edi.tree import PartyId
     from gateway.edi import Envelope
@@ -50,16 +51,46 @@ def inspect(file: BinaryIO) -> None:
 
 @edi.command(short_help="Everything the standard says, checked.")
 @click.argument("file", type=INPUT)
-def check(file: BinaryIO) -> None:
+@click.option(
+    "--guide", metavar="PARTNER", help="By this partner's guides as well, or by a guide's .toml file."
+)
+def check(file: BinaryIO, *, guide: str | None) -> None:
     """Check everything the standard says of every transaction. Exit 5 on an error."""
     from edi.report import problems_in
     from gateway import edi
 
-    with output.progress("checking"):
-        found = edi.check(file)
+    with output.progress("checking"), guide_failures():
+        found = edi.check(file, guides(guide) if guide else lambda type: None)
     _print_report(found)
     if any(problem["severity"] == "error" for problem in problems_in(found)):
         output.finish(Exit.FINDINGS)
+
+
+def guides(named: str) -> Callable[[str], Guide | None]:
+    """The guide of a set: a partner's, whichever way the set goes, or that of a file."""
+    from edi.guide import load
+
+    if named.endswith(".toml"):
+        if not Path(named).is_file():
+            raise Failure(Code.FILE_MISSING, "no such guide", where=named)
+        only = load(Path(named))
+        return lambda type: only if type == only.set else None
+    partner = output.config().partner(named)
+    agreed = {agreement.type: agreement.guide for agreement in partner.agreements if agreement.guide}
+    if not agreed:
+        output.note(f"{named} has no guide: this is what the standard says")
+    return lambda type: load(agreed[type]) if type in agreed else None
+
+
+@contextmanager
+def guide_failures() -> Iterator[None]:
+    """A guide that cannot be used, told as a failure."""
+    from edi.guide import GuideError
+
+    try:
+        yield
+    except GuideError as error:
+        raise Failure(Code.CONFIG_INVALID, str(error)) from error
 
 
 def _print_report(found: dict[str, Any]) -> None:
