@@ -14,7 +14,20 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy import Row as Record
 
 from edi import documents
-from edi.documents import Document, Invoice, Party, SalesOrder, ShipmentConfirmation, ShipNotice
+from edi.documents import (
+    Document,
+    FreightInvoice,
+    FreightStatus,
+    Invoice,
+    Party,
+    PaymentAdvice,
+    RoutingInstructions,
+    RoutingRequest,
+    SalesOrder,
+    ShipmentConfirmation,
+    ShipNotice,
+    WarehouseOrder,
+)
 from edi.problems import EdiError
 from gateway import derivation
 from gateway.config import Partner
@@ -57,8 +70,64 @@ def correlation(conn: Connection, partner: Partner, identity: str, document: Doc
                 )
                 .order_by(document_table.c.created_at.desc())
             ).scalar()
-        case _:
+        case FreightStatus() | FreightInvoice():  # a carrier names orders of any partner, or our shipment
+            found = find(conn, _one(purchase_orders(document)))
+            return found.correlation if found is not None else _shipped(conn, document.shipment)
+        case None:
             return None
+        case _:
+            found = find(conn, _one(purchase_orders(document)), partner.name)
+            return found.correlation if found is not None else None
+
+
+def purchase_orders(document: Document) -> tuple[str, ...]:
+    """The customer's order numbers that a document names, each once."""
+    match document:
+        case Invoice() | WarehouseOrder() | ShipmentConfirmation():
+            return (document.purchase_order,) if document.purchase_order else ()
+        case ShipNotice():
+            numbers = (level.purchase_order for level in document.of_kind("order"))
+            return tuple(dict.fromkeys(number for number in numbers if number))
+        case RoutingRequest() | RoutingInstructions() | FreightStatus() | FreightInvoice() | PaymentAdvice():
+            return document.purchase_orders
+        case _:
+            return ()
+
+
+def _one(numbers: tuple[str, ...]) -> str | None:
+    """The number of the order a document is about; what is about several is part of none of them."""
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def find(conn: Connection, number: str | None, partner: str | None = None) -> Record[Any] | None:
+    """The newest order of a purchase order number; None where there is none, or several partners' have it.
+
+    With `partner`, only orders that came from it or that it fulfils.
+    """
+    if number is None:
+        return None
+    rows = conn.execute(
+        select(order)
+        .where(order.c.number == number)
+        .order_by(order.c.created_at.desc(), order.c.correlation.desc())
+    ).all()
+    mine = [row for row in rows if partner in {None, row.partner, row.warehouse}]
+    return mine[0] if len({row.partner for row in mine}) == 1 else None
+
+
+def _shipped(conn: Connection, shipment: str | None) -> str | None:
+    """The order whose ship notice has this number."""
+    if shipment is None:
+        return None
+    return conn.execute(
+        select(document_table.c.correlation)
+        .where(
+            document_table.c.direction == "out",
+            document_table.c.kind == "ship_notice",
+            document_table.c.number == shipment,
+        )
+        .order_by(document_table.c.created_at.desc())
+    ).scalar()
 
 
 def prepare(home: Home, conn: Connection, row: Record[Any], document: Document) -> list[Prepared]:

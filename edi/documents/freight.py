@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from edi.documents.parts import Address, Contact, Extra, Mark, Terms, Value
@@ -28,6 +28,11 @@ class FreightDate(Value, frozen=True):
     time: dt.time | None = None
     zone: str | None = None
     extra: Extra = ()
+
+
+def once(numbers: Iterable[str | None]) -> tuple[str, ...]:
+    """The numbers that are there, each once, in their order."""
+    return tuple(dict.fromkeys(number for number in numbers if number))
 
 
 class HasReferences(Value, frozen=True):
@@ -173,6 +178,11 @@ class RoutingRequest(HasReferences, frozen=True, tag_field="schema", tag="tradel
     partner: str | None = None
     extra: Extra = ()
 
+    @property
+    def purchase_orders(self) -> tuple[str, ...]:
+        """The customer's order numbers, each once."""
+        return once(order.purchase_order for place in self.destinations for order in place.orders)
+
 
 class RoutedService(Value, frozen=True):
     """The service to be used: its level, who pays, and how goods are picked up."""
@@ -235,6 +245,11 @@ class RoutingInstructions(
     shipments: tuple[RoutedShipment, ...] = ()
     partner: str | None = None
     extra: Extra = ()
+
+    @property
+    def purchase_orders(self) -> tuple[str, ...]:
+        """The customer's order numbers, each once."""
+        return once(order.purchase_order for shipment in self.shipments for order in shipment.orders)
 
 
 class FreightEvent(Value, frozen=True):
@@ -325,6 +340,11 @@ class FreightStatus(HasReferences, frozen=True, tag_field="schema", tag="tradela
         """All that happened, in the order it is told."""
         for progress in self.progress:
             yield from progress.events
+
+    @property
+    def purchase_orders(self) -> tuple[str, ...]:
+        """The order numbers that the carrier was told, each once."""
+        return once(number for part in (self, *self.progress) for number in _ordered(part))
 
 
 class LadingDescription(Value, frozen=True):
@@ -528,3 +548,16 @@ class FreightInvoice(HasReferences, frozen=True, tag_field="schema", tag="tradel
     declared_basis: str | None = None
     partner: str | None = None
     extra: Extra = ()
+
+    @property
+    def purchase_orders(self) -> tuple[str, ...]:
+        """The order numbers that the carrier was told, each once."""
+        return once(number for part in (self, *self.stops, *self.lines) for number in _ordered(part))
+
+
+def _ordered(part: HasReferences) -> Iterator[str | None]:
+    """Purchase orders as carriers tell them: by reference, or with what of each is in the shipment."""
+    references: tuple[FreightReference, ...] = getattr(part, "references", ())
+    orders: tuple[FreightOrder, ...] = getattr(part, "orders", ())
+    yield from (reference.value for reference in references if reference.type == "purchase_order")
+    yield from (order.purchase_order for order in orders)

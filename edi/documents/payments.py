@@ -153,3 +153,9 @@ class PaymentAdvice(HasParties, frozen=True, tag_field="schema", tag="tradelane.
             yield from remittance.adjustments
             for item in remittance.items:
                 yield from item.adjustments
+
+    @property
+    def purchase_orders(self) -> tuple[str, ...]:
+        """The orders whose invoices were paid, as far as they are named, each once."""
+        numbers = (item.reference("purchase_order") for item in self.items)
+        return tuple(dict.fromkeys(number for number in numbers if number))

@@ -8,34 +8,46 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, insert, select
 
 from edi import documents
 from edi.documents import (
     Document,
+    FreightInvoice,
+    FreightStatus,
     Invoice,
     NotADocument,
+    PaymentAdvice,
+    RoutingInstructions,
+    RoutingRequest,
     SalesOrder,
     ShipmentConfirmation,
     ShipNotice,
     WarehouseOrder,
 )
 from edi.problems import EdiError
+from gateway import orders
 from gateway.config import Partner
 from gateway.erp import MAX_BYTES, Arrival
 from gateway.errors import GatewayError
 from gateway.home import Home
 from gateway.pipeline import outbound
-from gateway.store.tables import new_id, order, transmission
+from gateway.store.tables import new_id, transmission
 
-_TYPES: dict[type[Document], str] = {
-    SalesOrder: "850",
-    WarehouseOrder: "940",
-    ShipmentConfirmation: "945",
-    ShipNotice: "856",
-    Invoice: "810",
+# The set that a document is written as; of several, the one agreed with the partner, else the first.
+_SETS: dict[type[Document], tuple[str, ...]] = {
+    SalesOrder: ("850",),
+    WarehouseOrder: ("940",),
+    ShipmentConfirmation: ("945",),
+    ShipNotice: ("856",),
+    Invoice: ("810",),
+    PaymentAdvice: ("820",),
+    RoutingRequest: ("753",),
+    RoutingInstructions: ("754",),
+    FreightStatus: ("214",),
+    FreightInvoice: ("210",),
 }
 
 
@@ -116,11 +128,11 @@ def take(home: Home, arrival: Arrival) -> str:
 
 
 def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
-    kind = _TYPES.get(type(document))
-    if kind is None:
+    sets = _SETS.get(type(document))
+    if sets is None:
         raise Refused("acknowledgments are made by the gateway, not by the ERP")
     name: str | None = getattr(document, "partner", None)
-    found = _order_of(conn, _purchase_order(document), name)
+    found = orders.find(conn, next(iter(orders.purchase_orders(document)), None), name)
     if name is None and found is not None:
         name = found.warehouse if isinstance(document, WarehouseOrder) else found.partner
     if name is None:
@@ -128,29 +140,8 @@ def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
     partner = home.config.partners.get(name)
     if partner is None:
         raise Refused(f"no partner is named {name!r} in partners.toml")
-    if partner.agreements and partner.agreement(kind, "out") is None:
-        raise Refused(f"no {kind} to {name} is agreed in partners.toml")
+    agreed = [kind for kind in sets if partner.agreement(kind, "out")]
+    if partner.agreements and not agreed:
+        raise Refused(f"no {' or '.join(sets)} to {name} is agreed in partners.toml")
+    kind = agreed[0] if agreed else sets[0]
     return _Addressed(document, kind, partner, found.correlation if found is not None else None)
-
-
-def _purchase_order(document: Document) -> str | None:
-    match document:
-        case Invoice() | WarehouseOrder() | ShipmentConfirmation():
-            return document.purchase_order
-        case ShipNotice():
-            return next((level.purchase_order for level in document.of_kind("order")), None)
-        case _:
-            return None
-
-
-def _order_of(conn: Connection, number: str | None, partner: str | None) -> Row[Any, Any, Any] | None:
-    """The order of a purchase order number, the partner's own where it is named; None if none or several."""
-    if number is None:
-        return None
-    rows = conn.execute(
-        select(order.c.correlation, order.c.partner, order.c.warehouse)
-        .where(order.c.number == number)
-        .order_by(order.c.created_at.desc())
-    ).all()
-    mine = [row for row in rows if partner in {None, row.partner, row.warehouse}]
-    return mine[0] if mine and len({row.partner for row in mine}) == 1 else None

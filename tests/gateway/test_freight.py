@@ -1,0 +1,278 @@
+"""What carriers and payers send reaches the ERP with the order it is about; what the ERP leaves goes out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trading import ORDER, RETAILER, SHIPMENT, US, WAREHOUSE, Trading, eventually, trading
+
+from edi.documents import (
+    Document,
+    FreightCharge,
+    FreightEvent,
+    FreightInvoice,
+    FreightInvoiceLine,
+    FreightOrder,
+    FreightParty,
+    FreightProgress,
+    FreightStatus,
+    PaidItem,
+    PaymentAdvice,
+    Reference,
+    Remittance,
+    RoutedShipment,
+    RoutingDestination,
+    RoutingInstructions,
+    RoutingRequest,
+    decode,
+    encode,
+    schema_of,
+)
+from edi.tree import PartyId
+from gateway.pipeline.from_erp import Refused, take
+from gateway.simulate import envelope
+from x12 import writer
+
+CARRIER = PartyId("02", "UPSN")
+DAY = dt.date(2026, 11, 2)
+
+PARTNERS = """\
+schema = 1
+[us]
+name = "Northwind"
+isa = { qualifier = "ZZ", id = "US" }
+
+[partner.shop]
+role = "retailer"
+status = "live"
+usage = "P"
+isa = { qualifier = "08", id = "RETAIL" }
+x12 = { version = "005010" }
+sftp_account = { user = "shop", keys = [] }
+document = [
+  { type = "850", direction = "in", route = "3pl:depot" },
+  { type = "754", direction = "in" },
+  { type = "820", direction = "in" },
+  { type = "856", direction = "out" },
+  { type = "753", direction = "out" },
+]
+
+[partner.depot]
+role = "3pl"
+status = "live"
+usage = "P"
+isa = { qualifier = "01", id = "DEPOT" }
+sftp_account = { user = "depot", keys = [] }
+document = [{ type = "940", direction = "out" }, { type = "945", direction = "in" }]
+
+[partner.carrier]
+role = "supplier"
+status = "live"
+usage = "P"
+isa = { qualifier = "02", id = "UPSN" }
+sftp_account = { user = "carrier", keys = [] }
+document = [{ type = "214", direction = "in" }, { type = "210", direction = "in" }]
+
+[partner.other]
+role = "supplier"
+status = "live"
+usage = "P"
+isa = { qualifier = "ZZ", id = "OTHER" }
+sftp_account = { user = "other", keys = [] }
+x12 = { version = "005010" }
+document = [
+  { type = "214", direction = "out" },
+  { type = "210", direction = "out" },
+  { type = "754", direction = "out" },
+  { type = "820", direction = "out" },
+]
+"""
+
+STATUS = [
+    ["B10", "PRO-1", "BOL-9", "UPSN"],
+    ["L11", "PO-77", "PO"],
+    ["LX", "1"],
+    ["AT7", "X1", "NS", "", "", "20261104", "0915", "ET"],
+    ["MS1", "TROY", "MI", "US"],
+]
+BILL = [
+    ["B3", "", "FB-1", "BOL1", "PP", "", "20261105", "12417", "", "", "", "UPSN"],
+    ["LX", "1"],
+    ["L1", "1", "41.93", "CW", "12417"],
+    ["L3", "300", "G", "", "", "12417"],
+]
+INSTRUCTIONS = [
+    ["BGN", "00", "RI-1", "20261102"],
+    ["N1", "SF", "DEPOT"],
+    ["LX", "1"],
+    ["BLR", "UPSN"],
+    ["OID", "", "PO-77", "", "CTN", "5"],
+]
+PAYMENT = [
+    ["BPR", "I", "40", "C", "ACH", *[""] * 11, "20261201"],
+    ["TRN", "1", "987654"],
+    ["ENT", "1"],
+    ["RMR", "IV", "PO-77-1", "PO", "40", "40"],
+    ["REF", "PO", "PO-77"],
+]
+
+PART = FreightOrder(purchase_order="PO-77", reference="SO-1", quantity=Decimal(5), packaging="carton")
+
+
+def arrive(t: Trading, type: str, rows: list[list[str]], partner: str, sender: PartyId, version: str) -> None:
+    """A file of one transaction in the partner's own version."""
+    t.number += 1
+    head = envelope(sender, US, t.number, type, version)
+    t.drop(writer.write(head, [writer.Body(type, t.number, rows)], check=True), partner, f"{type}.x12")
+
+
+def leave(t: Trading, document: Document) -> None:
+    """The ERP leaves a document, which is taken."""
+    name = schema_of(document).partition(".")[2].partition("/")[0]
+    (t.home.erp.inbox / f"{name}.json").write_bytes(encode(document))
+    (arrival,) = (one for one in t.home.erp.arrivals() if one.path.stem == name)
+    take(t.home, arrival)
+
+
+def at_the_erp(t: Trading, type: str) -> Any:
+    """The document of a set as the ERP has it, and its row."""
+    (row,) = eventually(lambda: [row for row in t.documents(type=type) if row.delivered_at])
+    return decode((t.home.erp.root / "out" / f"{row.id}.json").read_bytes()), row
+
+
+def test_what_a_carrier_and_a_payer_send_reaches_the_erp_as_part_of_the_order_it_is_about(
+    tmp_path: Path,
+) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        eventually(lambda: t.sent("depot", "940"))
+        arrive(t, "945", SHIPMENT, "depot", WAREHOUSE, "004010")
+        eventually(lambda: t.sent("shop", "856"))  # its number is the warehouse's bill of lading
+        arrive(t, "754", INSTRUCTIONS, "shop", RETAILER, "005010")
+        arrive(t, "214", STATUS, "carrier", CARRIER, "004010")
+        arrive(t, "210", BILL, "carrier", CARRIER, "004010")
+        arrive(t, "820", PAYMENT, "shop", RETAILER, "005010")
+        (order,) = t.documents(type="850")
+
+        instructions, row = at_the_erp(t, "754")
+        assert (instructions.shipments[0].carrier, row.correlation) == ("UPSN", order.id)
+        status, row = at_the_erp(t, "214")
+        assert [event.status for event in status.events] == ["arrived_at_delivery"]
+        assert (status.partner, row.correlation) == ("carrier", order.id)
+        bill, row = at_the_erp(t, "210")
+        assert (bill.due, bill.lines[0].charges[0].rate, row.correlation) == (
+            Decimal("124.17"),
+            Decimal("41.93"),
+            order.id,
+        )
+        payment, row = at_the_erp(t, "820")
+        assert [(item.number, item.paid) for item in payment.items] == [("PO-77-1", Decimal(40))]
+        assert (payment.amount, row.number, row.correlation) == (Decimal(40), "987654", order.id)
+
+
+def test_a_carriers_word_on_what_nobody_ordered_still_reaches_the_erp(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        arrive(t, "214", STATUS, "carrier", CARRIER, "004010")
+        status, row = at_the_erp(t, "214")
+        assert (status.shipment, row.correlation) == ("BOL-9", None)
+
+
+def test_a_payment_of_several_orders_is_part_of_none_of_them(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        more = [["RMR", "IV", "INV-2", "PO", "1", "1"], ["REF", "PO", "PO-78"]]
+        arrive(t, "820", [*PAYMENT, *more], "shop", RETAILER, "005010")
+        payment, row = at_the_erp(t, "820")
+        assert payment.purchase_orders == ("PO-77", "PO-78")
+        assert row.correlation is None
+
+
+def test_a_routing_request_of_the_erp_finds_its_partner_by_the_purchase_order(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        eventually(lambda: t.sent("depot", "940"))
+        request = RoutingRequest(
+            number="RR-1",
+            purpose="original",
+            requested_on=DAY,
+            parties=(FreightParty(role="ship_from", name="DEPOT"),),
+            destinations=(RoutingDestination(role="ship_to", name="STORE 12", orders=(PART,)),),
+        )
+        leave(t, request)
+        (rows,) = eventually(lambda: t.sent("shop", "753"))
+        assert [row[0] for row in rows] == ["ST", "BGN", "N1", "LX", "N1", "OID", "SE"]
+        assert {row.correlation for row in t.documents(type="753")} == {t.documents(type="850")[0].id}
+
+
+OUT: dict[str, Document] = {
+    "214": FreightStatus(
+        number="PRO-1",
+        shipment="BOL-1",
+        carrier="UPSN",
+        progress=(
+            FreightProgress(number=1, events=(FreightEvent(status="loaded", reason="weather", on=DAY),)),
+        ),
+        partner="other",
+    ),
+    "210": FreightInvoice(
+        number="FB-1",
+        payment="collect",
+        invoiced_on=DAY,
+        due=Decimal("124.17"),
+        carrier="UPSN",
+        lines=(FreightInvoiceLine(number=1, charges=(FreightCharge(line=1, amount=Decimal("124.17")),)),),
+        partner="other",
+    ),
+    "754": RoutingInstructions(
+        number="RI-1",
+        purpose="original",
+        issued_on=DAY,
+        parties=(FreightParty(role="ship_from", name="DEPOT"),),
+        shipments=(RoutedShipment(number=1, carrier="UPSN", orders=(PART,)),),
+        partner="other",
+    ),
+    "820": PaymentAdvice(
+        amount=Decimal(40),
+        handling="advice_only",
+        sign="credit",
+        method="check",
+        remittances=(
+            Remittance(
+                number=1,
+                items=(
+                    PaidItem(
+                        type="invoice",
+                        number="INV-1",
+                        paid=Decimal(40),
+                        references=(Reference(type="purchase_order", value="PO-1"),),
+                    ),
+                ),
+            ),
+        ),
+        partner="other",
+    ),
+}
+
+
+@pytest.mark.parametrize("type", sorted(OUT))
+def test_what_the_erp_leaves_is_issued_as_its_set(tmp_path: Path, type: str) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        leave(t, OUT[type])
+        (rows,) = eventually(lambda: t.sent("other", type))
+        assert rows[0][:2] == ["ST", type]
+        (row,) = t.documents(type=type)
+        assert decode(row.body) == OUT[type]
+
+
+def test_a_set_that_is_not_agreed_is_not_issued(tmp_path: Path) -> None:
+    with (
+        trading(tmp_path, PARTNERS, run=False) as t,
+        pytest.raises(Refused, match="no 214 to depot is agreed"),
+    ):
+        status = OUT["214"]
+        assert isinstance(status, FreightStatus)
+        leave(t, FreightStatus(number="PRO-1", progress=status.progress, partner="depot"))
