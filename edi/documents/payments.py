@@ -62,7 +62,7 @@ class Adjustment(HasParties, frozen=True):
 class PaidItem(HasParties, frozen=True):
     """What one invoice (`type` "invoice", `number`) or credit was paid.
 
-    `paid` is `amount`, as it was invoiced, less `discount` and plus `adjustment`.
+    `paid` is `amount`, as it was invoiced, less `discount` and with all adjustments.
     """
 
     type: str | None = None

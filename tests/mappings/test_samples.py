@@ -14,7 +14,10 @@ from maps_support import SAMPLES, checked, flat, standard, transactions
 import x12
 from edi.documents import (
     Acknowledgment,
+    FreightInvoice,
+    FreightStatus,
     Invoice,
+    PaymentAdvice,
     SalesOrder,
     ShipmentConfirmation,
     ShipNotice,
@@ -27,6 +30,7 @@ from edi.schema import Check
 from edi.tree import Transaction
 
 SETS = ["850", "856", "940", "945", "810", "997"]
+SETS += ["753", "754", "820", "214", "210"]
 FILES = [path for kind in SETS for path in sorted((SAMPLES / kind).iterdir())]
 
 
@@ -98,6 +102,10 @@ CANONICAL = [
     "810/apimeister_x12-types__v004010_test_810.rs.loose1.edi",
     "810/indice-co_EDI.Net__Samples_x12.810a.edi",
     "997/azoner_pyx12__test_x12testdata.py.emb7.edi",
+    "210/xlate_staedi__issue128_ts210_80char.edi",
+    "214/xlate_staedi__issue109_ts214_ellipses_segterm.edi",
+    "820/indice-co_EDI.Net__Samples_x12.820.issue140.edi",
+    "820/kputnam_stupidedi__pass_summary-bill-payment.edi",
 ]
 
 
@@ -210,6 +218,62 @@ def test_an_810_has_its_total_in_money_not_in_cents() -> None:
     assert invoice.total == Decimal("285.66")
     assert [line.price for line in invoice.lines] == [Decimal(70), Decimal("5.66")]
     assert invoice.terms[0].net_days == 30
+
+
+def test_an_820_tells_what_was_paid_and_deducted_for_each_invoice() -> None:
+    payment = read("820/indice-co_EDI.Net__Samples_x12.820.issue140.edi")
+    assert isinstance(payment, PaymentAdvice)
+    assert (payment.number, payment.amount, payment.method) == ("4529952", Decimal("21298.97"), "check")
+    assert payment.paid_on == dt.date(2019, 10, 29)
+    items = list(payment.items)
+    assert [item.number for item in items[:2]] == ["26801", "26927"]
+    first = items[0]
+    assert (first.amount, first.discount, first.paid) == (
+        Decimal("4650.41"),
+        Decimal("97.9"),
+        Decimal("4408.75"),
+    )
+    assert (first.reference("purchase_order"), first.date("created")) == (
+        "1016071221",
+        dt.date(2019, 9, 4),
+    )
+    (deduction,) = payment.adjustments
+    assert (deduction.amount, deduction.reason) == (Decimal("-143.76"), "not_received")
+    assert deduction.reference_number == "26801"
+    assert sum(item.paid or 0 for item in items) == payment.amount
+    assert payment.extra == ()
+
+
+def test_a_214_tells_what_happened_where_and_when() -> None:
+    status = read("214/xlate_staedi__issue109_ts214_ellipses_segterm.edi")
+    assert isinstance(status, FreightStatus)
+    assert (status.number, status.shipment, status.carrier) == ("0542550913", "7727019", "XXXX")
+    assert status.purchase_orders == ("900169",)
+    estimated, departed = status.events
+    assert (estimated.status, estimated.on, estimated.time) == (
+        "estimated_delivery",
+        dt.date(2020, 9, 11),
+        dt.time(11, 59),
+    )
+    assert (departed.status, departed.reason, departed.trailer) == ("departed_pickup", "normal", "902577")
+    consignee = status.party("consignee")
+    assert consignee is not None
+    assert consignee.name == "ADDISON HVAC LLC"
+
+
+def test_a_210_tells_what_was_carried_and_what_each_part_of_it_costs() -> None:
+    invoice = read("210/xlate_staedi__issue128_ts210_80char.edi")
+    assert isinstance(invoice, FreightInvoice)
+    assert (invoice.number, invoice.shipment, invoice.due) == ("699751522", "134982", Decimal("124.17"))
+    assert invoice.purchase_orders == ("721295", "109483")
+    charges = [charge for line in invoice.lines for charge in line.charges]
+    assert [(charge.code, charge.amount) for charge in charges] == [
+        (None, Decimal("561.86")),
+        ("discount", Decimal("-449.49")),
+        ("fuel", Decimal("11.80")),
+    ]
+    assert sum(charge.amount or 0 for charge in charges) == invoice.charges
+    assert invoice.lines[0].descriptions[1].text == "SS 775"
 
 
 def test_a_997_tells_which_element_of_which_transaction_is_wrong() -> None:
