@@ -8,19 +8,23 @@ each problem says whether the guide asks it: that is so only where the standard 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from edi.elements import Finding, Row, problems_in_row
 from edi.problems import Fault, Problem, Severity, status_of
 from edi.rules import Rules
-from edi.schema import Check, Run, SegmentDef, SetDef
+from edi.schema import Check, Run, RunReader, SegmentDef, SetDef
 from edi.structure import Misplaced, Structure
 from edi.tree import Separators, Transaction
 
 _NUMBER_LENGTH = 30  # longer numerals are not added up
 _PROBLEMS = 1000  # told per transaction
+
+
+NO_READERS: Mapping[Run, RunReader] = {}
 
 
 class Checker:
@@ -38,9 +42,10 @@ class Checker:
             nodes.setdefault(use.segment.tag, []).append(use.index)
         self._totals = [(total, nodes[total.segment][0], nodes[total.of]) for total in definition.totals]
 
-    def check(self, transaction: Transaction) -> Check:
+    def check(self, transaction: Transaction, readers: Mapping[Run, RunReader] = NO_READERS) -> Check:
         """Everything wrong with `transaction`, its rows and their places; never raises for bad content.
 
+        `readers` of a map (`mappings.Map.readers`) check and read a run at once.
         Time and memory are linear in the size of the transaction; at most 1000 problems are told.
         """
         separators = transaction.separators
@@ -53,12 +58,16 @@ class Checker:
             return self._detailed(transaction, rows)
         places: list[int] = []
         doubted: list[int] = []
+        values: list[Any] = []
         at = 0
         for run in runs:
             places += run.nodes
             end = len(places)
-            if not run.check(rows[at:end]):
+            part = rows[at:end]
+            value = readers[run](part, separators.component) if run in readers else None
+            if value is None and not run.check(part):
                 doubted += range(at, end)
+            values.append(value)
             at = end
         text = separators.element.join(segments)
         if not (text.isascii() and text.isprintable()):
@@ -73,7 +82,7 @@ class Checker:
             or not (self._rules is None or self._rules.hold(rows, places))
         ):
             return self._thorough(transaction, rows, places, sorted(set(doubted)), [])
-        return Check("accepted", (), rows, tuple(places), tuple(runs))
+        return Check("accepted", (), rows, tuple(places), tuple(runs), tuple(values))
 
     def check_thoroughly(self, transaction: Transaction) -> Check:
         """What `check` finds, found by the detailed level alone, which takes about ten times as long."""

@@ -322,21 +322,34 @@ def row_check(segment: SegmentDef, count: int) -> RowCheck:
 def rows_check(segments: Sequence[SegmentDef], counts: Sequence[int]) -> Callable[[list[Row]], bool]:
     """One generated expression for rows that stand together: true where `row_check` is for each of them."""
     names: dict[str, object] = {}
-    unpacked, terms = [], []
-    for number, (segment, count) in enumerate(zip(segments, counts, strict=True)):
-        more = _terms(segment, count, f"r{number}e", names)
-        if more is None:
-            return _doubt
-        terms += more
-        unpacked.append(
-            "".join(f"{name}, " for name in ["_", *(f"r{number}e{p}" for p in range(1, count + 1))])
-        )
-    source = f"def check(rows):\n    {', '.join(f'({row})' for row in unpacked)}, = rows\n"
+    terms = rows_terms(segments, counts, names)
+    if terms is None:
+        return _doubt
+    source = f"def check(rows):\n    {rows_unpacked(counts)} = rows\n"
     source += f"    return {' and '.join(terms) or 'True'}\n"
     tags = " ".join(segment.tag for segment in segments)
     exec(compile(source, f"<{tags}>", "exec"), names)  # noqa: S102  (our own definitions)
     check: Callable[[list[Row]], bool] = names["check"]  # type: ignore[assignment]
     return check
+
+
+def rows_terms(
+    segments: Sequence[SegmentDef], counts: Sequence[int], names: dict[str, object]
+) -> list[str] | None:
+    """The terms of `rows_check`, on the names of `rows_unpacked` and of `names`; None: they never hold."""
+    terms: list[str] = []
+    for number, (segment, count) in enumerate(zip(segments, counts, strict=True)):
+        more = _terms(segment, count, f"r{number}e", names)
+        if more is None:
+            return None
+        terms += more
+    return terms
+
+
+def rows_unpacked(counts: Sequence[int]) -> str:
+    """Names for the elements of rows, as the target of an assignment: r0e1 is the first one's first."""
+    rows = (["_", *(f"r{number}e{p}" for p in range(1, count + 1))] for number, count in enumerate(counts))
+    return "".join(f"({''.join(name + ', ' for name in row)}), " for row in rows)
 
 
 def _terms(segment: SegmentDef, count: int, prefix: str, names: dict[str, object]) -> list[str] | None:

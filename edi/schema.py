@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edi.problems import Problem
 
@@ -154,7 +154,12 @@ class Run:
 
     nodes: tuple[int, ...]
     lengths: tuple[int, ...]
+    segments: tuple[SegmentDef, ...]
     check: Callable[[list[list[str]]], bool]
+
+
+RunReader = Callable[[list[list[str]], str], Any]
+"""The value of a run's rows, given the component separator; None where one may not be well formed."""
 
 
 class Check(NamedTuple):
@@ -162,7 +167,8 @@ class Check(NamedTuple):
 
     `rows` are its segments split at the element separator (row[0] is the tag), ready for a map; `places` one
     node index per row, or None where the structure could not be followed to the end. `runs` divide the rows
-    of a transaction in which nothing was doubted, in order; a map reads them faster.
+    of a transaction in which nothing was doubted, in order, and `values` are what the readers that the check
+    was given have made of each.
     """
 
     status: str  # accepted | accepted_with_errors | rejected
@@ -170,3 +176,4 @@ class Check(NamedTuple):
     rows: list[list[str]]
     places: tuple[int, ...] | None
     runs: tuple[Run, ...] = ()
+    values: tuple[Any, ...] = ()

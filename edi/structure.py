@@ -151,7 +151,8 @@ class Structure:
         """The run that ends with `trace`."""
         if trace.run is None:
             key = (tuple(use.index for use in trace.uses), trace.lengths)
-            trace.run = self._runs.get(key) or Run(*key, check=_doubted)
+            segments = tuple(use.segment for use in trace.uses)
+            trace.run = self._runs.get(key) or Run(*key, segments, check=_doubted)
             if trace.run.check is _doubted:
                 trace.run.check = self._one_by_one(trace.run, trace.uses)
             if len(self._runs) < _STATES:
@@ -168,7 +169,7 @@ class Structure:
             met += 1
             if met == _OFTEN and self._expressions < _EXPRESSIONS:
                 self._expressions += 1
-                run.check = rows_check([use.segment for use in uses], [length - 1 for length in run.lengths])
+                run.check = rows_check(run.segments, [length - 1 for length in run.lengths])
             return all(check(row) for check, row in zip(checks, rows, strict=True))
 
         return check

@@ -172,7 +172,7 @@ def _mapped(transaction: Transaction, overlay: Callable[[str], Path | None]) -> 
         if chosen is not None:
             raise
         return Mapped(transaction, None, (Problem(Fault.MAPPING_FAILED, str(error)),))
-    document, problems = map.read(checked.rows, checked.places, transaction.separators, checked.runs)
+    document, problems = map.read_checked(checked, transaction.separators)
     return Mapped(transaction, document, problems)
 
 

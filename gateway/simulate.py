@@ -88,7 +88,7 @@ def read_payload(data: bytes, signature: str) -> list[Received]:
                 definition = dictionary.definition(event.type, event.version)
                 document = None
                 if definition is not None and check.places is not None:
-                    document, _ = mappings.load(definition).read(check.rows, check.places, event.separators)
+                    document, _ = mappings.load(definition).read_checked(check, event.separators)
                 found.append(
                     Received(event.type, data, check.rows, document, check.status, group, header, signature)
                 )

@@ -6,7 +6,7 @@ What a map does not place is kept in the document's `extra`, so reading loses no
 be written is read back equal.
 
     map = mappings.load(definition)                         # or load(definition, overlay=Path("acme.toml"))
-    document, problems = map.read(check.rows, check.places, transaction.separators)
+    document, problems = map.read_checked(check, transaction.separators)
     rows = map.write(document)                              # raises CannotWrite with problems
 
 Canonical form: segments in the order of the definition, those the map places before the others at the same
@@ -16,7 +16,7 @@ depth first and numbered from 1; the counts the map states.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,12 +25,12 @@ import msgspec
 
 from edi.documents import BETWEEN_COMPONENTS, Document, NotADocument, decode, encode
 from edi.problems import CannotWrite, Fault, Problem
-from edi.schema import Run, SetDef
+from edi.schema import Check, Run, RunReader, SetDef
 from edi.tree import Separators
 from mappings.language import MapError, Scope, Slot, read_map
 from mappings.quick import DOUBTS, Write, compile_writer
 from mappings.reader import Read, Unreadable, compile_reader
-from mappings.runs import RunReader, chief_loop
+from mappings.runs import ByRuns, chief_loop
 from mappings.writer import placed_rows
 
 __all__ = ["Map", "MapError", "load"]
@@ -56,31 +56,38 @@ class Map:
         return compile_writer(self._scope, self.definition.nodes)
 
     @cached_property
-    def _runs(self) -> RunReader | None:
+    def _runs(self) -> ByRuns | None:
         chief = chief_loop(self._scope)
-        return RunReader(self._scope, compile_reader(chief)[0], chief) if chief else None
+        return ByRuns(self._scope, compile_reader(chief)[0], chief) if chief else None
 
-    def read(
-        self,
-        rows: list[list[str]],
-        places: tuple[int, ...] | None,
-        separators: Separators = _SEPARATORS,
-        runs: tuple[Run, ...] = (),
+    @property
+    def readers(self) -> Mapping[Run, RunReader]:
+        """What `Checker.check` takes to read lines while it checks them; more come as lines are met."""
+        return self._runs.readers if self._runs else {}
+
+    def read_checked(
+        self, check: Check, separators: Separators = _SEPARATORS
     ) -> tuple[Document | None, tuple[Problem, ...]]:
-        """The document in a transaction's rows, or None with problems (fault MAPPING_FAILED).
-
-        `rows`, `places` and `runs` are those of its `Check`; places None (the structure is broken) gives no
-        document. Without runs it takes longer.
-        """
-        if places is None:
-            return None, (Problem(Fault.MAPPING_FAILED, "the structure could not be followed"),)
-        if runs and self._runs:
+        """The document in a checked transaction, or None with problems (fault MAPPING_FAILED)."""
+        if check.runs and self._runs:
+            separator = separators.component or BETWEEN_COMPONENTS
             try:
-                document = self._runs.read(rows, runs, separators.component or BETWEEN_COMPONENTS)
+                document = self._runs.read(check.rows, check.runs, check.values, separator)
             except (Unreadable, ValueError):
                 document = None  # the reader says what and where
             if document is not None:
                 return document, ()
+        return self.read(check.rows, check.places, separators)
+
+    def read(
+        self, rows: list[list[str]], places: tuple[int, ...] | None, separators: Separators = _SEPARATORS
+    ) -> tuple[Document | None, tuple[Problem, ...]]:
+        """The document in a transaction's rows, or None with problems (fault MAPPING_FAILED).
+
+        `rows` and `places` are those of its `Check`; places None (the structure is broken) gives no document.
+        """
+        if places is None:
+            return None, (Problem(Fault.MAPPING_FAILED, "the structure could not be followed"),)
         start = 1 if rows and rows[0][0] in _ENVELOPE else 0
         end = len(rows) - 1 if len(rows) > start and rows[-1][0] in _ENVELOPE else len(rows)
         try:

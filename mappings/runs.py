@@ -16,7 +16,8 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from edi.schema import Run
+from edi.elements import rows_terms, rows_unpacked
+from edi.schema import Run, RunReader
 from mappings.compiler import Source
 from mappings.language import Pairs, Scope, Selector, Slot, fields_of
 from mappings.reader import Path, nested, placed_components, required_fields
@@ -28,44 +29,39 @@ _FUNCTIONS = 500  # made for one map
 _REMEMBERED = 4000  # runs, and pairs of beginning and end, before starting afresh
 
 Rows = list[list[str]]
-Line = Callable[[Rows, str], Any]  # the value of one iteration; None where a condition does not hold
-Whole = Callable[[Rows, list[Any], str], Any]  # the document, given its lines
 
 
 class _Unusual(Exception):
     """Rows that hold more than fields: they are left to the reader."""
 
 
-class RunReader:
+class ByRuns:
     """Reads the documents of one map by runs: the iterations of the set's chief loop, then what is around."""
 
     def __init__(self, root: Scope, iteration: Callable[..., tuple[Any, int]], chief: Scope) -> None:
         self._root = root
         self._chief = chief
         self._iteration = iteration  # reads any iteration of `chief`
-        self._lines: dict[Run, Line] = {}  # the first made for a run
-        self._careful: dict[Run, Line] = {}  # tries all that were made, and the reader
+        self.readers: dict[Run, RunReader] = {}  # the first made for a run, which also checks it
+        self._lines: dict[Run, RunReader] = {}  # tries all that were made, and the reader
         self._wholes: dict[tuple[Run, ...], _Variants] = {}
         self._functions = 0
 
-    def read(self, rows: Rows, runs: Sequence[Run], separator: str) -> Any:
+    def read(self, rows: Rows, runs: Sequence[Run], values: Sequence[Any], separator: str) -> Any:
         """The document; None where the reader has to do it. Raises as the reader does."""
         first, known = self._chief.first, self._lines
         lines: list[Any] = []
         around: list[Run] = []
         outside: Rows = []
         at = 0
-        for run in runs:
+        for run, found in zip(runs, values, strict=True):
             end = at + len(run.nodes)
-            if run.nodes[0] == first:
-                try:
-                    value = known[run](rows[at:end], separator)
-                except KeyError:
-                    value = self._meet(run)(rows[at:end], separator)
+            if found is not None:
+                lines.append(found)
+            elif run.nodes[0] == first:
+                value = (known.get(run) or self._meet(run))(rows[at:end], separator)
                 if value is None:
-                    value = self._careful[run](rows[at:end], separator)
-                    if value is None:
-                        return None
+                    return None
                 lines.append(value)
             else:
                 around.append(run)
@@ -73,12 +69,12 @@ class RunReader:
             at = end
         return self._whole(tuple(around), outside, lines, separator)
 
-    def _meet(self, run: Run) -> Line:
+    def _meet(self, run: Run) -> RunReader:
         if len(self._lines) >= _REMEMBERED:
-            self._lines, self._careful = {}, {}
+            self._lines.clear()
+            self.readers.clear()
         variants = _Variants(run.nodes)
         iteration, nodes, length = self._iteration, run.nodes, len(run.nodes)
-        lines = self._lines
 
         def read(rows: Rows, separator: str) -> Any:
             for variant in variants.functions:
@@ -86,13 +82,13 @@ class RunReader:
                 if value is not None:
                     return value
             if variants.worth_making() and self._functions < _FUNCTIONS:
-                self._add(variants, self._chief, rows, separator)
+                self._add(variants, self._chief, rows, separator, run)
                 if len(variants.functions) == 1:
-                    lines[run] = variants.functions[0]
+                    self.readers[run] = variants.functions[0]
             value, end = iteration(rows, nodes, 0, length, separator)
             return value if end == length else None
 
-        lines[run] = self._careful[run] = read
+        self._lines[run] = read
         return read
 
     def _whole(self, around: tuple[Run, ...], rows: Rows, lines: list[Any], separator: str) -> Any:
@@ -110,10 +106,12 @@ class RunReader:
             self._add(variants, self._root, rows, separator)
         return None
 
-    def _add(self, variants: _Variants, scope: Scope, rows: Rows, separator: str) -> None:
+    def _add(
+        self, variants: _Variants, scope: Scope, rows: Rows, separator: str, run: Run | None = None
+    ) -> None:
         self._functions += 1
         try:
-            function = _Trace(rows, variants.nodes, separator, self._chief).function(scope)
+            function = _Trace(rows, variants.nodes, separator, self._chief).function(scope, run)
         except _Unusual:
             return
         variants.functions.append(function)
@@ -152,8 +150,8 @@ class _Trace:
         self.used: set[tuple[int, int]] = set()
         self.temporaries = 0
 
-    def function(self, scope: Scope) -> Callable[..., Any]:
-        """The function that reads rows like these as an iteration of the chief loop, or as the whole set."""
+    def function(self, scope: Scope, run: Run | None) -> Callable[..., Any]:
+        """The function that reads rows like these as the whole set, or checks and reads a `run`."""
         if scope is self.chief:
             values = self.fill(scope, 0, len(self.nodes))
             self.require(scope, values)
@@ -169,10 +167,24 @@ class _Trace:
             result = self.build(scope, values)
             parameters = "rows, lines, separator"
         body = [f"    {self.unpacked()}, = rows"]
+        if run:
+            counts = [length - 1 for length in run.lengths]
+            body = [f"    {rows_unpacked(counts)} = rows"]
+            checks = rows_terms(run.segments, counts, self.source.names)
+            if checks is None:
+                raise _Unusual
+            self.conditions = [*checks, *self.conditions]
         if self.conditions:
             body.append(f"    if not ({' and '.join(dict.fromkeys(self.conditions))}): return None")
         body += self.lines
         body.append(f"    return {result}")
+        if run:  # the reader says what cannot be converted
+            body = [
+                "    try:",
+                *(f"    {line}" for line in body),
+                "    except ValueError:",
+                "        return None",
+            ]
         name = self.source.function("run", parameters, body)
         return self.source.load(name, scope.struct.__name__)
 

@@ -7,12 +7,13 @@ narrows a set, and is compiled like the standard's definition of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from edi.checker import Checker, compile_checker
+from edi.checker import NO_READERS, Checker, compile_checker
 from edi.problems import Fault, Problem
-from edi.schema import Check
+from edi.schema import Check, Run, RunReader
 from edi.tree import Transaction
 from x12 import dictionary
 
@@ -43,16 +44,19 @@ def _compiled(transaction_set: str, base: str, guide: Guide | None) -> Checker |
     return compile_checker(definition)
 
 
-def check(transaction: Transaction, guide: Guide | None = None) -> Check:
+def check(
+    transaction: Transaction, guide: Guide | None = None, readers: Mapping[Run, RunReader] = NO_READERS
+) -> Check:
     """Checks a transaction against its own set and version, as a guide narrows it.
 
+    `readers` are those of a map that will read it, which costs less at the same time.
     A guide of another version than the transaction's rejects it. Raises GuideError where the guide does not
     fit the set.
     """
     wrong = guide is not None and guide.version and not transaction.version.startswith(guide.version)
     known = None if wrong else checker(transaction.type, transaction.version, guide)
     if known is not None:
-        return known.check(transaction)
+        return known.check(transaction, readers)
     rows = [segment.split(transaction.separators.element) for segment in transaction.segments]
     if wrong:
         assert guide is not None

@@ -387,7 +387,7 @@ class _Reading:
             definition = dictionary.definition(item.type, item.version)
             assert definition is not None  # or it would have been rejected
             map = mappings.load(definition, agreement.map if agreement is not None else None)
-            document, problems = map.read(verdict.rows, verdict.places, item.separators, verdict.runs)
+            document, problems = map.read_checked(verdict, item.separators)
         except EdiError as error:
             document, problems = None, ()
             values["error"] = str(error)

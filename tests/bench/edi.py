@@ -109,8 +109,8 @@ def read_check_and_map(data: bytes) -> None:
     assert checker is not None
     to_documents = mappings.load(checker.definition)
     for transaction in sets(data):
-        verdict = checker.check(transaction)
-        document, _ = to_documents.read(verdict.rows, verdict.places, transaction.separators, verdict.runs)
+        verdict = checker.check(transaction, to_documents.readers)
+        document, _ = to_documents.read_checked(verdict, transaction.separators)
         assert document is not None
 
 
