@@ -16,7 +16,7 @@ from typing import Any
 from edi.elements import Finding, Row, problems_in_row
 from edi.problems import Fault, Problem, Severity, status_of
 from edi.rules import Rules
-from edi.schema import Check, Run, RunReader, SegmentDef, SetDef
+from edi.schema import Check, Run, RunReader, SegmentDef, SetDef, Total
 from edi.structure import Misplaced, Structure
 from edi.tree import Separators, Transaction
 
@@ -40,7 +40,9 @@ class Checker:
         nodes: dict[str, list[int]] = {}
         for use in definition.nodes:
             nodes.setdefault(use.segment.tag, []).append(use.index)
-        self._totals = [(total, nodes[total.segment][0], nodes[total.of]) for total in definition.totals]
+        self._totals: dict[int, list[tuple[Total, list[int]]]] = {}  # by the node that states them
+        for total in definition.totals:
+            self._totals.setdefault(nodes[total.segment][0], []).append((total, nodes[total.of]))
 
     def check(self, transaction: Transaction, readers: Mapping[Run, RunReader] = NO_READERS) -> Check:
         """Everything wrong with `transaction`, its rows and their places; never raises for bad content.
@@ -235,35 +237,14 @@ class Checker:
         if self._has_levels:
             for at, finding in _levels(rows):
                 yield at, finding, Severity.ERROR
-        for total, index, counted in self._totals:
-            try:
-                at = places.index(index)
-            except ValueError:
-                continue
-            stated = rows[at][total.element] if total.element < len(rows[at]) else ""
-            if not stated:
-                continue
-            if total.sums is None:
-                number = sum([places.count(node) for node in counted])
-                if stated == str(number):
-                    continue
-                expected: Decimal | None = Decimal(number)
-            else:
-                expected = _sum(rows, total.of, total.sums)
-            if expected is None or _number(stated) in (None, expected):
-                continue
-            what = (
-                f"the sum of {total.of}{total.sums:02}"
-                if total.sums
-                else f"the number of {total.of} segments"
-            )
-            message = f"{total.segment}{total.element:02} is {stated}, but {what} is {expected}"
-            begin = sum(len(value) + 1 for value in rows[at][: total.element])
-            reference = self.definition.nodes[index].segment.elements[total.element - 1].element.id
-            finding = Finding(
-                Fault.TOTAL_MISMATCH, message, total.element, value=stated, reference=reference, at=begin
-            )
-            yield at, finding, Severity.WARNING if total.sums else Severity.ERROR
+        for node, totals in self._totals.items():
+            at = places.index(node) if node in places else len(rows)
+            for total, counted in totals if at < len(rows) else ():
+                stated = rows[at][total.element] if total.element < len(rows[at]) else ""
+                if stated and (expected := _expected(total, stated, rows, places, counted)) is not None:
+                    reference = self.definition.nodes[node].segment.elements[total.element - 1].element.id
+                    finding = _wrong_total(total, rows[at], expected)._replace(reference=reference)
+                    yield at, finding, Severity.WARNING if total.sums else Severity.ERROR
 
 
 def compile_checker(definition: SetDef) -> Checker:
@@ -287,6 +268,28 @@ def _levels(rows: list[Row]) -> Iterator[tuple[int, Finding]]:
             begin = 4 + len(level)
             yield at, Finding(Fault.HIERARCHY_BROKEN, message, 2, value=parent, reference="734", at=begin)
         seen.add(level)
+
+
+def _expected(
+    total: Total, stated: str, rows: list[Row], places: Sequence[int | None], counted: list[int]
+) -> Decimal | None:
+    """What a total should be, where it is stated wrong."""
+    if total.sums is None:
+        number = sum([places.count(node) for node in counted])
+        if stated == str(number):
+            return None
+        expected: Decimal | None = Decimal(number)
+    else:
+        expected = _sum(rows, total.of, total.sums)
+    return None if expected is None or _number(stated) in (None, expected) else expected
+
+
+def _wrong_total(total: Total, row: Row, expected: Decimal) -> Finding:
+    stated, element = row[total.element], total.element
+    what = f"the sum of {total.of}{total.sums:02}" if total.sums else f"the number of {total.of} segments"
+    message = f"{total.segment}{element:02} is {stated}, but {what} is {expected}"
+    begin = sum(len(value) + 1 for value in row[:element])
+    return Finding(Fault.TOTAL_MISMATCH, message, element, value=stated, at=begin)
 
 
 def _number(value: str) -> Decimal | None:

@@ -49,8 +49,13 @@ class ByRuns:
 
     def read(self, rows: Rows, runs: Sequence[Run], values: Sequence[Any], separator: str) -> Any:
         """The document; None where the reader has to do it. Raises as the reader does."""
+        lines = [value for value in values if value is not None]
+        usual = tuple([run for run, value in zip(runs, values, strict=True) if value is None])
+        if usual in self._wholes:  # all lines have been read with the check
+            ends = [len(run.nodes) for run in usual]
+            return self._whole(usual, rows[: ends[0]] + rows[len(rows) - sum(ends[1:]) :], lines, separator)
         first, known = self._chief.first, self._lines
-        lines: list[Any] = []
+        lines = []
         around: list[Run] = []
         outside: Rows = []
         at = 0

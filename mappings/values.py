@@ -51,15 +51,15 @@ class _Decimals(_Remembering):
     """Prices are seen for the first time often: digits, which nearly every number is, are converted here."""
 
     def __missing__(self, text: str) -> Any:
-        if (
-            len(text) < _MOST_DIGITS
-            and text.isascii()
-            and text.replace(".", "", 1).isdecimal()
-            and len(self) < _REMEMBERED
-        ):
-            self[text] = value = Decimal(text)
-            return value
-        return super().__missing__(text)
+        if not (text.replace(".", "", 1).isdecimal() and text.isascii() and len(text) < _MOST_DIGITS):
+            return super().__missing__(text)
+        value = Decimal(text)
+        if len(self) < _REMEMBERED:
+            self[text] = value
+        else:
+            self.clear()
+            self[""] = None
+        return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
