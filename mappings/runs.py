@@ -13,7 +13,7 @@ their text.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from edi.elements import rows_terms, rows_unpacked
@@ -47,13 +47,17 @@ class ByRuns:
         self._wholes: dict[tuple[Run, ...], _Variants] = {}
         self._functions = 0
 
-    def read(self, rows: Rows, runs: Sequence[Run], values: Sequence[Any], separator: str) -> Any:
+    def read(self, rows: Rows, runs: tuple[Run, ...], values: tuple[Any, ...], separator: str) -> Any:
         """The document; None where the reader has to do it. Raises as the reader does."""
         lines = [value for value in values if value is not None]
-        usual = tuple([run for run, value in zip(runs, values, strict=True) if value is None])
-        if usual in self._wholes:  # all lines have been read with the check
-            ends = [len(run.nodes) for run in usual]
-            return self._whole(usual, rows[: ends[0]] + rows[len(rows) - sum(ends[1:]) :], lines, separator)
+        if lines:
+            begin = values.index(lines[0])
+            end = begin + len(lines)
+            outer = (*runs[:begin], *runs[end:])
+            if outer in self._wholes and values[end - 1] is lines[-1]:  # all were read with the check
+                head = sum([len(run.nodes) for run in runs[:begin]])
+                tail = sum([len(run.nodes) for run in runs[end:]])
+                return self._whole(outer, rows[:head] + rows[len(rows) - tail :], lines, separator)
         first, known = self._chief.first, self._lines
         lines = []
         around: list[Run] = []

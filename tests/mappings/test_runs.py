@@ -119,3 +119,12 @@ def test_lines_met_often_are_read_by_functions_of_their_own() -> None:
     alone.__dict__["_runs"] = runs
     assert document is not None
     assert alone.read_checked(verdict, order.separators) == (document, ())
+
+
+@pytest.mark.parametrize("references", [1, 38, 45, 90])
+def test_an_order_is_read_alike_however_long_its_header_is(references: int) -> None:
+    header = "".join(f"REF*DP*{number:03}\n" for number in range(references))
+    order, _ = checked(interchange(ORDER.replace("N1*ST", header + "N1*ST")))
+    for _ in range(12):
+        for slow, quick in both(order):
+            assert quick == slow
