@@ -9,7 +9,7 @@ one in which a component or repetition separator occurs, must be given to `probl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import NamedTuple
@@ -27,6 +27,7 @@ _INTEGER = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:E-?[0-9]{1,2})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _C1 = re.compile(r"[\x80-\x9f]")
+_NOTHING: Mapping[str, str] = {}
 _SIGNS = str.maketrans("", "", "-.")
 
 
@@ -334,12 +335,18 @@ def rows_check(segments: Sequence[SegmentDef], counts: Sequence[int]) -> Callabl
 
 
 def rows_terms(
-    segments: Sequence[SegmentDef], counts: Sequence[int], names: dict[str, object]
+    segments: Sequence[SegmentDef],
+    counts: Sequence[int],
+    names: dict[str, object],
+    instead: Mapping[str, str] = _NOTHING,
 ) -> list[str] | None:
-    """The terms of `rows_check`, on the names of `rows_unpacked` and of `names`; None: they never hold."""
+    """The terms of `rows_check`, on the names of `rows_unpacked` and of `names`; None: they never hold.
+
+    `instead` has terms for elements by name, for a caller that sees to the rest of their check.
+    """
     terms: list[str] = []
     for number, (segment, count) in enumerate(zip(segments, counts, strict=True)):
-        more = _terms(segment, count, f"r{number}e", names)
+        more = _terms(segment, count, f"r{number}e", names, instead)
         if more is None:
             return None
         terms += more
@@ -352,14 +359,21 @@ def rows_unpacked(counts: Sequence[int]) -> str:
     return "".join(f"({''.join(name + ', ' for name in row)}), " for row in rows)
 
 
-def _terms(segment: SegmentDef, count: int, prefix: str, names: dict[str, object]) -> list[str] | None:
+def _terms(
+    segment: SegmentDef,
+    count: int,
+    prefix: str,
+    names: dict[str, object],
+    instead: Mapping[str, str] = _NOTHING,
+) -> list[str] | None:
     """What must hold of a row of `count` elements, called `prefix` and position; None where it cannot."""
     if count > len(segment.elements):
         return None
     terms = []
     for position, use in enumerate(segment.elements, 1):
+        name = f"{prefix}{position}"
         if position <= count:
-            terms.append(_term(f"{prefix}{position}", use, names))
+            terms.append(instead[name] if name in instead else _term(name, use, names))
         elif use.requirement == "M":
             return None
     terms += [_note_term(note, count, prefix) for note in segment.notes]

@@ -19,9 +19,9 @@ from typing import Any
 from edi.elements import rows_terms, rows_unpacked
 from edi.schema import Run, RunReader
 from mappings.compiler import Source
-from mappings.language import Pairs, Scope, Selector, Slot, fields_of
+from mappings.language import Field, Pairs, Scope, Selector, Slot, fields_of
 from mappings.reader import Path, nested, placed_components, required_fields
-from mappings.values import CONVERSIONS
+from mappings.values import CONVERSIONS, Codes
 
 _OFTEN = 4  # times a run is read before source is made for it
 _VARIANTS = 4  # made for one run, as its values differ
@@ -157,10 +157,13 @@ class _Trace:
         self.conditions: list[str] = []
         self.lines: list[str] = []
         self.used: set[tuple[int, int]] = set()
+        self.run: Run | None = None
+        self.instead: dict[str, str] = {}  # terms of the check that reading the value makes needless
         self.temporaries = 0
 
     def function(self, scope: Scope, run: Run | None) -> Callable[..., Any]:
         """The function that reads rows like these as the whole set, or checks and reads a `run`."""
+        self.run = run
         if scope is self.chief:
             values = self.fill(scope, 0, len(self.nodes))
             self.require(scope, values)
@@ -179,10 +182,10 @@ class _Trace:
         if run:
             counts = [length - 1 for length in run.lengths]
             body = [f"    {rows_unpacked(counts)} = rows"]
-            checks = rows_terms(run.segments, counts, self.source.names)
+            checks = rows_terms(run.segments, counts, self.source.names, self.instead)
             if checks is None:
                 raise _Unusual
-            self.conditions = [*checks, *self.conditions]
+            self.conditions = [term for term in (*checks, *self.conditions) if term]
         if self.conditions:
             body.append(f"    if not ({' and '.join(dict.fromkeys(self.conditions))}): return None")
         body += self.lines
@@ -191,7 +194,7 @@ class _Trace:
             body = [
                 "    try:",
                 *(f"    {line}" for line in body),
-                "    except ValueError:",
+                "    except (KeyError, ValueError):",
                 "        return None",
             ]
         name = self.source.function("run", parameters, body)
@@ -317,6 +320,9 @@ class _Trace:
             if item.element >= len(row):
                 continue
             text = self.element(at, item.element)
+            if value := self.checked(at, item):
+                values[item.path] = value
+                continue
             if item.component:
                 text = f"{parts[item.element]}[{item.component - 1}]"
             if item.codes:
@@ -334,6 +340,35 @@ class _Trace:
             values[texts.path] = [*values.get(texts.path, ()), *found] if texts.repeats else found
         for pairs in slot.pairs:
             self.pairs(pairs, at, values)
+
+    def checked(self, at: int, item: Field) -> str | None:
+        """The name of a value whose conversion checks its element, where there is one that does."""
+        if self.run is None or item.component:
+            return None
+        use = self.run.segments[at].elements[item.element - 1]
+        name, element, required = self.element(at, item.element), use.element, use.requirement == "M"
+        if use.requirement not in ("M", "O", "X") or element.components:
+            return None
+        if item.codes:
+            if element.codes is None:
+                return None
+            listed = self.listed(item.codes, element.codes, required=required)
+            self.instead[name] = ""
+            return self.temporary(f"{listed}[{name}]")
+        numeral = item.conversion.name
+        exact = numeral == "integer" or numeral.startswith("implied")
+        suits = exact or (numeral == "decimal" and element.type == "R")
+        if not suits or element.codes is not None or element.min > 1 or element.type[0] not in "NR":
+            return None
+        term = f"len({name}) <= {element.max}"
+        self.instead[name] = f"{name} and {term}" if required else term
+        return self.temporary(f"{self.source.constant(item.conversion.read, 'read')}[{name}]")
+
+    def listed(self, codes: Codes, valid: frozenset[str], *, required: bool) -> str:
+        """The words of the codes of an element, and of no other text."""
+        words = codes.words
+        table = {code: words[code] for code in valid} | ({} if required else {"": None})
+        return self.source.constant(table, "listed")
 
     def leftovers(self, slot: Slot, at: int) -> dict[int, str]:
         """Makes sure that the row holds nothing without a field; the split composites by element."""
@@ -354,6 +389,17 @@ class _Trace:
                 self.conditions.append(f"{self.element(at, element)} in ('', {slot.always[element]!r})")
         return parts
 
+    def kind(self, pairs: Pairs, at: int, qualifier: int) -> str | None:
+        """The word of a qualifier, where looking it up checks it."""
+        if self.run is None or pairs.codes is None:
+            return None
+        use = self.run.segments[at].elements[qualifier - 1]
+        if use.requirement not in ("M", "O", "X") or use.element.codes is None:
+            return None
+        name = self.element(at, qualifier)
+        self.instead[name] = ""
+        return f"{self.listed(pairs.codes, use.element.codes, required=True)}[{name}]"
+
     def pairs(self, pairs: Pairs, at: int, values: dict[Path, Any]) -> None:
         words: Mapping[str, Any] = pairs.codes.words if pairs.codes else CONVERSIONS["text"].read
         name = self.source.constant(words, "words")
@@ -363,7 +409,11 @@ class _Trace:
             if not kind and self.told(at, qualifier) != told:
                 raise _Unusual
             if told:
-                key = repr(kind) if kind else f"{name}[{self.element(at, qualifier)}]"
+                key = (
+                    repr(kind)
+                    if kind
+                    else self.kind(pairs, at, qualifier) or f"{name}[{self.element(at, qualifier)}]"
+                )
                 entries.append(f"{key}: {self.element(at, value)}")
         if entries:
             found = self.temporary(f"{{{', '.join(entries)}}}")
