@@ -28,7 +28,23 @@ def accepted() -> list[Transaction]:
 
 
 ACCEPTED = accepted()
-JUNK = ["", "?", "QQQ", "-1", "1.5", "1E3", "1.2.3", "20261399", "007", "x" * 90, "9" * 40, " ", "\x01", "é"]
+JUNK = [
+    "",
+    "?",
+    "QQQ",
+    "-1",
+    "1.5",
+    "1E3",
+    "1.2.3",
+    "20261399",
+    "007",
+    "x" * 90,
+    "9" * 20,
+    "9" * 40,
+    " ",
+    "\x01",
+    "é",
+]
 
 
 def changed(transaction: Transaction, chance: random.Random) -> Transaction:
