@@ -19,8 +19,11 @@ from edi.documents import (
     FreightInvoice,
     FreightStatus,
     Invoice,
+    LoadTender,
+    LoadTenderAnswer,
     Party,
     PaymentAdvice,
+    ReceivingAdvice,
     RoutingInstructions,
     RoutingRequest,
     SalesOrder,
@@ -60,24 +63,18 @@ def correlation(conn: Connection, partner: Partner, identity: str, document: Doc
         case SalesOrder():
             return identity
         case ShipmentConfirmation():
-            return conn.execute(
-                select(document_table.c.correlation)
-                .where(
-                    document_table.c.direction == "out",
-                    document_table.c.partner == partner.name,
-                    document_table.c.kind == "warehouse_order",
-                    document_table.c.number == document.number,
-                )
-                .order_by(document_table.c.created_at.desc())
-            ).scalar()
+            return _issued(conn, "warehouse_order", document.number, partner.name)
+        case LoadTenderAnswer():
+            return _issued(conn, "load_tender", document.number, partner.name)
         case FreightStatus() | FreightInvoice():  # a carrier names orders of any partner, or our shipment
-            found = find(conn, _one(purchase_orders(document)))
-            return found.correlation if found is not None else _shipped(conn, document.shipment)
+            return _about(conn, document) or _issued(conn, "ship_notice", document.shipment)
+        case RoutingInstructions():
+            asked = _issued(conn, "routing_request", document.request, partner.name)
+            return _about(conn, document, partner.name) or asked
         case None:
             return None
         case _:
-            found = find(conn, _one(purchase_orders(document)), partner.name)
-            return found.correlation if found is not None else None
+            return _about(conn, document, partner.name)
 
 
 def purchase_orders(document: Document) -> tuple[str, ...]:
@@ -88,24 +85,26 @@ def purchase_orders(document: Document) -> tuple[str, ...]:
         case ShipNotice():
             numbers = (level.purchase_order for level in document.of_kind("order"))
             return tuple(dict.fromkeys(number for number in numbers if number))
-        case RoutingRequest() | RoutingInstructions() | FreightStatus() | FreightInvoice() | PaymentAdvice():
+        case RoutingRequest() | RoutingInstructions() | FreightStatus() | FreightInvoice():
+            return document.purchase_orders
+        case LoadTender() | ReceivingAdvice() | PaymentAdvice():
             return document.purchase_orders
         case _:
             return ()
 
 
-def _one(numbers: tuple[str, ...]) -> str | None:
-    """The number of the order a document is about; what is about several is part of none of them."""
-    return numbers[0] if len(numbers) == 1 else None
+def _about(conn: Connection, document: Document, partner: str | None = None) -> str | None:
+    """The order whose number a document names; what is about several is part of none of them."""
+    numbers = purchase_orders(document)
+    found = find(conn, numbers[0], partner) if len(numbers) == 1 else None
+    return found.correlation if found is not None else None
 
 
-def find(conn: Connection, number: str | None, partner: str | None = None) -> Record[Any] | None:
-    """The newest order of a purchase order number; None where there is none, or several partners' have it.
+def find(conn: Connection, number: str, partner: str | None = None) -> Record[Any] | None:
+    """The newest order of a purchase order number; None where there is none, or several partners have one.
 
     With `partner`, only orders that came from it or that it fulfils.
     """
-    if number is None:
-        return None
     rows = conn.execute(
         select(order)
         .where(order.c.number == number)
@@ -115,19 +114,17 @@ def find(conn: Connection, number: str | None, partner: str | None = None) -> Re
     return mine[0] if len({row.partner for row in mine}) == 1 else None
 
 
-def _shipped(conn: Connection, shipment: str | None) -> str | None:
-    """The order whose ship notice has this number."""
-    if shipment is None:
+def _issued(conn: Connection, kind: str, number: str | None, partner: str | None = None) -> str | None:
+    """The order of our newest document of a kind and number, to that partner where one is given."""
+    if number is None:
         return None
-    return conn.execute(
-        select(document_table.c.correlation)
-        .where(
-            document_table.c.direction == "out",
-            document_table.c.kind == "ship_notice",
-            document_table.c.number == shipment,
-        )
-        .order_by(document_table.c.created_at.desc())
-    ).scalar()
+    columns = document_table.c
+    query = select(columns.correlation).where(
+        columns.direction == "out", columns.kind == kind, columns.number == number
+    )
+    if partner is not None:
+        query = query.where(columns.partner == partner)
+    return conn.execute(query.order_by(columns.created_at.desc())).scalar()
 
 
 def prepare(home: Home, conn: Connection, row: Record[Any], document: Document) -> list[Prepared]:

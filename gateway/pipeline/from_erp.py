@@ -15,16 +15,22 @@ from sqlalchemy import Connection, insert, select
 from edi import documents
 from edi.documents import (
     Document,
+    Forecast,
     FreightInvoice,
     FreightStatus,
     Invoice,
+    LoadTender,
+    LoadTenderAnswer,
     NotADocument,
     PaymentAdvice,
+    ProductActivity,
+    ReceivingAdvice,
     RoutingInstructions,
     RoutingRequest,
     SalesOrder,
     ShipmentConfirmation,
     ShipNotice,
+    ShipSchedule,
     WarehouseOrder,
 )
 from edi.problems import EdiError
@@ -48,6 +54,12 @@ _SETS: dict[type[Document], tuple[str, ...]] = {
     RoutingInstructions: ("754",),
     FreightStatus: ("214",),
     FreightInvoice: ("210",),
+    LoadTender: ("204",),
+    LoadTenderAnswer: ("990",),
+    Forecast: ("830",),
+    ShipSchedule: ("862",),
+    ProductActivity: ("852",),
+    ReceivingAdvice: ("861",),
 }
 
 
@@ -132,8 +144,10 @@ def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
     if sets is None:
         raise Refused("acknowledgments are made by the gateway, not by the ERP")
     name: str | None = getattr(document, "partner", None)
-    found = orders.find(conn, next(iter(orders.purchase_orders(document)), None), name)
-    if name is None and found is not None:
+    to_customer = not isinstance(document, LoadTender)  # a carrier is offered what somebody else ordered
+    numbers = orders.purchase_orders(document)
+    found = orders.find(conn, numbers[0], name if to_customer else None) if numbers else None
+    if name is None and found is not None and to_customer:
         name = found.warehouse if isinstance(document, WarehouseOrder) else found.partner
     if name is None:
         raise Refused('it names no partner ("partner"), and no order has its purchase order number')

@@ -1,4 +1,4 @@
-"""What carriers and payers send reaches the ERP with the order it is about; what the ERP leaves goes out."""
+"""Freight, payment and planning: what comes reaches the ERP with its order; what the ERP leaves goes out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import pytest
 from trading import ORDER, RETAILER, SHIPMENT, US, WAREHOUSE, Trading, eventually, trading
 
 from edi.documents import (
+    Activity,
+    ActivityLine,
+    Dated,
     Document,
+    Forecast,
     FreightCharge,
     FreightEvent,
     FreightInvoice,
@@ -20,14 +24,24 @@ from edi.documents import (
     FreightParty,
     FreightProgress,
     FreightStatus,
+    LoadTender,
+    LoadTenderAnswer,
     PaidItem,
     PaymentAdvice,
+    PlannedLine,
+    PlannedQuantity,
+    ProductActivity,
+    ReceivedLine,
+    ReceivingAdvice,
     Reference,
     Remittance,
     RoutedShipment,
     RoutingDestination,
     RoutingInstructions,
     RoutingRequest,
+    ShipSchedule,
+    TenderedOrder,
+    TenderStop,
     decode,
     encode,
     schema_of,
@@ -37,7 +51,9 @@ from gateway.pipeline.from_erp import Refused, take
 from gateway.simulate import envelope
 from x12 import writer
 
-CARRIER = PartyId("02", "UPSN")
+CARRIER, OTHER = PartyId("02", "UPSN"), PartyId("ZZ", "OTHER")
+SETS = ("204", "210", "214", "753", "754", "820", "830", "852", "861", "862", "990")
+AGREED = [(type, way) for type in SETS for way in ("in", "out")]
 DAY = dt.date(2026, 11, 2)
 
 PARTNERS = """\
@@ -75,7 +91,12 @@ status = "live"
 usage = "P"
 isa = { qualifier = "02", id = "UPSN" }
 sftp_account = { user = "carrier", keys = [] }
-document = [{ type = "214", direction = "in" }, { type = "210", direction = "in" }]
+document = [
+  { type = "214", direction = "in" },
+  { type = "210", direction = "in" },
+  { type = "204", direction = "out" },
+  { type = "990", direction = "in" },
+]
 
 [partner.other]
 role = "supplier"
@@ -84,13 +105,8 @@ usage = "P"
 isa = { qualifier = "ZZ", id = "OTHER" }
 sftp_account = { user = "other", keys = [] }
 x12 = { version = "005010" }
-document = [
-  { type = "214", direction = "out" },
-  { type = "210", direction = "out" },
-  { type = "754", direction = "out" },
-  { type = "820", direction = "out" },
-]
-"""
+document = [AGREED]
+""".replace("AGREED", ", ".join(f'{{ type = "{type}", direction = "{way}" }}' for type, way in AGREED))
 
 STATUS = [
     ["B10", "PRO-1", "BOL-9", "UPSN"],
@@ -121,6 +137,7 @@ PAYMENT = [
 ]
 
 PART = FreightOrder(purchase_order="PO-77", reference="SO-1", quantity=Decimal(5), packaging="carton")
+NEEDED = PlannedQuantity(quantity=Decimal(5), certainty="firm", timing="weekly", on=DAY)
 
 
 def arrive(t: Trading, type: str, rows: list[list[str]], partner: str, sender: PartyId, version: str) -> None:
@@ -208,7 +225,100 @@ def test_a_routing_request_of_the_erp_finds_its_partner_by_the_purchase_order(tm
         assert {row.correlation for row in t.documents(type="753")} == {t.documents(type="850")[0].id}
 
 
+def test_a_load_is_tendered_and_its_answer_belongs_to_the_same_order(tmp_path: Path) -> None:
+    tender = LoadTender(
+        number="LOAD-1",
+        purpose="original",
+        carrier="UPSN",
+        payment="prepaid",
+        stops=(
+            TenderStop(
+                number=1, reason="load", orders=(TenderedOrder(reference="SO-1", purchase_order="PO-77"),)
+            ),
+            TenderStop(number=2, reason="unload"),
+        ),
+        partner="carrier",
+    )
+    with trading(tmp_path, PARTNERS) as t:
+        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        eventually(lambda: t.sent("depot", "940"))
+        leave(t, tender)
+        eventually(lambda: t.sent("carrier", "204"))
+        (row,) = t.documents(type="204")
+        (order,) = t.documents(type="850")
+        assert row.correlation == order.id
+        arrive(t, "990", [["B1", "UPSN", "LOAD-1", "20261102", "A"]], "carrier", CARRIER, "004010")
+        answer, row = at_the_erp(t, "990")
+        assert (answer.answer, row.correlation) == ("accepted", order.id)
+
+
+def test_a_load_is_not_tendered_to_whoever_ordered_what_is_in_it(tmp_path: Path) -> None:
+    stop = TenderStop(number=1, reason="load", orders=(TenderedOrder(purchase_order="PO-77"),))
+    with trading(tmp_path, PARTNERS) as t:
+        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        eventually(lambda: t.sent("depot", "940"))
+        with pytest.raises(Refused, match="it names no partner"):
+            leave(t, LoadTender(number="LOAD-1", payment="prepaid", purpose="original", stops=(stop,)))
+
+
 OUT: dict[str, Document] = {
+    "204": LoadTender(
+        number="LOAD-1",
+        purpose="original",
+        payment="prepaid",
+        stops=(TenderStop(number=1, reason="load"), TenderStop(number=2, reason="unload")),
+        partner="other",
+    ),
+    "990": LoadTenderAnswer(number="LOAD-1", carrier="UPSN", answer="accepted", partner="other"),
+    "753": RoutingRequest(
+        number="RR-1",
+        purpose="original",
+        requested_on=DAY,
+        parties=(FreightParty(role="ship_from", name="DEPOT"),),
+        destinations=(RoutingDestination(role="ship_to", name="STORE 12", orders=(PART,)),),
+        partner="other",
+    ),
+    "830": Forecast(
+        number="F-1",
+        purpose="original",
+        based_on="shipment",
+        quantity_type="discrete",
+        starts_on=DAY,
+        issued_on=DAY,
+        lines=(PlannedLine(ids={"buyer": "B-1"}, unit="each", planned=(NEEDED,)),),
+        partner="other",
+    ),
+    "862": ShipSchedule(
+        number="SS-1",
+        purpose="original",
+        issued_on=DAY,
+        based_on="shipment",
+        starts_on=DAY,
+        ends_on=DAY,
+        release="1",
+        lines=(PlannedLine(ids={"buyer": "B-1"}, unit="each", planned=(NEEDED,)),),
+        partner="other",
+    ),
+    "852": ProductActivity(
+        handling="notification",
+        starts_on=DAY,
+        lines=(
+            ActivityLine(
+                ids={"buyer": "B-1"},
+                activities=(Activity(type="sold", quantity=Decimal(18), unit="each"),),
+            ),
+        ),
+        partner="other",
+    ),
+    "861": ReceivingAdvice(
+        number="RA-1",
+        advised_on=DAY,
+        purpose="original",
+        type="post_receipt",
+        dates=(Dated(type="received", on=DAY),),
+        lines=(ReceivedLine(number="1", received=Decimal(10), received_unit="each"),),
+        partner="other",
+    ),
     "214": FreightStatus(
         number="PRO-1",
         shipment="BOL-1",
@@ -259,13 +369,17 @@ OUT: dict[str, Document] = {
 
 
 @pytest.mark.parametrize("type", sorted(OUT))
-def test_what_the_erp_leaves_is_issued_as_its_set(tmp_path: Path, type: str) -> None:
+def test_what_the_erp_leaves_is_issued_as_its_set_and_read_again_where_it_comes_back(
+    tmp_path: Path, type: str
+) -> None:
     with trading(tmp_path, PARTNERS) as t:
         leave(t, OUT[type])
         (rows,) = eventually(lambda: t.sent("other", type))
         assert rows[0][:2] == ["ST", type]
         (row,) = t.documents(type=type)
         assert decode(row.body) == OUT[type]
+        arrive(t, type, rows[1:-1], "other", OTHER, "005010")
+        assert at_the_erp(t, type)[0] == OUT[type]
 
 
 def test_a_set_that_is_not_agreed_is_not_issued(tmp_path: Path) -> None:

@@ -80,10 +80,10 @@ def _one(item: Field) -> st.SearchStrategy[Any]:
 def _pairs(pairs: Pairs) -> st.SearchStrategy[dict[str, str]]:
     told = [place.kind for place in pairs.places if place.kind]
     free = len(pairs.places) - len(told)
-    kinds = st.sampled_from(sorted(pairs.codes.codes)) if pairs.codes else st.nothing()
+    words = pairs.codes.words if pairs.codes else ()
+    kinds = TEXT.filter(lambda text: text not in words and text not in told)
     if pairs.codes:
-        words = pairs.codes.words
-        kinds |= TEXT.filter(lambda text: text not in words and text not in told)
+        kinds |= st.sampled_from(sorted(pairs.codes.codes))
     known = st.dictionaries(kinds, TEXT, max_size=min(free, 4)) if free else st.just({})
     by_place = st.dictionaries(st.sampled_from(told), TEXT) if told else st.just({})
     return st.builds(lambda one, other: {**one, **other}, known, by_place)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mappings
 import x12
+from edi.documents import Document
 from edi.schema import Check
 from edi.tree import Separators, Transaction
 from mappings import Map, Row
@@ -60,3 +61,18 @@ def flat(rows: Iterable[Row], separators: Separators = Separators()) -> list[lis
     """Written rows as `Check.rows` has them: each composite one text."""
     component = separators.component
     return [[e if isinstance(e, str) else component.join(e) for e in row] for row in rows]
+
+
+def accepted(document: Document, transaction_set: str, version: str) -> list[list[str]]:
+    """The rows a document is written as, once the full check has accepted them and they read back equal."""
+    map = standard(transaction_set, version)
+    rows = map.write(document)
+    body = [
+        "*".join(element if isinstance(element, str) else ">".join(element) for element in row)
+        for row in rows
+    ]
+    segments = (f"ST*{transaction_set}*0001", *body, f"SE*{len(body) + 2}*0001")
+    check = x12.check(Transaction(transaction_set, "0001", version, Separators(), segments, 0))
+    assert check.problems == ()
+    assert map.read(check.rows, check.places) == (document, ())
+    return check.rows[1:-1]

@@ -6,9 +6,8 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from maps_support import standard, versions
+from maps_support import accepted, versions
 
-import x12
 from edi.documents import (
     Address,
     Adjustment,
@@ -42,7 +41,6 @@ from edi.documents import (
     RoutingRequest,
     Trailer,
 )
-from edi.tree import Separators, Transaction
 
 DAY = dt.date(2026, 1, 5)
 CONTACT = Contact(role="information", name="TRAFFIC", numbers={"phone": "3305550100"})
@@ -242,21 +240,6 @@ STATUS = FreightStatus(
         ),
     ),
 )
-
-
-def accepted(document: Document, transaction_set: str, version: str) -> list[list[str]]:
-    """The rows a document is written as, once the full check has accepted them and they read back equal."""
-    map = standard(transaction_set, version)
-    rows = map.write(document)
-    body = [
-        "*".join(element if isinstance(element, str) else ">".join(element) for element in row)
-        for row in rows
-    ]
-    segments = (f"ST*{transaction_set}*0001", *body, f"SE*{len(body) + 2}*0001")
-    check = x12.check(Transaction(transaction_set, "0001", version, Separators(), segments, 0))
-    assert check.problems == ()
-    assert map.read(check.rows, check.places) == (document, ())
-    return check.rows[1:-1]
 
 
 @pytest.mark.parametrize(
