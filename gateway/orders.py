@@ -21,6 +21,8 @@ from edi.documents import (
     Invoice,
     LoadTender,
     LoadTenderAnswer,
+    OrderStatus,
+    OrderStatusInquiry,
     Party,
     PaymentAdvice,
     ReceivingAdvice,
@@ -87,7 +89,7 @@ def purchase_orders(document: Document) -> tuple[str, ...]:
             return tuple(dict.fromkeys(number for number in numbers if number))
         case RoutingRequest() | RoutingInstructions() | FreightStatus() | FreightInvoice():
             return document.purchase_orders
-        case LoadTender() | ReceivingAdvice() | PaymentAdvice():
+        case LoadTender() | ReceivingAdvice() | PaymentAdvice() | OrderStatusInquiry() | OrderStatus():
             return document.purchase_orders
         case _:
             return ()

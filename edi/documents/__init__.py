@@ -23,6 +23,16 @@ import msgspec
 
 from edi.documents.answers import Acknowledgment, ElementError, SegmentError, TransactionStatus
 from edi.documents.billing import Invoice, InvoiceLine
+from edi.documents.catalog import (
+    CatalogLine,
+    CatalogParty,
+    CatalogPrice,
+    PriceCatalog,
+    Resale,
+    ResaleReport,
+    ResoldLine,
+    Restriction,
+)
 from edi.documents.freight import (
     Dimensions,
     FreightCharge,
@@ -55,6 +65,12 @@ from edi.documents.freight import (
     Tariff,
     TrackedPackage,
     Trailer,
+)
+from edi.documents.organization import (
+    Industry,
+    Organization,
+    OrganizationLevel,
+    Site,
 )
 from edi.documents.parts import (
     Address,
@@ -115,6 +131,15 @@ from edi.documents.receiving import (
 )
 from edi.documents.sales import OrderLine, SalesOrder
 from edi.documents.shipping import Level, ShipNotice
+from edi.documents.status import (
+    InquiredItem,
+    InquiryLevel,
+    ItemStatus,
+    OrderStatus,
+    OrderStatusInquiry,
+    StatusLevel,
+    StatusLine,
+)
 from edi.documents.tender import (
     AnsweredStop,
     DangerousGoods,
@@ -150,6 +175,9 @@ __all__ = [
     "AnsweredStop",
     "Authorization",
     "BankAccount",
+    "CatalogLine",
+    "CatalogParty",
+    "CatalogPrice",
     "Charge",
     "Component",
     "Contact",
@@ -179,11 +207,15 @@ __all__ = [
     "HasParties",
     "HasReferences",
     "HazardousMaterial",
+    "Industry",
+    "InquiredItem",
+    "InquiryLevel",
     "Invoice",
     "InvoiceLine",
     "InvoicedPackage",
     "InvoicedReceiver",
     "InvoicedStop",
+    "ItemStatus",
     "Lading",
     "LadingDescription",
     "LadingException",
@@ -202,6 +234,10 @@ __all__ = [
     "Note",
     "OrderLine",
     "OrderReference",
+    "OrderStatus",
+    "OrderStatusInquiry",
+    "Organization",
+    "OrganizationLevel",
     "Pack",
     "Packing",
     "PaidItem",
@@ -213,6 +249,7 @@ __all__ = [
     "PlannedLine",
     "PlannedQuantity",
     "Price",
+    "PriceCatalog",
     "ProductActivity",
     "Quantity",
     "RatedQuantity",
@@ -220,6 +257,10 @@ __all__ = [
     "ReceivingAdvice",
     "Reference",
     "Remittance",
+    "Resale",
+    "ResaleReport",
+    "ResoldLine",
+    "Restriction",
     "RoutedEquipment",
     "RoutedService",
     "RoutedShipment",
@@ -235,7 +276,10 @@ __all__ = [
     "ShipmentConfirmation",
     "ShippedLine",
     "ShippedQuantity",
+    "Site",
     "SpecialHandling",
+    "StatusLevel",
+    "StatusLine",
     "Tariff",
     "Tax",
     "TenderStop",
@@ -280,6 +324,11 @@ Document = (
     | ShipSchedule
     | ProductActivity
     | ReceivingAdvice
+    | PriceCatalog
+    | ResaleReport
+    | OrderStatusInquiry
+    | OrderStatus
+    | Organization
     | Acknowledgment
 )
 

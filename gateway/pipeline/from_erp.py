@@ -22,9 +22,14 @@ from edi.documents import (
     LoadTender,
     LoadTenderAnswer,
     NotADocument,
+    OrderStatus,
+    OrderStatusInquiry,
+    Organization,
     PaymentAdvice,
+    PriceCatalog,
     ProductActivity,
     ReceivingAdvice,
+    ResaleReport,
     RoutingInstructions,
     RoutingRequest,
     SalesOrder,
@@ -60,6 +65,11 @@ _SETS: dict[type[Document], tuple[str, ...]] = {
     ShipSchedule: ("862",),
     ProductActivity: ("852",),
     ReceivingAdvice: ("861",),
+    PriceCatalog: ("832",),
+    ResaleReport: ("867",),
+    OrderStatusInquiry: ("869",),
+    OrderStatus: ("870",),
+    Organization: ("816",),
 }
 
 

@@ -1,4 +1,4 @@
-"""Freight, payment and planning: what comes reaches the ERP with its order; what the ERP leaves goes out."""
+"""Freight, payments, plans, catalogs: what comes reaches the ERP with its order; what it leaves goes out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from trading import ORDER, RETAILER, SHIPMENT, US, WAREHOUSE, Trading, eventuall
 from edi.documents import (
     Activity,
     ActivityLine,
+    CatalogLine,
+    CatalogPrice,
     Dated,
     Document,
     Forecast,
@@ -24,22 +26,35 @@ from edi.documents import (
     FreightParty,
     FreightProgress,
     FreightStatus,
+    InquiryLevel,
+    ItemStatus,
     LoadTender,
     LoadTenderAnswer,
+    OrderStatus,
+    OrderStatusInquiry,
+    Organization,
+    OrganizationLevel,
     PaidItem,
+    Party,
     PaymentAdvice,
     PlannedLine,
     PlannedQuantity,
+    PriceCatalog,
     ProductActivity,
     ReceivedLine,
     ReceivingAdvice,
     Reference,
     Remittance,
+    Resale,
+    ResaleReport,
+    ResoldLine,
     RoutedShipment,
     RoutingDestination,
     RoutingInstructions,
     RoutingRequest,
     ShipSchedule,
+    Site,
+    StatusLevel,
     TenderedOrder,
     TenderStop,
     decode,
@@ -53,6 +68,7 @@ from x12 import writer
 
 CARRIER, OTHER = PartyId("02", "UPSN"), PartyId("ZZ", "OTHER")
 SETS = ("204", "210", "214", "753", "754", "820", "830", "852", "861", "862", "990")
+SETS += ("816", "832", "867", "869", "870")
 AGREED = [(type, way) for type in SETS for way in ("in", "out")]
 DAY = dt.date(2026, 11, 2)
 
@@ -262,6 +278,42 @@ def test_a_load_is_not_tendered_to_whoever_ordered_what_is_in_it(tmp_path: Path)
 
 
 OUT: dict[str, Document] = {
+    "816": Organization(
+        structure="0065",
+        purpose="original",
+        parties=(Party(role="buyer", name="BIGMART"),),
+        levels=(OrganizationLevel(kind="company", sites=(Site(role="ship_to", name="STORE 12"),)),),
+        partner="other",
+    ),
+    "832": PriceCatalog(
+        type="price_catalog",
+        number="C-1",
+        lines=(CatalogLine(ids={"vendor": "AB1"}, prices=(CatalogPrice(type="resale", price=Decimal(9)),)),),
+        partner="other",
+    ),
+    "867": ResaleReport(
+        reported_on=DAY,
+        purpose="original",
+        resales=(Resale(type="stock_sale", lines=(ResoldLine(type="shipped", quantity=Decimal(3)),)),),
+        partner="other",
+    ),
+    "869": OrderStatusInquiry(
+        number="Q-1",
+        asked_on=DAY,
+        scope="all_items",
+        levels=(InquiryLevel(kind="order", purchase_order="PO-1"),),
+        partner="other",
+    ),
+    "870": OrderStatus(
+        number="A-1",
+        reported_on=DAY,
+        report="unsolicited",
+        scope="all_items",
+        levels=(
+            StatusLevel(kind="order", purchase_order="PO-1", statuses=(ItemStatus(status="in_process"),)),
+        ),
+        partner="other",
+    ),
     "204": LoadTender(
         number="LOAD-1",
         purpose="original",

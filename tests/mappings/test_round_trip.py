@@ -23,6 +23,7 @@ QUICKLY = [phase for phase in Phase if phase is not Phase.shrink]
 
 SETS = ["850", "856", "940", "945", "810", "997"]
 SETS += ["753", "754", "820", "214", "210", "204", "990", "830", "862", "852", "861"]
+SETS += ["832", "867", "869", "870", "816"]
 
 
 @pytest.mark.parametrize(
