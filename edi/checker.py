@@ -228,6 +228,7 @@ class Checker:
             finding.value,
             loops[-1] if loops else None,
             finding.reference,
+            finding.trigger,
         )
 
     def _semantics(

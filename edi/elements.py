@@ -42,6 +42,7 @@ class Finding(NamedTuple):
     value: str | None = None
     reference: str | None = None
     at: int = 0
+    trigger: int | None = None  # the element by whose presence this one is required or excluded
 
 
 def fault_in(element: ElementDef, value: str) -> tuple[Fault, str] | None:
@@ -269,6 +270,7 @@ def _in_notes(
         lacking = [p for p in positions if not present(p)]
         names = [f"{prefix}{p:02}" for p in positions]
         where: list[int] = []
+        trigger = having[0] if having and kind != "R" else None
         if kind == "P" and having and lacking:
             where, message = lacking, f"{' and '.join(names)} must be used together"
         elif kind == "R" and not having:
@@ -288,6 +290,7 @@ def _in_notes(
                 value=values[position - 1] if excess else None,
                 reference=uses[position - 1].element.id,
                 at=at + min(sum(len(value) + 1 for value in values[: position - 1]), max(length, 0)),
+                trigger=trigger,
             )
 
 

@@ -80,6 +80,7 @@ class Problem:
     value: str | None = None
     loop: str | None = None  # id of the loop the segment stands in
     reference: str | None = None  # number of the data element in its dictionary, e.g. "353"
+    trigger: int | None = None  # the element of the same segment that makes this one required or excluded
     guide: str | None = None  # whose guide asks for it; None where the standard does
 
 

@@ -7,6 +7,7 @@ control numbers come from the file or from the caller.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -81,11 +82,15 @@ class Answer(NamedTuple):
     groups: tuple[GroupAck, ...]
 
 
-def acknowledge(stream: BinaryIO, *, now: datetime, control_number: int = 1) -> Iterator[Answer]:
-    """The acknowledgment of each interchange in a file: a 997 for every group, and a TA1 where ISA14 asks.
+def acknowledge(
+    stream: BinaryIO, *, now: datetime, control_number: int = 1, kind: str = "997"
+) -> Iterator[Answer]:
+    """The acknowledgment of each interchange in a file: one of `kind` for every group, and a TA1.
 
-    Sides, version, separators and usage mirror what is answered; control numbers count from
-    `control_number`. Raises NotEdi, and CannotWrite for an envelope that cannot be mirrored.
+    `kind` is "997", "999", or "TA1" for that alone; with the others a TA1 is written where ISA14 asks for it
+    or the interchange is rejected. Sides, versions, separators and usage mirror what is answered; control
+    numbers count from `control_number`. Raises NotEdi, and CannotWrite for an envelope that cannot be
+    mirrored.
     """
     answer: acks.FunctionalAck | None = None
     for event in read(stream):
@@ -102,7 +107,7 @@ def acknowledge(stream: BinaryIO, *, now: datetime, control_number: int = 1) -> 
                 answer = None
             case InterchangeEnd():
                 about = acks.answer_interchange(header, event)
-                data = _acknowledgment(header, about, groups, now, control_number)
+                data = _acknowledgment(header, about, groups, now, control_number, kind)
                 control_number += 1
                 yield Answer(data, about, tuple(ack for _, ack in groups))
 
@@ -113,31 +118,38 @@ def _acknowledgment(
     groups: list[tuple[Group, GroupAck]],
     now: datetime,
     control_number: int,
+    kind: str,
 ) -> bytes:
-    """The interchange with the 997s and the TA1; they share the group's version, or the first's."""
-    loose = [acks.write_ta1(about)] if header.ack_requested or about.status == "R" else []
-    if not groups and not loose:
+    """The interchange with a 997 or 999 in a group of its own for each group, and with the TA1."""
+    only_ta1 = kind == "TA1"
+    loose = [acks.write_ta1(about)] if only_ta1 or header.ack_requested or about.status == "R" else []
+    answered = [] if only_ta1 else groups
+    if not answered and not loose:
         return b""
-    first = groups[0][0] if groups else None
-    version = first.version if first else f"{header.version}0"
-    bodies = [
-        writer.Body("997", number, acks.write_997(ack, version, header.separators))
-        for number, (_, ack) in enumerate(groups, 1)
-    ]
-    envelope = Envelope(
+    bare = Envelope(
         header.receiver,
         header.sender,
         control_number,
         control_number,
         "FA",
-        version,
+        acks.version_of(header.version),
         now,
         usage=header.usage,
-        group_sender=first.receiver if first else "",
-        group_receiver=first.sender if first else "",
         separators=header.separators,
     )
-    return writer.write(envelope, bodies, loose=loose)
+    parts: list[tuple[Envelope, list[writer.Body]]] = []
+    for number, (group, ack) in enumerate(answered):
+        version = acks.version_for(kind, group)
+        body = acks.body(kind, ack, 1, header.separators, version)
+        envelope = replace(
+            bare,
+            version=version,
+            group_control_number=control_number + number,
+            group_sender=group.receiver,
+            group_receiver=group.sender,
+        )
+        parts.append((envelope, [body]))
+    return writer.join(parts or [(bare, [])], loose=loose, check=True)
 
 
 class Mapped(NamedTuple):

@@ -65,23 +65,42 @@ def write(
     `loose` are segments outside the group (TA1). With `check`, what the checker of the set would reject is
     not written, as the receiver's `guide` narrows it. Raises CannotWrite.
     """
-    separators = writable(envelope.separators, envelope.version)
+    return join([(envelope, bodies)], loose=loose, check=check, guide=guide, replace=replace)
+
+
+def join(
+    groups: Sequence[tuple[Envelope, Iterable[Body]]],
+    *,
+    loose: Sequence[Row] = (),
+    check: bool = False,
+    guide: Guide | None = None,
+    replace: str | None = None,
+) -> bytes:
+    """One interchange of several groups, each with the GS of its envelope and the first one's ISA.
+
+    A group without bodies is left out. Otherwise as `write`.
+    """
+    first = groups[0][0]
+    separators = writable(first.separators, first.version)
     between = separators.segment + separators.suffix
     parts = [_segment(row, separators, replace) for row in loose]
-    sets = 0
-    for body in bodies:
-        if not sets:
-            parts.append(_gs(envelope, separators))
-        sets += 1
-        segments = write_transaction(body, separators, replace=replace)
-        if check:
-            _refuse_rejected(body, segments, body.convention or envelope.version, separators, guide)
-        parts += segments
-    if sets:
-        parts.append(separators.element.join(("GE", str(sets), str(envelope.group_control_number))))
-    number = f"{envelope.control_number:09}"
-    parts.append(separators.element.join(("IEA", "1" if sets else "0", number)))
-    text = between.join([_isa(envelope, number, separators), *parts, ""])
+    written = 0
+    for envelope, bodies in groups:
+        sets = 0
+        for body in bodies:
+            if not sets:
+                parts.append(_gs(envelope, separators))
+            sets += 1
+            segments = write_transaction(body, separators, replace=replace)
+            if check:
+                _refuse_rejected(body, segments, body.convention or envelope.version, separators, guide)
+            parts += segments
+        if sets:
+            written += 1
+            parts.append(separators.element.join(("GE", str(sets), str(envelope.group_control_number))))
+    number = f"{first.control_number:09}"
+    parts.append(separators.element.join(("IEA", str(written), number)))
+    text = between.join([_isa(first, number, separators), *parts, ""])
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError as error:

@@ -154,11 +154,19 @@ def pretty(file: BinaryIO) -> None:
         output.line(line, colour, bold=not line.startswith(" ") and colour is None)
 
 
-@edi.command(short_help="The 997 and TA1 that answer a file.")
+@edi.command(short_help="The 997 or 999, and the TA1, that answer a file.")
 @click.argument("file", type=INPUT)
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(["997", "999", "TA1"], case_sensitive=False),
+    default="997",
+    show_default=True,
+    help="What answers each group; TA1 alone answers the interchange only.",
+)
 @click.option("--control-number", type=click.IntRange(1, 999_999_999), default=1, show_default=True)
-def ack(file: BinaryIO, *, control_number: int) -> None:
-    """Write the 997 to a file on stdout, and the TA1 where ISA14 asks for one.
+def ack(file: BinaryIO, *, kind: str, control_number: int) -> None:
+    """Write the 997 or 999 to a file on stdout, and the TA1 where ISA14 asks for one.
 
     Under --json, what the acknowledgment says of each group.
     """
@@ -167,7 +175,8 @@ def ack(file: BinaryIO, *, control_number: int) -> None:
     from gateway import edi
 
     with _edi_failures():
-        for answer in edi.acknowledge(file, now=datetime.now(UTC), control_number=control_number):
+        now = datetime.now(UTC)
+        for answer in edi.acknowledge(file, now=now, control_number=control_number, kind=kind.upper()):
             if output.settings().json:
                 output.value(
                     {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from x12_support import DOCUMENTS, GROUPS, VERSIONS, damaged, document, envelope, events, transactions
 
 import x12
+from edi.guide import Guide, read_guide
+from edi.problems import Fault
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
 from x12 import acks
 from x12.acks import ElementAck, GroupAck, SegmentAck, TransactionAck
@@ -16,7 +19,7 @@ from x12.writer import Body, writable, write
 SAMPLES = Path(__file__).parents[1] / "samples" / "x12"
 
 
-def answer(found: list[Event]) -> list[GroupAck]:
+def answer(found: list[Event], guide: Guide | None = None) -> list[GroupAck]:
     answers = []
     builder = None
     for event in found:
@@ -24,7 +27,7 @@ def answer(found: list[Event]) -> list[GroupAck]:
             builder = acks.FunctionalAck(event)
         elif isinstance(event, Transaction):
             assert builder is not None
-            builder.add(event, x12.check(event))
+            builder.add(event, x12.check(event, guide))
         elif isinstance(event, GroupEnd):
             assert builder is not None
             answers.append(builder.finish(event))
@@ -36,9 +39,14 @@ def written(ack: GroupAck, version: str, separators: Separators = Separators()) 
     return write(said, [Body("997", 1, acks.write_997(ack, version, separators))], check=True)
 
 
+def without_unit(transactions: tuple[TransactionAck, ...]) -> tuple[TransactionAck, ...]:
+    """As a 997 tells them, which does not name the document."""
+    return tuple(replace(transaction, unit=None) for transaction in transactions)
+
+
 def reread(data: bytes, component: str = ">") -> GroupAck:
     (transaction,) = transactions(data)
-    return acks.read_997(x12.check(transaction).rows, component)
+    return acks.read_group_ack(x12.check(transaction).rows, component)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -63,7 +71,7 @@ def test_a_997_is_valid_itself_and_is_read_back_as_what_it_was_written_from(vers
     data = data.replace(b"LB~", b"LB>1>1>Q7Z~").replace(b"CUR*BY*USD~", b"CUR*BY*USD~\nZZ9*1~")
     (ack,) = answer(events(data))
     again = reread(written(ack, version))
-    assert again.transactions == ack.transactions
+    assert again.transactions == without_unit(ack.transactions)
     assert (again.status, again.included, again.received, again.accepted) == ("R", 1, 1, 0)
     assert again.version == (version if version == "005010" else "")
     (transaction,) = ack.transactions
@@ -78,6 +86,98 @@ def test_a_997_is_valid_itself_and_is_read_back_as_what_it_was_written_from(vers
     assert transaction.codes == ("4", "5")
 
 
+def as_999(ack: GroupAck) -> bytes:
+    said = envelope(acks.VERSION_999, "FA")
+    return write(said, [Body("999", 1, acks.write_999(ack), acks.VERSION_999)], check=True)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_999_says_the_same_with_the_document_and_what_made_an_element_wrong(version: str) -> None:
+    data = damaged("850", "BEG*00*SA*PO-1001", "BEG*QQ*SA*PO-1001", version)
+    (ack,) = answer(events(data))
+    (transaction,) = ack.transactions
+    assert transaction.unit == ("BEG03", "PO-1001")
+    assert reread(as_999(ack)).transactions == ack.transactions
+    lines = ["*".join(":".join(e) if isinstance(e, tuple) else e for e in row) for row in acks.write_999(ack)]
+    assert lines[:5] == [
+        f"AK1*PO*3*{version}",
+        "AK2*850*0001",
+        "IK3*BEG*2**8",
+        "CTX*BEG03:PO-1001",
+        "IK4*1*353*7*QQ",
+    ]
+    assert lines[-2:] == ["IK5*R*5", "AK9*R*1*1*0"]
+
+
+def test_a_condition_names_the_element_that_set_it_off() -> None:
+    data = document("850").replace(b"N1*ST*Store 12*92*0012", b"N1*ST*Store 12*92")
+    assert data != document("850")
+    (ack,) = answer(events(data))
+    (segment,) = ack.transactions[0].segments
+    (element,) = segment.elements
+    assert element.code == "2"
+    assert element.context == acks.Context("N1", segment.position, "N1", 3, None)
+    rows = acks.write_999(ack)
+    assert ["CTX", "SITUATIONAL TRIGGER", "N1", str(segment.position), "N1", "3"] in rows
+    assert not [row for row in acks.write_997(ack, "004010") if row[0] == "CTX"]
+
+
+GUIDE = """
+name = "ACME"
+set = "850"
+[rules]
+CUR = "never"
+BEG01 = { codes = ["00", "05"] }
+BEG04 = "must"
+"REF[IV]" = "must"
+PER03 = "never"
+"""
+
+
+def test_what_a_guide_asks_has_codes_of_its_own_in_a_999_and_the_nearest_in_a_997() -> None:
+    guide = read_guide(GUIDE.encode())
+    data = document("850").replace(b"BEG*00*", b"BEG*01*")
+    (ack,) = answer(events(data), guide)
+    rows = acks.write_999(ack)
+    assert {"I4", "I6"} <= {row[4] for row in rows if row[0] == "IK3"}
+    assert {"I6", "I9", "I10"} <= {row[3] for row in rows if row[0] == "IK4"}
+    assert reread(as_999(ack)).transactions == ack.transactions
+    again = reread(written(ack, "004010")).transactions[0]
+    assert {s.code for s in again.segments} <= {"2", "3", "8"}
+    assert {e.code for s in again.segments for e in s.elements} <= {"7", "1", "10"}
+
+
+def test_every_fault_of_a_transaction_has_a_code() -> None:
+    tables = acks._SEGMENT_CODES.keys() | acks._ELEMENT_CODES.keys() | acks._SE_CODES.keys()
+    told_of_the_whole = {
+        Fault.SET_UNKNOWN,
+        Fault.VERSION_UNKNOWN,
+        Fault.CONTROL_NUMBER_REPEATED,
+        Fault.FUNCTIONAL_ID_MISMATCH,
+        Fault.CONTROL_NUMBER_INVALID,
+    }
+    of_the_interchange = {
+        Fault.NOT_EDI,
+        Fault.ENVELOPE_MALFORMED,
+        Fault.SEPARATORS_INVALID,
+        Fault.TEXT_OUTSIDE_INTERCHANGE,
+        Fault.HEADER_MISSING,
+        Fault.MAPPING_FAILED,
+    }
+    assert set(Fault) == tables | told_of_the_whole | of_the_interchange
+
+
+@pytest.mark.parametrize("path", sorted(p.name for p in (SAMPLES / "999").iterdir()))
+def test_real_999s_are_read(path: str) -> None:
+    for event in events((SAMPLES / "999" / path).read_bytes()):
+        if isinstance(event, Transaction) and event.type == "999":
+            rows = x12.check(event).rows
+            ack = acks.read_group_ack(rows, event.separators.component)
+            assert ack.status == "".join(row[1] for row in rows if row[0] == "AK9")
+            assert len(ack.transactions) == sum(row[0] == "IK5" for row in rows)
+            assert sum(len(t.segments) for t in ack.transactions) == sum(row[0] == "IK3" for row in rows)
+
+
 def test_one_bad_set_of_ten_is_partial_acceptance() -> None:
     data = document("850")
     start, end = data.index(b"ST*"), data.index(b"GE*")
@@ -87,7 +187,9 @@ def test_one_bad_set_of_ten_is_partial_acceptance() -> None:
     (ack,) = answer(events(data[:start] + b"".join(sets) + b"GE*10*3~\n" + data[data.index(b"IEA*") :]))
     assert (ack.status, ack.included, ack.received, ack.accepted) == ("P", 10, 10, 9)
     assert [t.status for t in ack.transactions] == list("AAAARAAAAA")
-    assert reread(written(ack, "004010")) == GroupAck("PO", "3", "", "P", 10, 10, 9, (), ack.transactions)
+    assert reread(written(ack, "004010")) == GroupAck(
+        "PO", "3", "", "P", 10, 10, 9, (), without_unit(ack.transactions)
+    )
 
 
 def test_an_unknown_set_is_rejected_with_code_1() -> None:
@@ -135,7 +237,7 @@ def test_acknowledgments_are_never_acknowledged() -> None:
 def test_real_997s_are_read(path: str) -> None:
     for event in events((SAMPLES / "997" / path).read_bytes()):
         if isinstance(event, Transaction):
-            ack = acks.read_997(x12.check(event).rows, event.separators.component)
+            ack = acks.read_group_ack(x12.check(event).rows, event.separators.component)
             stated = [row for row in x12.check(event).rows if row[0] == "AK9"]
             assert ack.status == (stated[0][1] if stated else "")
             assert len(ack.transactions) <= sum(row[0] == "AK2" for row in x12.check(event).rows)
@@ -144,7 +246,7 @@ def test_real_997s_are_read(path: str) -> None:
 def test_a_real_997_is_read_down_to_the_element() -> None:
     data = (SAMPLES / "997" / "xlate_staedi__x12_simple997.edi").read_bytes()
     (transaction,) = transactions(data)
-    ack = acks.read_997(x12.check(transaction).rows, ":")
+    ack = acks.read_group_ack(x12.check(transaction).rows, ":")
     assert ack.transactions[0].status in "ER"
     assert ack.transactions[0].segments[0].elements[0].code
 

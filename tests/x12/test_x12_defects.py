@@ -62,7 +62,11 @@ def test_a_seeded_defect_is_told_with_its_place_and_its_997_code(defect: Defect,
     found = [(p.fault, p.segment, p.position, p.element, p.component) for p in verdict.problems]
     assert found == [(defect.fault, defect.segment, defect.position, defect.element, defect.component)]
     assert verdict.status == "rejected"
-    answer = _answer(data).transactions[0]
+    group = _answer(data)
+    rows = [
+        [":".join(e) if isinstance(e, tuple) else e for e in row] for row in acks.write_997(group, version)
+    ]
+    answer = acks.read_group_ack(rows, ":").transactions[0]
     assert (answer.status, answer.codes) == ("R", ("5",))
     (segment,) = answer.segments
     assert (segment.tag, segment.position, segment.code) == (

@@ -106,7 +106,7 @@ def test_a_damaged_file_is_reported_rendered_and_answered_without_an_exception(
             said = envelope(version, "FA", separators=separators)
             body = acks.write_997(ack, version, separators)
             (reply,) = transactions(write(said, [Body("997", 1, body)], check=True))
-            again = acks.read_997(x12.check(reply).rows, reply.separators.component)
+            again = acks.read_group_ack(x12.check(reply).rows, reply.separators.component)
             assert (again.status, again.codes, again.accepted) == (ack.status, ack.codes, ack.accepted)
 
 

@@ -109,4 +109,6 @@ def test_both_levels_find_the_same_in_every_real_document() -> None:
     for transaction in TRANSACTIONS:
         checker = x12.checker(transaction.type, transaction.version)
         assert checker is not None
-        assert checker.check(transaction)._replace(runs=(), values=()) == checker.check_thoroughly(transaction)
+        assert checker.check(transaction)._replace(runs=(), values=()) == checker.check_thoroughly(
+            transaction
+        )
