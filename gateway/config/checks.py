@@ -171,7 +171,7 @@ def _unfit(partner: Partner, agreement: Agreement) -> tuple[str, ...]:
     assert agreement.guide is not None
     try:
         guide = load(agreement.guide)
-        written = partner.x12.version
+        written = partner.version(agreement.type)
         if agreement.direction == "out" and guide.version and not written.startswith(guide.version):
             return (f"{guide.file}: version: is {guide.version!r}, but {partner.name} is written {written}",)
         versions = [guide.version] if guide.version else dictionary.VERSIONS

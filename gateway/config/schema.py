@@ -187,12 +187,15 @@ class Erp(Struct, frozen=True, kw_only=True):
     folder: Path = Path("erp")
 
 
+Version = Annotated[
+    str, Meta(pattern=r"^00[3-8]0[0-9]{2}\Z", description="a version such as 004010 or 005010")
+]
+
+
 class X12(Struct, frozen=True, kw_only=True):
     """How we write X12 to a partner. `gs` is their application code, GS03; their ISA id when absent."""
 
-    version: Annotated[
-        str, Meta(pattern=r"^00[3-8]0[0-9]{2}\Z", description="a version such as 004010 or 005010")
-    ] = "004010"
+    version: Version = "004010"
     element: Character = "*"
     component: Character = ">"
     segment: Character = "~"
@@ -332,6 +335,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
 
     type: DocumentType
     direction: Literal["in", "out"]
+    version: Version | None = None  # in which it is written; absent: the partner's
     map: Path | None = None  # an overlay; absent: the standard map of the set
     guide: Path | None = None  # what of the set is used; absent: all that the standard allows
     route: Route | None = None
@@ -377,6 +381,11 @@ class Partner(Struct, frozen=True, kw_only=True):
             if (agreement.type, agreement.direction) == (type, direction):
                 return agreement
         return None
+
+    def version(self, type: str) -> str:
+        """The version in which we write a set to them: some sets are younger than what is usual with them."""
+        agreement = self.agreement(type, "out")
+        return (agreement.version if agreement is not None else None) or self.x12.version
 
     @property
     def parties(self) -> tuple[PartyId, ...]:

@@ -41,13 +41,14 @@ def rows(home: Home, partner: Partner, type: str, document: Document) -> list[wr
     They are written once on trial, so that what the checker would reject, or the partner's guide, takes no
     control number.
     """
-    definition = dictionary.definition(type, partner.x12.version)
+    version = partner.version(type)
+    definition = dictionary.definition(type, version)
     if definition is None:
-        raise CannotWrite(f"{type} is not defined in version {partner.x12.version}")
+        raise CannotWrite(f"{type} is not defined in version {version}")
     agreement = partner.agreement(type, "out")
     map = mappings.load(definition, agreement.map if agreement is not None else None)
     written: list[writer.Row] = list(map.write(document))
-    trial = _Addressing.to(home, partner).envelope(home.now(), type, 1, 1)
+    trial = _Addressing.to(home, partner, type).envelope(home.now(), type, 1, 1)
     guide = load_guide(agreement.guide) if agreement is not None and agreement.guide else None
     writer.write(trial, [writer.Body(type, 1, written)], check=True, guide=guide)
     return written
@@ -78,7 +79,7 @@ def issue(
         "partner": partner.name,
         "transmission": None,
         "type": type,
-        "version": partner.x12.version,
+        "version": partner.version(type),
         "kind": kind,
         "number": number,
         "correlation": correlation,
@@ -94,7 +95,9 @@ def issue(
     if error is None:
         try:
             with conn.begin_nested():  # numbers taken for what cannot be written are given back
-                sent = _emit(home, conn, partner, type, [written], _Addressing.to(home, partner), correlation)
+                sent = _emit(
+                    home, conn, partner, type, [written], _Addressing.to(home, partner, type), correlation
+                )
         except CannotWrite as problem:
             values["error"] = str(problem)
         else:
@@ -268,8 +271,8 @@ class _Addressing:
     separators: Separators
 
     @classmethod
-    def to(cls, home: Home, partner: Partner) -> Self:
-        """As agreed with the partner. Raises CannotWrite when an identity is not configured."""
+    def to(cls, home: Home, partner: Partner, type: str) -> Self:
+        """As agreed with the partner for a set. Raises CannotWrite when an identity is not configured."""
         us = home.config.us
         if us.isa is None or partner.isa is None:
             raise CannotWrite(
@@ -280,7 +283,7 @@ class _Addressing:
             partner.isa,
             us.gs or us.isa.id,
             partner.x12.gs or partner.isa.id,
-            partner.x12.version,
+            partner.version(type),
             partner.usage,
             partner.x12.separators,
         )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from trading import ORDER, RETAILER, SHIPMENT, US, WAREHOUSE, Trading, eventually, trading
 
@@ -239,6 +240,25 @@ def test_a_routing_request_of_the_erp_finds_its_partner_by_the_purchase_order(tm
         (rows,) = eventually(lambda: t.sent("shop", "753"))
         assert [row[0] for row in rows] == ["ST", "BGN", "N1", "LX", "N1", "OID", "SE"]
         assert {row.correlation for row in t.documents(type="753")} == {t.documents(type="850")[0].id}
+
+
+def test_a_set_may_be_agreed_in_a_version_of_its_own(tmp_path: Path) -> None:
+    older = PARTNERS.replace('x12 = { version = "005010" }\n', "")
+    agreed = older.replace(
+        '{ type = "753", direction = "out" }', '{ type = "753", direction = "out", version = "005010" }'
+    )
+    request = OUT["753"]
+    assert isinstance(request, RoutingRequest)
+    request = msgspec.structs.replace(request, partner="shop")
+    with trading(tmp_path / "without", older, run=False) as t, pytest.raises(Refused, match="not defined"):
+        leave(t, request)
+    with trading(tmp_path / "with", agreed) as t:
+        leave(t, request)
+        eventually(lambda: t.sent("shop", "753"))
+        arrive(t, "850", ORDER, "shop", RETAILER, "004010")
+        eventually(lambda: t.sent("depot", "940"))
+        versions = {row.type: row.version for row in t.documents(direction="out") if row.type != "997"}
+        assert versions == {"753": "005010", "940": "004010"}
 
 
 def test_a_load_is_tendered_and_its_answer_belongs_to_the_same_order(tmp_path: Path) -> None:
