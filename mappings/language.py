@@ -348,7 +348,8 @@ class _Binding:
         for inner in scope.scopes:
             holder = taken.setdefault((inner.first, inner.selector), inner)
             if holder is not inner:
-                self.complain(f"{key}.{'.'.join(inner.path)}", f"{inner.name} is that of {holder.path[-1]!r}")
+                names = [".".join(scope.path) or f"a field of {scope.name}" for scope in (inner, holder)]
+                self.complain(f"{key}.{names[0]}", f"{inner.name} is that of {names[1]!r}")
         if scope.many:
             needed = {info.name for info in fields_of(scope.struct) if info.required}
             for name in sorted(needed - {path[0] for path in scope.paths()}):

@@ -507,6 +507,7 @@ class FreightInvoice(HasReferences, frozen=True, tag_field="schema", tag="tradel
     """A carrier's invoice. `due` is to be paid; `shipment` is the shipper's number of what was carried.
 
     The totals of all lines: `charges`, of which `prepaid` and `advances`; `weight`, `volume`, `packages`.
+    `on` is one more date, whose meaning the partners agree on: mostly that of the pickup.
     """
 
     number: str

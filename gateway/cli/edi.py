@@ -301,7 +301,7 @@ def _envelope(type: str, partner: str | None, given: dict[str, Any]) -> Envelope
         found = config.partner(partner)
         sender = given["sender"] or config.us.isa or sender
         receiver = given["receiver"] or found.isa or receiver
-        version, usage, separators = found.x12.version, found.usage, found.x12.separators
+        version, usage, separators = found.version(type), found.usage, found.x12.separators
         groups = (config.us.gs or "", found.x12.gs or "")
         now = now.astimezone(config.us.timezone)
     if given["lines"]:

@@ -61,7 +61,7 @@ def deliver(home: Home, job: Job) -> Done:
         home.note(
             conn,
             "delivered",
-            f"{row.kind.replace('_', ' ')} {row.number} handed to the ERP",
+            f"{row.kind.replace('_', ' ')} {row.number or row.transaction_control} handed to the ERP",
             partner=row.partner,
             correlation=row.correlation,
             document=identity,

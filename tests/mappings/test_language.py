@@ -17,6 +17,7 @@ from edi.documents import (
     Party,
     Reference,
     Routing,
+    RoutingRequest,
     SalesOrder,
     ShipNotice,
     WarehouseOrder,
@@ -437,3 +438,24 @@ def test_a_field_that_the_map_has_no_place_for_is_refused_rather_than_dropped() 
 def test_a_document_of_another_kind_is_the_callers_mistake() -> None:
     with pytest.raises(TypeError, match="writes SalesOrder"):
         standard("850").write(ShipNotice(number="1"))
+
+
+def test_a_segment_at_a_second_place_of_a_set_is_named_by_its_place() -> None:
+    base = b'base = "753"\n[map]\ndestinations = ""\naction = "%s"\n'
+    request = RoutingRequest(number="RR-1", action="OH")
+    written = standard("753", overlay=base % b"N1:2[ST]>N402").write(request)
+    assert written == [["BGN", "", "RR-1"], ["LX", "1"], ["N1", "ST"], ["N4", "", "OH"]]
+    with pytest.raises(MapError, match=r"map\.action: there is no loop N1:3 in 753"):
+        standard("753", overlay=base % b"N1:3>N402")
+
+
+def test_a_loop_is_not_both_a_list_and_a_field() -> None:
+    with pytest.raises(MapError, match="N1:2 is that of"):
+        standard("753", overlay=b'base = "753"\n[map]\naction = "N1:2>N402"\n')
+
+
+def test_a_constant_of_a_segment_that_the_set_requires_is_always_written() -> None:
+    request = RoutingRequest(number="RR-1")
+    assert standard("753").write(request) == [["BGN", "", "RR-1"], ["LX", "1"]]
+    other = standard("753", overlay=b'base = "753"\n[always]\nPER01 = "IC"\n')
+    assert other.write(request) == [["BGN", "", "RR-1"], ["LX", "1"]]
