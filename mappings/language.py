@@ -256,10 +256,14 @@ def _standard(type: str) -> dict[str, Any]:
     for syntax in ("x12", "edifact"):
         file = folder / syntax / f"{type}.toml"
         if re.fullmatch(r"[A-Z0-9]+", type) and file.is_file():
-            table = tomllib.loads(file.read_text())
-            shared = tomllib.loads((folder / syntax / "codes.toml").read_text())
-            return _merged({"codes": shared}, table)
+            return _merged({"codes": _shared_codes(syntax)}, tomllib.loads(file.read_text()))
     raise MapError([f"there is no map of {type}"])
+
+
+@cache
+def _shared_codes(syntax: str) -> dict[str, Any]:
+    """The words that all maps of a syntax share; read once, for they are long."""
+    return tomllib.loads((resources.files("mappings") / syntax / "codes.toml").read_text())
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
