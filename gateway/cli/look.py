@@ -324,6 +324,23 @@ def ack_overdue() -> None:
         output.finish(Exit.FINDINGS)
 
 
+@ack.command("resend")
+@click.argument("identity", metavar="DOCUMENT")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent.")
+def ack_resend(identity: str, *, dry_run: bool) -> None:
+    """Send a document again whose acknowledgment has not come, with the same bytes and control numbers."""
+    from gateway.pipeline import outbound
+
+    with open_home() as home:
+        row = outbound.resendable(home, identity)
+        if not dry_run:
+            home.store.write(lambda conn: outbound.resend(home, conn, row))
+        output.value(
+            {"document": row.id, "partner": row.partner, "type": row.type, "resent": not dry_run},
+            f"{'would send' if dry_run else 'sending'} {row.type} {row.number or ''} to {row.partner} again",
+        )
+
+
 @click.group(cls=Group, short_help="What was held, refused or given up, and waits for a person.")
 def dead() -> None:
     """Dead letters: kept with their bytes, each with a reason; `doc explain` says what to do."""

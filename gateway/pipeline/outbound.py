@@ -13,10 +13,9 @@ from datetime import datetime
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 import mappings
-import x12
 from edi import documents
 from edi.documents import Document
 from edi.guide import load as load_guide
@@ -24,7 +23,7 @@ from edi.problems import CannotWrite
 from edi.tree import Group, Interchange, PartyId, Separators
 from gateway import numbers
 from gateway.config import Ack, Partner
-from gateway.errors import DeadReason
+from gateway.errors import Code, DeadReason, Failure
 from gateway.home import Home
 from gateway.store.tables import document as document_table
 from gateway.store.tables import new_id, order, transmission
@@ -32,7 +31,6 @@ from x12 import acks, dictionary, writer
 
 SENDING = "send:"  # the job that sends a transmission is called this and its id
 ACKNOWLEDGMENTS = frozenset({"997", "999", "TA1", "CONTRL"})
-_TA1_VERSION = {"00501": "005010"}  # an interchange of TA1 alone says its version in ISA12 only
 
 
 def rows(home: Home, partner: Partner, type: str, document: Document) -> list[writer.Row]:
@@ -124,17 +122,81 @@ def issue(
     return identity
 
 
-def expect(home: Home, conn: Connection, partner: Partner, identity: str, ack: Ack, now: datetime) -> None:
+def expect(
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    identity: str,
+    ack: Ack,
+    now: datetime,
+    *,
+    again: str = "",
+) -> None:
+    """Have it noticed when a document's acknowledgment does not come in time; `again` names a resend."""
     due = now + ack.due
     conn.execute(update(document_table).where(document_table.c.id == identity).values(ack_due_at=due))
     home.engine.enqueue(
         conn,
         lane=f"{partner.name}:due",
         kind="ack-due",
-        payload={"document": identity},
-        uniq=f"ack-due:{identity}",
+        payload={"document": identity} | ({"again": again} if again else {}),
+        uniq=f"ack-due:{again or identity}",
         run_at=due,
     )
+
+
+def resendable(home: Home, identity: str) -> Row[Any]:
+    """The document of ours of this id that has been sent; raises Failure where it is not one."""
+    with home.store.read() as conn:
+        row = conn.execute(
+            select(document_table).where(document_table.c.id == identity, document_table.c.direction == "out")
+        ).one_or_none()
+    if row is None:
+        raise Failure(Code.DOCUMENT_UNKNOWN, f"no document {identity} was sent", next="tradelane ack overdue")
+    if row.transmission is None:
+        raise Failure(Code.CANNOT_WRITE, f"{row.type} {row.number or ''} was never sent: it is {row.status}",
+                      next=f"tradelane doc explain {identity}")  # fmt: skip
+    return row
+
+
+def resend(home: Home, conn: Connection, row: Row[Any]) -> str:
+    """Send the bytes of an issued document again, under a new Message-ID; the new transmission's id.
+
+    A partner's AS2 system would take the old one for a repetition. Control numbers stay: one that has read it
+    after all sees a duplicate. The answer is due anew.
+    """
+    partner = home.config.partner(row.partner)
+    now = home.now()
+    sent = conn.execute(select(transmission).where(transmission.c.id == row.transmission)).one()
+    identity = new_id(now)
+    kept = ("direction", "partner", "channel", "filename", "content_type", "size", "sha256", "correlation")
+    values = {name: getattr(sent, name) for name in kept}
+    values |= {
+        "id": identity,
+        "status": "queued",
+        "created_at": now,
+        "message_id": message_id(home, identity),
+    }
+    conn.execute(insert(transmission), values)
+    queue_sending(home, conn, identity, partner)
+    carried = document_table.c.transmission == row.transmission
+    conn.execute(update(document_table).where(carried).values(transmission=identity))
+    if row.ack in {"waiting", "overdue"}:
+        agreement = partner.agreement(row.type, "out")
+        ack = agreement.ack if agreement is not None else home.config.defaults.ack
+        conn.execute(update(document_table).where(document_table.c.id == row.id).values(ack="waiting"))
+        expect(home, conn, partner, row.id, ack, now, again=identity)
+    what = f"{row.type} {row.number or ''} to {row.partner}"
+    home.note(
+        conn,
+        "resent",
+        what,
+        partner=row.partner,
+        correlation=row.correlation,
+        document=row.id,
+        transmission=identity,
+    )
+    return identity
 
 
 def rehearse(
@@ -142,6 +204,7 @@ def rehearse(
     partner: Partner,
     header: Interchange,
     answer: acks.InterchangeAck | tuple[Group, acks.GroupAck],
+    kind: str = "997",
 ) -> None:
     """Write an answer on trial, under no number. Raises CannotWrite for headers that none can repeat."""
     if isinstance(answer, acks.InterchangeAck):
@@ -150,9 +213,9 @@ def rehearse(
         writer.write(trial, [], loose=[acks.write_ta1(answer)])
     else:
         group, ack = answer
-        addressing = _Addressing.mirrored(home, partner, header, group)
-        body = acks.write_997(ack, addressing.version, addressing.separators)
-        writer.write(addressing.envelope(home.now(), "997", 1, 1), [writer.Body("997", 1, body)])
+        addressing = _Addressing.mirrored(home, partner, header, group, kind)
+        body = acks.body(kind, ack, 1, addressing.separators, addressing.version)
+        writer.write(addressing.envelope(home.now(), kind, 1, 1), [body])
 
 
 def answer_group(
@@ -163,24 +226,25 @@ def answer_group(
     group: Group,
     ack: acks.GroupAck,
     *,
+    kind: str,
     cause: str,
     correlation: str | None,
 ) -> None:
-    """Issue the 997 of one group: it mirrors separators, version and usage of what it answers.
+    """Issue the 997 or 999 of one group: it mirrors separators, version and usage of what it answers.
 
     It goes to the partner of the channel, whatever the interchange said it was from, and is itself never
     acknowledged (X12.20).
     """
-    addressing = _Addressing.mirrored(home, partner, header, group)
-    body = acks.write_997(ack, addressing.version, addressing.separators)
+    addressing = _Addressing.mirrored(home, partner, header, group, kind)
+    body = acks.body(kind, ack, 1, addressing.separators, addressing.version)
     _issue_answer(
         home,
         conn,
         partner,
-        "997",
-        _emit(home, conn, partner, "997", [body], addressing, correlation),
+        kind,
+        _emit(home, conn, partner, kind, [body.rows], addressing, correlation, convention=body.convention),
         addressing.version,
-        f"997 {ack.status} to {partner.name} for group {group.functional_id} {group.control_number}",
+        f"{kind} {ack.status} to {partner.name} for group {group.functional_id} {group.control_number}",
         number=group.control_number,
         cause=cause,
         correlation=correlation,
@@ -289,20 +353,21 @@ class _Addressing:
         )
 
     @classmethod
-    def mirrored(cls, home: Home, partner: Partner, header: Interchange, group: Group | None) -> Self:
+    def mirrored(
+        cls, home: Home, partner: Partner, header: Interchange, group: Group | None, kind: str = "997"
+    ) -> Self:
         """As the interchange that is answered, sides exchanged."""
         us = home.config.us
         ours = header.receiver if header.receiver in {us.isa, us.unb} else us.isa
         theirs = header.sender if header.sender in partner.parties else partner.isa
         if ours is None or theirs is None:
             raise CannotWrite("partners.toml names no ISA identity to answer under")
-        known = group is not None and x12.checker("997", group.version) is not None
         return cls(
             ours,
             theirs,
             group.receiver if group is not None else ours.id,
             group.sender if group is not None else theirs.id,
-            group.version if group is not None and known else _TA1_VERSION.get(header.version, "004010"),
+            acks.version_for(kind, group) if group is not None else acks.version_of(header.version),
             header.usage if header.usage in {"T", "P"} else partner.usage,
             header.separators,
         )
@@ -333,6 +398,7 @@ def _emit(
     addressing: _Addressing,
     correlation: str | None,
     loose: Sequence[writer.Row] = (),
+    convention: str = "",
 ) -> dict[str, Any]:
     """Take control numbers, write, store and queue; the columns by which a document finds its bytes."""
     now = home.now()
@@ -344,7 +410,7 @@ def _emit(
         addressing.envelope(
             now.astimezone(home.config.us.timezone), type, interchange, groups[0] if groups else 0
         ),
-        [writer.Body(type, number, body) for number, body in zip(sets, bodies, strict=True)],
+        [writer.Body(type, number, body, convention) for number, body in zip(sets, bodies, strict=True)],
         loose=loose,
     )
     blob = home.store.keep(conn, data)

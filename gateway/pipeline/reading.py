@@ -286,7 +286,8 @@ class _Reading:
             for group, end in envelope.groups if envelope.status == "accepted" else ():
                 if acks.answers(group) and self._mode_for(group) != "none":
                     ack = acks.FunctionalAck(group).finish(end)
-                    outbound.rehearse(self.home, self.partner, envelope.header, (group, ack))
+                    kind = self._mode_for(group)
+                    outbound.rehearse(self.home, self.partner, envelope.header, (group, ack), kind)
 
     # Steps 5 to 7: check, acknowledge, map.
 
@@ -542,8 +543,9 @@ class _Reading:
             )
         for answered, group, ack, first in self.answers:
             cause = first.values["id"] if first is not None else self.row.id
-            told = (cause, "997", group.control_number) in before
-            if answered is envelope and self._mode_for(group) != "none" and not told:
+            kind = self._mode_for(group)
+            told = (cause, kind, group.control_number) in before
+            if answered is envelope and kind != "none" and not told:
                 outbound.answer_group(
                     self.home,
                     conn,
@@ -551,6 +553,7 @@ class _Reading:
                     header,
                     group,
                     ack,
+                    kind=kind,
                     cause=cause,
                     correlation=first.values["correlation"] if first is not None else None,
                 )
@@ -562,8 +565,11 @@ class _Reading:
                 agreement.direction == "in"
                 and dictionary.functional_id(agreement.type) == group.functional_id
             ):
-                return agreement.ack.mode
-        return self.home.config.defaults.ack.mode
+                mode = agreement.ack.mode
+                break
+        else:
+            mode = self.home.config.defaults.ack.mode
+        return "997" if mode == "contrl" else mode  # which X12 has not
 
 
 class _Note(NamedTuple):

@@ -10,16 +10,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from edi.documents import Acknowledgment, TransactionStatus
-from edi.tree import Interchange
+from edi.documents import Acknowledgment, SegmentError, TransactionStatus
+from edi.tree import Interchange, Transaction
 from gateway import orders
 from gateway.config import Partner
 from gateway.engine import Done, Job
 from gateway.home import Home
+from gateway.pipeline import outbound
 from gateway.store.tables import document as document_table
-from x12 import acks
+from gateway.store.tables import transmission
+from x12 import acks, codec, dictionary
 
 _OPEN = ("waiting", "overdue")
+_SHOWN = 5  # segments of ours repeated in the note of a rejection
 _WORDS = {
     "accepted": "accepts",
     "accepted_with_errors": "accepts, noting errors in,",
@@ -54,30 +57,66 @@ def acknowledged(
     by_control = {plain(status.control_number): status for status in answer.transactions}
     for row in sent:
         if row.interchange_control == latest:
-            _close(
-                home, conn, identity, row, _verdict(answer, by_control.get(plain(row.transaction_control)))
-            )
+            _close(home, conn, identity, row, answer, by_control.get(plain(row.transaction_control)))
 
 
 def _verdict(answer: Acknowledgment, status: TransactionStatus | None) -> tuple[str, str]:
     """The state a document gets and why; a group answered as a whole answers for each of its transactions."""
     if status is None:
         state = {"partially_accepted": "rejected"}.get(answer.status, answer.status)
-        return state, _codes("the group", answer.errors)
-    faults = [
-        f"{segment.segment} at {segment.position}"
-        + "".join(f", element {element.element} code {element.code}" for element in segment.elements)
-        for segment in status.segments
-    ]
-    return status.status, "; ".join(filter(None, [_codes("the set", status.errors), *faults]))
+        return state, _codes("the group", "716", answer.errors)
+    faults = [_fault(segment) for segment in status.segments]
+    return status.status, "; ".join(filter(None, [_codes("the set", "718", status.errors), *faults]))
 
 
-def _codes(what: str, codes: tuple[str, ...]) -> str:
-    return f"{what}: code {', '.join(codes)}" if codes else ""
+def _fault(segment: SegmentError) -> str:
+    """One segment in error, in words: `PO1 at 7: PO103 invalid code value (7) 'XX'`."""
+    parts = [_said("720", segment.code)] if segment.code and not segment.elements else []
+    for error in segment.elements:
+        place = f"{segment.segment}{error.element:02}" + (f"-{error.component}" if error.component else "")
+        value = f" {error.value!r}" if error.value else ""
+        parts.append(f"{place} {_said('723', error.code)}{value}")
+    return f"{segment.segment} at {segment.position}: " + ", ".join(parts)
 
 
-def _close(home: Home, conn: Connection, identity: str, row: Row[Any], verdict: tuple[str, str]) -> None:
-    state, why = verdict
+def _codes(what: str, element: str, codes: tuple[str, ...]) -> str:
+    told = [code for code in codes if (element, code) != ("718", "5")]  # which the segments say better
+    return f"{what}: {', '.join(_said(element, code) for code in told)}" if told else ""
+
+
+def _said(element: str, code: str) -> str:
+    """A code of a 997 or 999 with what it means."""
+    later = {"718": "618", "720": "620", "723": "621"}.get(element, element)
+    meaning = dictionary.meaning(element, code) or dictionary.meaning(later, code)
+    return f"{meaning.rstrip('.').lower()} ({code})" if meaning else f"code {code}"
+
+
+def _what_stood_there(home: Home, row: Row[Any], status: TransactionStatus | None) -> str:
+    """The segments of ours that an answer finds fault with, so that nobody has to count them."""
+    positions = {segment.position for segment in status.segments} if status is not None else set()
+    if not positions:
+        return ""
+    with home.store.read() as conn:
+        sha256 = conn.execute(
+            select(transmission.c.sha256).where(transmission.c.id == row.transmission)
+        ).scalar_one()
+    with home.store.fetch(sha256) as stream:
+        for event in codec.read(stream):
+            if isinstance(event, Transaction) and plain(event.control_number) == row.transaction_control:
+                found = [event.segments[at - 1] for at in sorted(positions) if at <= len(event.segments)]
+                return f"we sent {' ... '.join(found[:_SHOWN])}"
+    return ""
+
+
+def _close(
+    home: Home,
+    conn: Connection,
+    identity: str,
+    row: Row[Any],
+    answer: Acknowledgment,
+    answered: TransactionStatus | None,
+) -> None:
+    state, why = _verdict(answer, answered)
     conn.execute(
         update(document_table).where(document_table.c.id == identity).values(correlation=row.correlation)
     )
@@ -92,6 +131,8 @@ def _close(home: Home, conn: Connection, identity: str, row: Row[Any], verdict: 
             document=identity,
         )
         return
+    if state == "rejected":
+        why = "; ".join(filter(None, [why, _what_stood_there(home, row, answered)]))
     late = ", late" if row.ack == "overdue" else ""
     conn.execute(
         update(document_table).where(document_table.c.id == row.id).values(ack=state, ack_by=identity)
@@ -151,7 +192,10 @@ def interchange_acknowledged(
 
 
 def overdue(home: Home, job: Job) -> Done:
-    """The time for a partner's acknowledgment has passed; a late one will still reconcile."""
+    """The time for a partner's acknowledgment has passed; a late one will still reconcile.
+
+    Where it is agreed so, the document is sent again, once.
+    """
     identity = job.payload["document"]
 
     def commit(conn: Connection) -> None:
@@ -167,5 +211,9 @@ def overdue(home: Home, job: Job) -> Done:
             correlation=row.correlation,
             document=identity,
         )
+        partner = home.config.partners.get(row.partner)
+        agreement = partner.agreement(row.type, "out") if partner is not None else None
+        if agreement is not None and agreement.ack.on_overdue == "resend" and "again" not in job.payload:
+            outbound.resend(home, conn, row)
 
     return Done(commit)

@@ -1,0 +1,173 @@
+"""Acknowledgments both ways: as agreed, down to the segment, late, twice, for nothing, and sent again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trading import ORDER, PARTNERS, RETAILER, US, WAREHOUSE, Trading, eventually, trading
+
+from edi.tree import PartyId
+from gateway import queries
+from gateway.errors import Code, Failure
+from gateway.pipeline import outbound
+from gateway.simulate import envelope
+from x12 import acks, writer
+
+
+def agreed(direction: str, type: str, ack: str) -> str:
+    plain = f'{{ type = "{type}", direction = "{direction}"'
+    assert plain in PARTNERS
+    return PARTNERS.replace(plain, f"{plain}, ack = {{ {ack} }}")
+
+
+def notes(t: Trading, number: str = "PO-77") -> list[str]:
+    chain = queries.order_chain(t.home, number)
+    assert chain is not None
+    return [f"{event['event']}: {event['text']}" for event in chain["events"]]
+
+
+def order_at_the_depot(t: Trading) -> Any:
+    """Our 940, on its way."""
+    t.drop(t.file("850", ORDER, RETAILER), "shop")
+    eventually(lambda: t.sent("depot", "940"))
+    (row,) = t.documents(direction="out", type="940")
+    return row
+
+
+def answered(row: Any, *faults: list[str], status: str = "R") -> list[list[str]]:
+    number = f"{int(row.transaction_control):04}"
+    counts = ["1", "1", "0" if status == "R" else "1"]
+    return [
+        ["AK1", "OW", row.group_control],
+        ["AK2", "940", number],
+        *faults,
+        ["AK5", status, *(["5"] if status == "R" else [])],
+        ["AK9", status, *counts],
+    ]
+
+
+def test_a_999_is_answered_where_it_is_agreed(tmp_path: Path) -> None:
+    damaged = [["BEG", "QQ", "SA", "PO-77", "", "20261101"], *ORDER[1:]]
+    with trading(tmp_path, agreed("in", "850", 'mode = "999"')) as t:
+        t.drop(t.file("850", damaged, RETAILER), "shop")
+        (rows,) = eventually(lambda: t.sent("shop", "999"))
+        assert [row for row in rows if row[0] in {"IK3", "CTX", "IK4", "IK5"}] == [
+            ["IK3", "BEG", "2", "", "8"],
+            ["CTX", "BEG03>PO-77"],
+            ["IK4", "1", "353", "7", "QQ"],
+            ["IK5", "R", "5"],
+        ]
+        assert rows[0] == ["ST", "999", "0001", acks.VERSION_999]
+        assert not t.sent("shop", "997")
+        assert [row.type for row in t.documents(direction="out")] == ["999"]
+
+
+def test_a_rejection_is_told_in_words_with_what_we_had_sent(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        row = order_at_the_depot(t)
+        faults = [["AK3", "W05", "2", "", "8"], ["AK4", "1", "473", "7", "N"]]
+        t.drop(t.file("997", answered(row, *faults), WAREHOUSE), "depot", "answer.x12")
+        eventually(lambda: t.documents(id=row.id)[0].ack == "rejected")
+        (told,) = (note for note in notes(t) if note.startswith("acknowledged: depot rejects"))
+        assert told == (
+            "acknowledged: depot rejects 940 PO-77: W05 at 2: W0501 invalid code value (7) 'N'; "
+            "we sent W05*N*PO-77*PO-77"
+        )
+        chain = queries.order_chain(t.home, "PO-77")
+        assert chain is not None
+        assert "the acknowledgment of 940 PO-77 (rejected)" in {due["what"] for due in chain["due"]}
+
+
+def test_a_999_of_a_partner_closes_what_it_names(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        row = order_at_the_depot(t)
+        said = [
+            ["AK1", "OW", row.group_control, "004010"],
+            ["AK2", "940", f"{int(row.transaction_control):04}"],
+            ["IK5", "A"],
+            ["AK9", "A", "1", "1", "1"],
+        ]
+        head = envelope(WAREHOUSE, US, 7, "999", acks.VERSION_999)
+        t.drop(writer.write(head, [writer.Body("999", 7, said, acks.VERSION_999)]), "depot", "answer.x12")
+        eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
+        assert not t.documents(direction="out", type="997", partner="depot")
+
+
+def test_a_second_answer_changes_nothing_and_is_told(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        row = order_at_the_depot(t)
+        t.drop(t.file("997", answered(row, status="A"), WAREHOUSE), "depot", "1.x12")
+        eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
+        t.drop(t.file("997", answered(row), WAREHOUSE), "depot", "2.x12")
+        told = eventually(lambda: [note for note in notes(t) if note.startswith("duplicate")])
+        assert told == [
+            "duplicate: another acknowledgment of 940 PO-77 from depot: it was accepted, now rejected; "
+            "unchanged"
+        ]
+        assert t.documents(id=row.id)[0].ack == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("sender", "partner"), [(WAREHOUSE, "depot"), (RETAILER, "shop")], ids=["other number", "other partner"]
+)
+def test_an_answer_to_nothing_we_sent_is_kept_and_says_so(
+    tmp_path: Path, sender: PartyId, partner: str
+) -> None:
+    with trading(tmp_path) as t:
+        row = order_at_the_depot(t)
+        stray = answered(row, status="A")
+        if partner == "depot":
+            stray[0][2] = "999"
+        t.drop(t.file("997", stray, sender), partner, "answer.x12")
+        (answer,) = eventually(lambda: t.documents(direction="in", type="997", reason="UNMATCHED"))
+        assert answer.error.endswith(f"was sent to {partner}")
+        assert t.documents(id=row.id)[0].ack == "waiting"
+
+
+def test_an_overdue_acknowledgment_is_told_and_a_late_one_counts(tmp_path: Path) -> None:
+    with trading(tmp_path, agreed("out", "940", 'due = "1s"')) as t:
+        row = order_at_the_depot(t)
+        eventually(lambda: [found["id"] for found in queries.overdue(t.home)] == [row.id])
+        assert "overdue: depot has not acknowledged 940 PO-77" in notes(t)
+        t.drop(t.file("997", answered(row, status="A"), WAREHOUSE), "depot", "late.x12")
+        eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
+        assert "acknowledged: depot accepts 940 PO-77, late" in notes(t)
+        assert queries.overdue(t.home) == []
+
+
+def test_an_answer_in_time_leaves_nothing_to_become_overdue(tmp_path: Path) -> None:
+    with trading(tmp_path, agreed("out", "940", 'due = "2s"')) as t:
+        row = order_at_the_depot(t)
+        t.drop(t.file("997", answered(row, status="A"), WAREHOUSE), "depot", "answer.x12")
+        eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
+        assert t.home.engine.drain(10.0)
+        assert not [note for note in notes(t) if note.startswith("overdue")]
+
+
+def test_what_is_overdue_is_sent_again_once_where_that_is_agreed(tmp_path: Path) -> None:
+    with trading(tmp_path, agreed("out", "940", 'due = "1s", on_overdue = "resend"')) as t:
+        row = order_at_the_depot(t)
+        eventually(lambda: len(t.outbox("depot")) == 2)
+        first, second = (path.read_bytes() for path in t.outbox("depot"))
+        assert first == second
+        eventually(lambda: t.documents(id=row.id)[0].ack == "overdue" and len(notes(t)) and True)
+        eventually(lambda: sum(note.startswith("overdue") for note in notes(t)) == 2)
+        assert sum(note.startswith("resent") for note in notes(t)) == 1
+        assert len(t.outbox("depot")) == 2
+        t.drop(t.file("997", answered(row, status="A"), WAREHOUSE), "depot", "late.x12")
+        eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
+
+
+def test_a_person_may_have_a_document_sent_again_and_only_one_that_was_sent(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        row = order_at_the_depot(t)
+        found = outbound.resendable(t.home, row.id)
+        t.home.store.write(lambda conn: outbound.resend(t.home, conn, found))
+        eventually(lambda: len(t.outbox("depot")) == 2)
+        assert t.documents(id=row.id)[0].transmission != row.transmission
+        (order,) = t.documents(direction="in", type="850")
+        with pytest.raises(Failure) as refused:
+            outbound.resendable(t.home, order.id)
+        assert refused.value.code is Code.DOCUMENT_UNKNOWN
