@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ORDERS = frozenset({"850", "875", "ORDERS"})  # what a route can stand on
 
+ROLES = ["retailer", "3pl", "supplier", "marketplace", "carrier"]
 SIGN = ["sha256", "sha384", "sha512", "sha1", "none"]
 ENCRYPT = ["aes256-cbc", "aes192-cbc", "aes128-cbc", "aes256-gcm", "aes128-gcm", "3des", "none"]
 
@@ -32,7 +33,7 @@ def partner() -> None:
 
 @partner.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(["retailer", "3pl", "supplier", "marketplace"]), required=True)
+@click.option("--role", type=click.Choice(ROLES), required=True)
 @click.option("--isa", type=ISA, help="Their ISA05/06, as 08:9254110060.")
 @click.option("--unb", type=UNB, help="Their UNB identity, as 5412345000020:14.")
 @click.option("--as2-id", help="Their AS2 id: exact, case-sensitive.")

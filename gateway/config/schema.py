@@ -88,7 +88,7 @@ Character = Annotated[
 ]
 AckMode = Literal["997", "999", "contrl", "none"]
 Status = Literal["draft", "testing", "live", "paused"]
-Role = Literal["retailer", "3pl", "supplier", "marketplace"]
+Role = Literal["retailer", "3pl", "supplier", "marketplace", "carrier"]
 Sign = Literal["sha256", "sha384", "sha512", "sha1", "none"]
 Encrypt = Literal["aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm", "aes256-gcm", "3des", "none"]
 Compress = Literal["none", "before-sign", "after-sign"]

@@ -177,8 +177,8 @@ def test_all_problems_are_told_at_once_with_line_key_and_suggestion() -> None:
         'direction = "out"', 'direction = "sideways"'
     ).replace("4h", "soon")
     assert refused(text) == [
-        "12: partner.shop.role: expected one of 'retailer', '3pl', 'supplier', 'marketplace', not 'retailr'"
-        " (did you mean 'retailer'?)",
+        "12: partner.shop.role: expected one of 'retailer', '3pl', 'supplier', 'marketplace', 'carrier',"
+        " not 'retailr' (did you mean 'retailer'?)",
         "13: partner.shop.statsu: unknown key (did you mean 'status'?)",
         "29: partner.shop.document[1].direction: expected one of 'in', 'out', not 'sideways'",
         "31: partner.shop.document[1].ack.due: expected a duration such as '90s', '15m', '24h' or '2d'",

@@ -103,7 +103,7 @@ sftp_account = { user = "depot", keys = [] }
 document = [{ type = "940", direction = "out" }, { type = "945", direction = "in" }]
 
 [partner.carrier]
-role = "supplier"
+role = "carrier"
 status = "live"
 usage = "P"
 isa = { qualifier = "02", id = "UPSN" }
