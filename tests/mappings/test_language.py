@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 from decimal import Decimal
@@ -390,10 +391,9 @@ def test_all_mistakes_of_a_map_are_told_at_once() -> None:
 
 
 def test_a_set_without_a_map_is_said_so() -> None:
-    checker = x12.checker("999", "005010")
-    assert checker is not None
-    with pytest.raises(MapError, match="there is no map of 999"):
-        mappings.load(checker.definition)
+    definition = dataclasses.replace(standard("850").definition, type="100")
+    with pytest.raises(MapError, match="there is no map of 100"):
+        mappings.load(definition)
 
 
 @pytest.mark.parametrize(
