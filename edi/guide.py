@@ -292,11 +292,13 @@ class _Narrowing:
                 raise _Finding(f"{last!r} is no reference designator such as N1, N104 or N1[ST]04")
             name = key[: len(key) - len(last) + len(match[1])]
             last, element, component = match[1], int(match[5]), int(match[6] or 0)
+            if not element:
+                raise _Finding("elements are counted from 01")
         tag, spelled = _part(last)
         if anywhere:
             if loops:
                 raise _Finding("after *> one segment or element is named")
-            children: tuple[Child, ...] = tuple(u for u in self.standard.nodes if u.segment.tag == tag)
+            children = tuple(c for c in _all(self.standard.children) if first_use(c).segment.tag == tag)
             if not children:
                 raise _Finding(f"there is no {tag} in {self.standard.type}{self.similar(tag, self.standard)}")
             qualifier = self.qualifier(spelled, children)
@@ -608,6 +610,14 @@ def _last(child: Child) -> int:
     while isinstance(child, LoopDef):
         child = child.children[-1]
     return child.index
+
+
+def _all(children: tuple[Child, ...]) -> Iterator[Child]:
+    """Every loop, and every segment that begins none, at any depth."""
+    for child in children:
+        yield child
+        if isinstance(child, LoopDef):
+            yield from _all(child.children[1:])
 
 
 def _uses(children: tuple[Child, ...]) -> Iterator[SegmentUse]:
