@@ -289,7 +289,7 @@ def _in_notes(
                 position,
                 value=values[position - 1] if excess else None,
                 reference=uses[position - 1].element.id,
-                at=at + min(sum(len(value) + 1 for value in values[: position - 1]), max(length, 0)),
+                at=at + min(sum(len(value) + 1 for value in values[: position - 1]), length),
                 trigger=trigger,
             )
 

@@ -1,4 +1,4 @@
-"""A valid transaction of any set, made from its definition: what a partner's sheet shows, tests begin with it.
+"""A valid transaction of any set, made from its definition: what a sheet shows, and tests begin with.
 
 The same definition always gives the same example. One that a guide narrows has what the guide asks, in the
 places and with the codes it asks for.
@@ -6,6 +6,7 @@ places and with the codes it asks for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
@@ -30,68 +31,16 @@ Child = SegmentUse | LoopDef
 _ROUNDS = 20  # in which notes and qualifiers of one segment come to rest
 
 # Values and codes by data element, as a distributor and its partners would write them.
-_USUAL = {
-
-        "353": "00",
-        "92": "SA",
-        "324": "PO-1001",
-        "328": "R-1",
-        "373": "20260105",
-        "337": "1200",
-        "100": "USD"
-    ,
-
-        "355": "EA",
-        "212": "12.50",
-        "330": "10",
-        "380": "10",
-        "358": "10",
-        "382": "10",
-        "98": "ST",
-        "66": "92"
-    ,
-    "67": "0012", "93": "Example Stores", "166": "1 Main Street", "19": "Springfield", "156": "IL",
-    "116": "62701", "26": "US", "140": "UPSN", "366": "BD", "365": "TE", "364": "5550100", "128": "DP",
-
-        "127": "012",
-        "374": "002",
-        "349": "F",
-        "352": "Example item",
-        "623": "UT",
-        "735": "S",
-        "1005": "0001"
-    ,
-
-        "235": "UP",
-        "234": "012345678905",
-        "88": "GM",
-        "87": "00106141411234567897",
-        "350": "1",
-        "76": "INV-1"
-    ,
-    "479": "PO", "28": "1", "143": "850", "329": "0001", "715": "A", "717": "A", "97": "1", "123": "1",
-    "2": "1", "396": "SHIP-1", "1018": "1", "1250": "D8", "1251": "20260105", "447": "LINES", "554": "1",
-
-        "91": "M",
-        "133": "2",
-        "146": "CC",
-        "478": "C",
-        "782": "125.00",
-        "333": "3",
-        "336": "08",
-        "610": "12500"
-    ,
-
-        "285": "W-1001",
-        "473": "N",
-        "514": "F",
-        "145": "S-1001",
-        "81": "24.5",
-        "187": "G",
-        "188": "L",
-        "248": "A"
-    ,
-}
+_TABLE = """
+2=1; 19=Springfield; 26=US; 28=1; 66=92; 67=0012; 76=INV-1; 81=24.5; 87=00106141411234567897; 88=GM;
+91=M; 92=SA; 93=Example Stores; 97=1; 98=ST; 100=USD; 116=62701; 123=1; 127=012; 128=DP; 133=2; 140=UPSN;
+143=850; 145=S-1001; 146=CC; 156=IL; 166=1 Main Street; 187=G; 188=L; 212=12.50; 234=012345678905;
+235=UP; 248=A; 285=W-1001; 324=PO-1001; 328=R-1; 329=0001; 330=10; 333=3; 336=08; 337=1200; 349=F; 350=1;
+352=Example item; 353=00; 355=EA; 358=10; 364=5550100; 365=TE; 366=BD; 373=20260105; 374=002; 380=10;
+382=10; 396=SHIP-1; 447=LINES; 473=N; 478=C; 479=PO; 514=F; 554=1; 610=12500; 623=UT; 715=A; 717=A;
+735=S; 782=125.00; 784=1; 1005=0001; 1018=1; 1250=D8; 1251=20260105;
+"""
+_USUAL: dict[str, str] = dict(re.findall(r"(\w+)=([^;]+);", _TABLE))
 _PRODUCTS = {"UP": "012345678905", "UI": "012345678905", "UA": "012345678905", "EN": "4006381333931"}
 _PRODUCTS |= {"UK": "10012345678902", "IN": "B-100", "VN": "SKU-100", "CB": "C-100", "BP": "B-100"}
 

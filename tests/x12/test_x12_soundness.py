@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import random
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from x12_support import DOCUMENTS, VERSIONS, document, transactions
 
 import x12
+from edi.example import example
 from edi.problems import NotEdi
-from edi.tree import Transaction
+from edi.tree import Separators, Transaction
+from x12 import dictionary
 from x12.codec import read
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "x12"
@@ -112,3 +116,63 @@ def test_both_levels_find_the_same_in_every_real_document() -> None:
         assert checker.check(transaction)._replace(runs=(), values=()) == checker.check_thoroughly(
             transaction
         )
+
+
+@pytest.mark.parametrize("version", dictionary.VERSIONS)
+def test_both_levels_find_the_same_in_damaged_examples_of_every_set(version: str) -> None:
+    chance = random.Random(version)
+    for kind in dictionary.sets(version):
+        definition = dictionary.definition(kind, version)
+        checker = x12.checker(kind, version)
+        assert definition is not None
+        assert checker is not None
+        rows = [
+            [e if isinstance(e, str) else ">".join(e) for e in row] for row in example(definition, full=True)
+        ]
+        for _ in range(40):
+            damaged = [["ST", kind, "0001"], *damage(rows, chance)]
+            damaged.append(["SE", str(len(damaged) + 1), "0001"])
+            segments = tuple("*".join(row) for row in damaged)
+            transaction = Transaction(kind, "0001", version, Separators(), segments, 0)
+            fast, thorough = checker.check(transaction), checker.check_thoroughly(transaction)
+            assert fast.problems == thorough.problems
+            assert (fast.status, fast.places) == (thorough.status, thorough.places)
+
+
+def damage(rows: list[list[str]], chance: random.Random) -> list[list[str]]:
+    """A few rows of an example, so that most faults stand among few others, changed here and there."""
+    begin = chance.randrange(len(rows))
+    damaged = [list(row) for row in [*rows[:1], *rows[begin : begin + 12]]]
+    for _ in range(chance.randrange(3)):
+        row = chance.choice(damaged)
+        at = chance.randrange(len(row))
+        match chance.randrange(5):
+            case 0 if at:
+                row[at] = chance.choice(WRONG)
+            case 1 if at:
+                del row[at:]
+            case 2:
+                row += [chance.choice(WRONG)]
+            case 3:
+                damaged.insert(chance.randrange(len(damaged)), row)
+            case _ if at:
+                row[at] = chance.choice(chance.choice(rows))
+    return damaged
+
+
+WRONG = [
+    "",
+    "0",
+    "-1",
+    "1.5",
+    "ZZ",
+    "20260231",
+    "2460",
+    " ",
+    "9" * 30,
+    "A" * 90,
+    "a>b",
+    "a>>>>>>b",
+    "\x07",
+    "é",
+]
