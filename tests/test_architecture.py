@@ -29,7 +29,7 @@ LEVELS = [
     {"engine", "as2", "erp"},
     {"home", "channels", "numbers", "derivation"},
     {"orders", "pipeline"},
-    {"queries", "intake"},
+    {"queries", "intake", "sheet"},
     {"web", "simulate"},
     {"server"},
     {"cli", "__main__"},

@@ -11,6 +11,7 @@ import click
 from gateway.cli import output
 from gateway.cli.output import Group
 from gateway.cli.parameters import ISA, TYPES, UNB
+from gateway.cli.sheet import sheet
 from gateway.errors import Code, Failure
 
 if TYPE_CHECKING:
@@ -241,6 +242,9 @@ def show(name: str) -> None:
     config = output.config()
     found = config.partner(name)
     output.page(_described(config, found), lambda: _lines(config, found))
+
+
+partner.add_command(sheet)
 
 
 def _described(config: Config, partner: Partner) -> dict[str, Any]:

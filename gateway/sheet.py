@@ -1,0 +1,312 @@
+"""A partner's sheet: how we are connected, and of each set agreed what may stand where, with an example.
+
+It is made from partners.toml, the guides and the definitions, and from nothing else: what it says is what is
+checked. Of a set without a guide it says only which it is; everybody has the standard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import x12
+from edi.example import example
+from edi.guide import Guide, load, narrowed
+from edi.schema import ElementUse, LoopDef, Rule, SegmentDef, SegmentUse, SetDef
+from edi.structure import first_use
+from edi.tree import Separators, Transaction
+from gateway import keys
+from gateway.config import Agreement, Config, Partner
+from gateway.errors import Failure
+from x12 import dictionary, writer
+
+_SHOWN_CODES = 12  # longer lists are only counted
+
+Child = SegmentUse | LoopDef
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element of a segment; `codes` are its values with their meanings, where they are few."""
+
+    designator: str
+    name: str
+    use: str
+    type: str
+    length: str  # "1-22", "3"
+    codes: tuple[tuple[str, str], ...]
+    listed: int  # how many codes there are, where they are not shown
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What holds of some of the segments at a place: of N1[ST], or of N1[ST]>N4."""
+
+    name: str
+    use: str  # must, used or never
+    times: str
+    note: str
+    elements: tuple[Element, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment, or the loop that it begins, at its place; `depth` is the number of loops around it."""
+
+    name: str
+    tag: str
+    title: str
+    depth: int
+    is_loop: bool
+    use: str
+    times: str  # "1", "2 to 4", "1 or more", "any number"
+    note: str
+    syntax: tuple[str, ...]
+    elements: tuple[Element, ...]
+    variants: tuple[Variant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """One set in one direction; without a guide, all that the standard allows is used."""
+
+    type: str
+    title: str
+    direction: str
+    version: str
+    acknowledged_by: str
+    guide: str | None
+    note: str
+    segments: tuple[Segment, ...]
+    never: tuple[str, ...]
+    others: tuple[str, ...]  # neither named by the guide nor required; they are used as in the standard
+    example: str | None  # ST to SE, a segment a line
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All of one partner's."""
+
+    us: str
+    partner: str
+    role: str
+    connection: tuple[tuple[str, str], ...]
+    sets: tuple[Agreed, ...]
+
+
+def sheet(config: Config, partner: Partner, types: tuple[str, ...] = ()) -> Sheet:
+    """The sheet of a partner, of some sets or of all. Raises GuideError for a guide that does not fit."""
+    agreed = [agreement for agreement in partner.agreements if not types or agreement.type in types]
+    return Sheet(
+        config.us.name,
+        partner.name,
+        partner.role,
+        tuple(_connection(config, partner)),
+        tuple(_agreed(partner, agreement) for agreement in agreed),
+    )
+
+
+def _connection(config: Config, partner: Partner) -> Iterator[tuple[str, str]]:
+    us, marks = config.us, partner.x12
+    yield "our ISA id", str(us.isa or "")
+    yield "their ISA id", ", ".join(str(party) for party in partner.parties)
+    if us.gs or marks.gs:
+        yield "GS ids", f"ours {us.gs or 'as in ISA'}, theirs {marks.gs or 'as in ISA'}"
+    yield "usage", "production (ISA15 P)" if partner.usage == "P" else "test (ISA15 T)"
+    separators = f"element {marks.element} component {marks.component} segment {marks.segment}"
+    yield "we write", f"X12 {marks.version}, {separators}"
+    if as2 := partner.as2:
+        yield "our AS2 id", us.as2_id or ""
+        yield "our AS2 URL", config.server.public_url or "as told by us"
+        for key in us.keys:
+            yield f"our certificate {key.id}", _certificate(key.cert)
+        yield "their AS2 id", as2.id
+        yield "their AS2 URL", as2.url or "none: they only send to us"
+        for number, cert in enumerate(as2.certs, 1):
+            name = "their certificate" + (f" {number}" if len(as2.certs) > 1 else "")
+            yield name, _certificate(cert.file)
+        yield "messages", f"signed by {as2.sign}, encrypted by {as2.encrypt}, compressed: {as2.compress}"
+        yield "receipts", f"{as2.mdn.mode}, {'signed' if as2.mdn.signed else 'unsigned'}"
+    if account := partner.sftp_account:
+        yield "their SFTP user with us", account.user
+        yield "folders", f"they put into {account.inbox} and get from {account.outbox}"
+    if (poll := partner.sftp_poll) and poll.enabled:
+        yield "their SFTP server", f"{poll.host}:{poll.port}, user {poll.user or ''}"
+
+
+def _agreed(partner: Partner, agreement: Agreement) -> Agreed:
+    guide = load(agreement.guide) if agreement.guide else None
+    usual = partner.version(agreement.type) if agreement.direction == "out" else partner.x12.version
+    version = (guide.version if guide else None) or agreement.version or usual
+    definition = dictionary.definition(agreement.type, version)
+    if definition is not None and guide is not None:
+        definition = narrowed(definition, guide)
+    page = _Page(definition) if definition is not None and guide is not None else None
+    return Agreed(
+        agreement.type,
+        definition.name if definition else "",
+        agreement.direction,
+        version,
+        agreement.ack.mode,
+        guide.name if guide else None,
+        guide.note if guide else "",
+        tuple(page.segments(definition.children, ())) if page and definition else (),
+        tuple(page.never) if page else (),
+        tuple(page.others) if page else (),
+        _example(definition, guide, partner.x12.separators) if definition else None,
+    )
+
+
+def _example(definition: SetDef, guide: Guide | None, separators: Separators) -> str | None:
+    """A transaction that the guide accepts, or None where none could be made."""
+    marks = separators._replace(suffix="\n")
+    body = writer.Body(definition.type, 1, example(definition))
+    segments = writer.write_transaction(body, marks)
+    sent = Transaction(definition.type, "0001", definition.version, marks, tuple(segments), 0)
+    if x12.check(sent, guide).status == "rejected":
+        return None
+    return "\n".join(segment + marks.segment for segment in segments)
+
+
+class _Page:
+    """The segments of a narrowed set, as they are shown."""
+
+    def __init__(self, definition: SetDef) -> None:
+        self.definition = definition
+        self.never: list[str] = []
+        self.others: list[str] = []
+        self.frame = (0, definition.nodes[-1].index)  # ST and SE, which nobody has to be told
+        self.rules: dict[int, list[Rule]] = {}
+        for rule in definition.rules:
+            for node in rule.nodes:
+                self.rules.setdefault(node, []).append(rule)
+        assert definition.standard is not None
+        self.named = {
+            use.index
+            for use, plain in zip(definition.nodes, definition.standard.nodes, strict=True)
+            if use.segment is not plain.segment
+        }
+        for rule in definition.rules:
+            if rule.most != 0 or not _everywhere(rule):
+                self.named |= {*rule.nodes, *(around.first for around in rule.within)}
+
+    def segments(self, children: tuple[Child, ...], path: tuple[str, ...]) -> Iterator[Segment]:
+        """What is shown of some children, with loops; the rest goes to `never` and `others`."""
+        for child in children:
+            use = first_use(child)
+            name = ">".join((*path, use.segment.tag))
+            whole = [rule for rule in self.rules.get(use.index, []) if _everywhere(rule)]
+            if any(rule.most == 0 for rule in whole):
+                self.never.append(name)
+            elif child.requirement != "M" and not self._named_in(child):
+                self.others.append(name)
+            else:
+                yield self.segment(child, name, len(path), whole)
+                if isinstance(child, LoopDef):
+                    yield from self.segments(child.children[1:], (*path, use.segment.tag))
+
+    def _named_in(self, child: Child) -> bool:
+        if isinstance(child, LoopDef):
+            return any(self._named_in(inner) for inner in child.children)
+        return child.index in self.named
+
+    def segment(self, child: Child, name: str, depth: int, whole: list[Rule]) -> Segment:
+        use = first_use(child)
+        segment = use.segment
+        limit = child.repeat if isinstance(child, LoopDef) else child.max_use
+        least = max([rule.least for rule in whole] + [1 if child.requirement == "M" else 0])
+        most = min(
+            [rule.most for rule in whole if rule.most is not None] + ([limit] if limit else []), default=0
+        )
+        parts = [rule for rule in self.rules.get(use.index, []) if not _everywhere(rule)]
+        notes = _notes(whole)
+        least = max(least, sum(rule.least for rule in parts if not any(a.qualifier for a in rule.within)))
+        return Segment(
+            name,
+            segment.tag,
+            segment.name,
+            depth,
+            isinstance(child, LoopDef),
+            "must" if least else "used",
+            _times(least, most),
+            notes.get(0, ""),
+            tuple(
+                note.kind + "".join(f"{position:02}" for position in note.positions) for note in segment.notes
+            ),
+            () if use.index in self.frame else tuple(_elements(segment, notes, None)),
+            tuple(_variant(rule, use.index, segment) for rule in parts),
+        )
+
+
+def _everywhere(rule: Rule) -> bool:
+    return rule.qualifier is None and all(around.qualifier is None for around in rule.within)
+
+
+def _notes(rules: list[Rule]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for rule in rules:
+        for element, text in rule.remarks:
+            found[element] = f"{found[element]} {text}" if element in found else text
+    return found
+
+
+def _variant(rule: Rule, node: int, segment: SegmentDef) -> Variant:
+    notes = _notes([rule])
+    own = rule.segments[rule.nodes.index(node)] if rule.segments else segment
+    use = "never" if rule.most == 0 else "must" if rule.least else "used"
+    limit = rule.most or 0
+    times = "" if rule.most == 0 or not (rule.least or limit) else _times(rule.least, limit)
+    return Variant(rule.name, use, times, notes.get(0, ""), tuple(_elements(own, notes, segment)))
+
+
+def _elements(segment: SegmentDef, notes: dict[int, str], against: SegmentDef | None) -> Iterator[Element]:
+    """The elements that are used; with `against`, those that differ from its own or have a note."""
+    for position, use in enumerate(segment.elements, 1):
+        note, designator = notes.get(position, ""), f"{segment.tag}{position:02}"
+        if against is None:
+            if use.requirement != "N":
+                yield _element(use, designator, note)
+        elif use != against.elements[position - 1] or note:
+            yield _element(use, designator, note)
+
+
+def _element(use: ElementUse, designator: str, note: str) -> Element:
+    element = use.element
+    codes = sorted(element.codes or ())
+    few = codes if len(codes) <= _SHOWN_CODES else []
+    components = " ".join(
+        f"{designator}-{number} {inner.element.name}." for number, inner in enumerate(element.components, 1)
+    )
+    return Element(
+        designator,
+        element.name,
+        {"M": "must", "N": "never"}.get(use.requirement, "used"),
+        element.type or "composite",
+        _length(element.min, element.max) if element.type else "",
+        tuple((code, dictionary.meaning(element.id, code) or "") for code in few),
+        0 if few else len(codes),
+        " ".join(filter(None, (note, components))),
+    )
+
+
+def _length(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}" if high else f"{low} or more"
+
+
+def _times(least: int, most: int) -> str:
+    if most == 0:
+        return f"{least} or more" if least else "any number"
+    if least == most:
+        return str(least)
+    return f"{least} to {most}" if least else f"at most {most}"
+
+
+def _certificate(file: Path) -> str:
+    """What tells a certificate from others; where it cannot be read, that."""
+    try:
+        certificate = keys.read_certificate(file)
+    except Failure as failure:
+        return failure.what
+    return f"SHA-256 {keys.fingerprint(certificate)}, until {certificate.not_valid_after_utc:%Y-%m-%d}"
