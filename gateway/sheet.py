@@ -13,7 +13,7 @@ from pathlib import Path
 import x12
 from edi.example import example
 from edi.guide import Guide, load, narrowed
-from edi.schema import ElementUse, LoopDef, Rule, SegmentDef, SegmentUse, SetDef
+from edi.schema import ElementUse, LoopDef, Rule, SegmentDef, SegmentUse, SetDef, SyntaxNote
 from edi.structure import first_use
 from edi.tree import Separators, Transaction
 from gateway import keys
@@ -232,9 +232,7 @@ class _Page:
             "must" if least else "used",
             _times(least, most),
             notes.get(0, ""),
-            tuple(
-                note.kind + "".join(f"{position:02}" for position in note.positions) for note in segment.notes
-            ),
+            tuple(_in_words(segment.tag, note) for note in segment.notes),
             () if use.index in self.frame else tuple(_elements(segment, notes, None)),
             tuple(_variant(rule, use.index, segment) for rule in parts),
         )
@@ -289,6 +287,18 @@ def _element(use: ElementUse, designator: str, note: str) -> Element:
         0 if few else len(codes),
         " ".join(filter(None, (note, components))),
     )
+
+
+def _in_words(tag: str, note: SyntaxNote) -> str:
+    """A syntax note (X12.6 section 3.5.3) as a sentence."""
+    first, *others = names = [f"{tag}{position:02}" for position in note.positions]
+    return {
+        "P": f"{' and '.join(names)} stand together or not at all",
+        "R": f"one of {' or '.join(names)} has to be there",
+        "E": f"one of {' or '.join(names)} may be there, not several",
+        "C": f"with {first} there has to be {' and '.join(others)}",
+        "L": f"with {first} there has to be {' or '.join(others)}",
+    }[note.kind]
 
 
 def _length(low: int, high: int) -> str:

@@ -106,7 +106,7 @@ def _set(agreed: Agreed) -> Iterator[str]:
         yield f"{segment.use}, {segment.times}{note}"
         yield from ("", *_elements(segment.elements))
         if segment.syntax:
-            yield from ("", f"Syntax notes: {' '.join(segment.syntax)}")
+            yield from ("", f"Together: {'; '.join(segment.syntax)}.")
         for variant in segment.variants:
             note = f". {_plain(variant.note)}" if variant.note else ""
             times = f", {variant.times}" if variant.times else ""
