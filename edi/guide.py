@@ -226,7 +226,7 @@ class _Narrowing:
     def __init__(self, standard: SetDef, guide: Guide) -> None:
         self.standard = standard
         self.guide = guide
-        self.findings: list[str] = []
+        self.findings: list[tuple[int, str]] = []  # with their lines
         self.segments = {use.index: use.segment for use in standard.nodes}
         self.drafts: dict[tuple[tuple[Around, ...], tuple[int, ...], Qualifier | None], _Draft] = {}
 
@@ -250,7 +250,7 @@ class _Narrowing:
             used |= {around.first for place in places for around in place.within}
             self.leave_out(standard.children, used, (), "")
         if self.findings:
-            raise GuideError(self.findings)
+            raise GuideError([told for _, told in sorted(self.findings, key=lambda finding: finding[0])])
         children = tuple(self.rebuilt(child) for child in standard.children)
         return replace(
             standard,
@@ -262,7 +262,8 @@ class _Narrowing:
         )
 
     def complain(self, key: str, message: str) -> None:
-        told = f"{self.guide.file}:{self.guide.lines.get(key, 1)}: rules.{key}: {message}"
+        line = self.guide.lines.get(key, 1)
+        told = (line, f"{self.guide.file}:{line}: rules.{key}: {message}")
         if told not in self.findings:
             self.findings.append(told)
 
