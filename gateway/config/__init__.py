@@ -149,6 +149,10 @@ class Config:
             )
         return partner
 
+    def carrier(self, partner: Partner) -> Partner:
+        """By whose channel a partner is reached: its own, or that of the hub it names in `via`."""
+        return self.partners[partner.via] if partner.via else partner
+
     def by_party(self, party: PartyId) -> Partner | None:
         """Whose interchange identity this is, aliases included."""
         return self._parties.get(party)

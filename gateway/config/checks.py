@@ -59,6 +59,8 @@ def _contradictions_of(us: Us | None, partner: Partner, partners: Mapping[str, P
         yield (*here, "x12"), "two separators are the same character"
     if partner.status == "testing" and partner.usage == "P":
         yield (*here, "usage"), "a partner in testing exchanges usage T"
+    if partner.via:
+        yield from _hub_contradictions(partner, partners, (*here, "via"))
     if partner.as2:
         yield from _as2_contradictions(us, partner.as2, (*here, "as2"))
     if partner.sftp_account:
@@ -72,6 +74,16 @@ def _contradictions_of(us: Us | None, partner: Partner, partners: Mapping[str, P
         target = partners.get(agreement.routed_to or "")
         if target is not None and target.role != "3pl":
             yield (*place, "route"), f"partner {target.name!r} has role {target.role!r}, not '3pl'"
+
+
+def _hub_contradictions(partner: Partner, partners: Mapping[str, Partner], here: toml.Place) -> _Problems:
+    hub = partners.get(partner.via or "")
+    if hub is None:
+        yield here, f"no partner is named {partner.via!r}{toml.suggest(partner.via, partners)}"
+    elif hub is partner or hub.via:
+        yield here, "expected a partner with a channel of its own"
+    if partner.as2 or partner.sftp_account or partner.sftp_poll:
+        yield here, "a partner that is reached by another has no channel of its own: leave one of them out"
 
 
 def _as2_contradictions(us: Us | None, as2: As2, here: toml.Place) -> _Problems:

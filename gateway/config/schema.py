@@ -368,6 +368,7 @@ class Partner(Struct, frozen=True, kw_only=True):
     isa: PartyId | None = None
     unb: PartyId | None = None
     aliases: tuple[PartyId, ...] = ()
+    via: Name | None = None  # the partner, a hub or VAN, by whose channel theirs travels both ways
     x12: X12 = X12()
     control_numbers: ControlNumbers = ControlNumbers()
     as2: As2 | None = None
@@ -394,7 +395,7 @@ class Partner(Struct, frozen=True, kw_only=True):
 
     @property
     def channel(self) -> Literal["as2", "sftp_account", "sftp_poll"] | None:
-        """How documents leave for them."""
+        """How what they carry themselves leaves for them; None for who is reached by another (`via`)."""
         if self.as2 is not None and self.as2.url is not None:
             return "as2"
         if self.sftp_account is not None:

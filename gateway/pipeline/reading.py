@@ -4,6 +4,9 @@ Two passes over the stored bytes: the first sees only envelopes and decides for 
 this partner's, to us, and new; the second checks, answers and maps what was accepted. A large file is
 recorded in parts, so that it fills no memory and holds up no other writer; a part recorded twice changes
 nothing.
+
+An interchange that a hub brings belongs to the partner it says it is from, where that partner is reached
+`via` this hub. All that it leads to is between us and that partner.
 """
 
 from __future__ import annotations
@@ -97,6 +100,7 @@ class Envelope:
     """One interchange of a file as the first pass saw it, before anything was decided about it."""
 
     header: Interchange
+    partner: Partner = field(init=False)  # whose it is, or who brought it
     content_sha256: str = ""
     groups: list[tuple[Group, GroupEnd]] = field(default_factory=list)
     end: InterchangeEnd | None = None
@@ -104,6 +108,7 @@ class Envelope:
     reason: str | None = None
     text: str = ""
     interchange_ack: acks.InterchangeAck | None = None  # the TA1 to answer with
+    gap: str = ""  # what the sender has numbered before it and has not come
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -162,6 +167,7 @@ def survey(stream: BinaryIO) -> list[Envelope]:
 class _Read(NamedTuple):
     """One transaction on its way into the document table."""
 
+    partner: Partner
     values: dict[str, Any]
     document: Document | None
 
@@ -175,13 +181,21 @@ class _Reading:
         self.home = home
         self.job = job
         self.row = row
-        self.partner = partner
+        self.channel = partner  # who brought it
         self.envelopes = envelopes
+        for envelope in envelopes:
+            envelope.partner = self._sender(envelope.header)
         self.found: list[_Read] = []
         self.passed = 0  # transactions of the file so far, whether or not their interchange is accepted
         self.answers: list[tuple[Envelope, Group, acks.GroupAck, _Read | None]] = []
 
     # Step 4: know.
+
+    def _sender(self, header: Interchange) -> Partner:
+        """Whose an interchange is: the partner's it names, if this channel carries it, else the channel's."""
+        named = self.home.config.by_party(header.sender)
+        carried = named is not None and named.via == self.channel.name and named.status != "draft"
+        return named if named is not None and carried else self.channel
 
     def judge(self, conn: Connection) -> None:
         """Decide for each interchange whether it is this partner's, to us, and new."""
@@ -190,17 +204,17 @@ class _Reading:
             self._judge(conn, envelope, seen)
 
     def _judge(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
-        header, us = envelope.header, self.home.config.us
+        header, us, partner = envelope.header, self.home.config.us, envelope.partner
         broken = [problem for problem in envelope.problems if problem.severity is Severity.ERROR]
         if any(problem.severity is Severity.ERROR for problem in header.problems):
             envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message)
             envelope.answer()
-        elif header.sender not in self.partner.parties:
+        elif header.sender not in partner.parties:
             envelope.refuse(
                 "refused",
                 DeadReason.SENDER_MISMATCH,
                 f"the interchange says it is from {header.sender}, which is no identity of "
-                f"{self.partner.name} ({', '.join(map(str, self.partner.parties))})",
+                f"{partner.name} ({', '.join(map(str, partner.parties))})",
                 "006",
             )
         elif header.receiver not in {us.isa, us.unb}:
@@ -215,11 +229,11 @@ class _Reading:
             envelope.answer()
         elif (owner := self._foreign_group(envelope)) is not None:
             envelope.refuse("refused", DeadReason.SENDER_MISMATCH, owner, "006")
-        elif self._wrong_usage(header):
+        elif self._wrong_usage(header, partner):
             envelope.refuse(
                 "held",
                 DeadReason.WRONG_USAGE,
-                f"usage {header.usage} came where usage {self.partner.usage} is agreed",
+                f"usage {header.usage} came where usage {partner.usage} is agreed",
             )
         else:
             self._judge_number(conn, envelope, seen)
@@ -227,18 +241,17 @@ class _Reading:
                 envelope.answer()
         seen.add((str(header.sender), str(header.receiver), header.control_number))
 
-    def _wrong_usage(self, header: Interchange) -> bool:
+    def _wrong_usage(self, header: Interchange, partner: Partner) -> bool:
         held = "wrong_usage" in self.home.config.defaults.quarantine_on
-        return held and header.usage != self.partner.usage
+        return held and header.usage != partner.usage
 
     def _foreign_group(self, envelope: Envelope) -> str | None:
         """A GS02 that is another partner's identity is no more ours to accept than such an ISA06."""
+        mine = {party.id for party in envelope.partner.parties}
         for group, _ in envelope.groups:
             for other in self.home.config.partners.values():
-                if other.name != self.partner.name and group.sender in {party.id for party in other.parties}:
-                    mine = {party.id for party in self.partner.parties}
-                    if group.sender not in mine:
-                        return f"a group says it is from {group.sender}, which is an identity of {other.name}"
+                if group.sender in {party.id for party in other.parties} - mine:
+                    return f"a group says it is from {group.sender}, which is an identity of {other.name}"
         return None
 
     def _judge_number(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
@@ -257,6 +270,7 @@ class _Reading:
             .order_by(interchange_table.c.created_at.desc())
         ).first()
         if earlier is None and key not in seen:
+            envelope.gap = self._gap(conn, envelope)
             return
         number = f"control number {header.control_number} from {header.sender}"
         if earlier is None:
@@ -275,6 +289,29 @@ class _Reading:
                 f"{number} was read before, in {earlier.transmission}, with other content",
             )
 
+    def _gap(self, conn: Connection, envelope: Envelope) -> str:
+        """What should have come between the last number and this one; "" where nothing is missing."""
+        header, rules = envelope.header, envelope.partner.control_numbers
+        if rules.on_gap == "ignore" or not header.control_number.isdecimal():
+            return ""
+        last = conn.execute(
+            select(interchange_table.c.control_number)
+            .where(
+                interchange_table.c.sender == str(header.sender),
+                interchange_table.c.receiver == str(header.receiver),
+                interchange_table.c.status == "accepted",
+            )
+            .order_by(interchange_table.c.control_number.desc())
+            .limit(1)
+        ).scalar()
+        if last is None or not last.isdecimal():
+            return ""
+        before, this = int(last), int(header.control_number)
+        if this <= before + 1:
+            return ""
+        missing = f"{before + 1}" if this == before + 2 else f"{before + 1} to {this - 1}"
+        return f"interchanges {missing} from {header.sender} have not come: {this} follows {before}"
+
     def rehearse(self) -> None:
         """See that whatever is due an answer can be given one, before a part of it has an effect.
 
@@ -282,12 +319,12 @@ class _Reading:
         """
         for envelope in self.envelopes:
             if envelope.interchange_ack is not None:
-                outbound.rehearse(self.home, self.partner, envelope.header, envelope.interchange_ack)
+                outbound.rehearse(self.home, envelope.partner, envelope.header, envelope.interchange_ack)
             for group, end in envelope.groups if envelope.status == "accepted" else ():
-                if acks.answers(group) and self._mode_for(group) != "none":
+                kind = self._mode_for(envelope.partner, group)
+                if acks.answers(group) and kind != "none":
                     ack = acks.FunctionalAck(group).finish(end)
-                    kind = self._mode_for(group)
-                    outbound.rehearse(self.home, self.partner, envelope.header, (group, ack), kind)
+                    outbound.rehearse(self.home, envelope.partner, envelope.header, (group, ack), kind)
 
     # Steps 5 to 7: check, acknowledge, map.
 
@@ -315,7 +352,7 @@ class _Reading:
             if not isinstance(event, Transaction):
                 break
             self.passed += 1
-            verdict = check(event, self._guide(event.type))
+            verdict = check(event, _guide(envelope.partner, event.type))
             answer.add(event, verdict)
             self.found.append(self._document(envelope, group, event, verdict, broken))
             first = first or self.found[-1]
@@ -325,11 +362,6 @@ class _Reading:
         if acks.answers(group):
             self.answers.append((envelope, group, answer.finish(end), first))
 
-    def _guide(self, type: str) -> Guide | None:
-        """The partner's guide of a set, where it has one."""
-        agreement = self.partner.agreement(type, "in")
-        return load_guide(agreement.guide) if agreement is not None and agreement.guide else None
-
     def _document(
         self, envelope: Envelope, group: Group, item: Transaction, verdict: Check, broken: Problem | None
     ) -> _Read:
@@ -338,7 +370,7 @@ class _Reading:
         values: dict[str, Any] = {
             "id": identity,
             "direction": "in",
-            "partner": self.partner.name,
+            "partner": envelope.partner.name,
             "transmission": self.row.id,
             "type": item.type,
             "version": item.version,
@@ -365,42 +397,13 @@ class _Reading:
             values["error"] = errors[0].message if errors else "its group is rejected"
             if broken is not None:
                 values["error"] = f"its group is rejected: {broken.message}"
-            return _Read(values, None)
-        document = self._map(item, verdict, values)
+            return _Read(envelope.partner, values, None)
+        document = _map(envelope.partner, item, verdict, values)
         if document is not None:
             values["kind"] = documents.schema_of(document).partition(".")[2].partition("/")[0]
             values["number"] = getattr(document, "number", None) or getattr(document, "control_number", None)
             values["body"] = documents.encode(document)
-        return _Read(values, document)
-
-    def _map(self, item: Transaction, verdict: Check, values: dict[str, Any]) -> Document | None:
-        """The document, or None and the reason in `values`: it is held, and has been acknowledged."""
-        agreement = self.partner.agreement(item.type, "in")
-        if agreement is None and self.partner.agreements and item.type not in outbound.ACKNOWLEDGMENTS:
-            values |= {
-                "status": "held",
-                "reason": DeadReason.NOT_AGREED,
-                "error": f"no {item.type} is agreed with {self.partner.name} in this direction",
-            }
-            return None
-        assert verdict.places is not None
-        try:
-            definition = dictionary.definition(item.type, item.version)
-            assert definition is not None  # or it would have been rejected
-            map = mappings.load(definition, agreement.map if agreement is not None else None)
-            document, problems = map.read_checked(verdict, item.separators)
-        except EdiError as error:
-            document, problems = None, ()
-            values["error"] = str(error)
-        if document is None:
-            values |= {
-                "status": "held",
-                "reason": DeadReason.MAPPING_FAILED,
-                "error": values["error"] or problems[0].message,
-                "problems": values["problems"] + [msgspec.to_builtins(problem) for problem in problems],
-            }
-            return None
-        return msgspec.structs.replace(document, partner=self.partner.name)
+        return _Read(envelope.partner, values, document)
 
     # Recording, in the transaction that completes the job.
 
@@ -417,7 +420,9 @@ class _Reading:
             self._answer(conn, envelope, answered)
             if envelope.status == "accepted" and envelope.end is not None:
                 for loose in envelope.end.loose:
-                    reconcile.interchange_acknowledged(self.home, conn, self.partner, loose, envelope.header)
+                    reconcile.interchange_acknowledged(
+                        self.home, conn, envelope.partner, loose, envelope.header
+                    )
         status, reason, text = self._outcome()
         conn.execute(
             update(transmission)
@@ -452,7 +457,7 @@ class _Reading:
             {
                 "id": f"{self.row.id}-{number}",
                 "transmission": self.row.id,
-                "partner": self.partner.name,
+                "partner": envelope.partner.name,
                 "syntax": header.syntax,
                 "sender": str(header.sender),
                 "receiver": str(header.receiver),
@@ -464,17 +469,19 @@ class _Reading:
                 "created_at": self.home.now(),
             },
         )
+        if envelope.status == "accepted" and envelope.gap:
+            self.home.note(conn, "gap", envelope.gap, partner=envelope.partner.name, transmission=self.row.id)
         if envelope.status != "accepted":
             self.home.note(
                 conn,
                 envelope.status,
                 f"interchange {header.control_number}: {envelope.reason}: {envelope.text}",
-                partner=self.partner.name,
+                partner=envelope.partner.name,
                 transmission=self.row.id,
             )
 
     def _record_document(self, conn: Connection, read: _Read) -> None:
-        values = read.values
+        partner, values = read.partner, read.values
         before = conn.execute(
             select(document_table.c.body, document_table.c.correlation).where(
                 document_table.c.id == values["id"]
@@ -485,26 +492,26 @@ class _Reading:
                 values["correlation"] = before.correlation
                 return
             conn.execute(delete(document_table).where(document_table.c.id == values["id"]))
-        values["correlation"] = orders.correlation(conn, self.partner, values["id"], read.document)
+        values["correlation"] = orders.correlation(conn, partner, values["id"], read.document)
         conn.execute(insert(document_table), values)
-        note = _Note(self.home, conn, self.partner.name, values)
-        what = (
-            f"{values['type']} {values['number'] or values['transaction_control']} from {self.partner.name}"
-        )
+        note = _Note(self.home, conn, partner.name, values)
+        what = f"{values['type']} {values['number'] or values['transaction_control']} from {partner.name}"
         if values["status"] == "rejected":
             note("rejected", f"{what}: {values['error']}")
         elif values["status"] == "held":
             note("held", f"{what}: {values['reason']}: {values['error']}")
         elif isinstance(read.document, Acknowledgment):
-            reconcile.acknowledged(self.home, conn, self.partner, values["id"], read.document)
+            reconcile.acknowledged(self.home, conn, partner, values["id"], read.document)
         elif read.document is not None:
             note("read", f"{what}: {values['status'].replace('_', ' ')}")
             if isinstance(read.document, SalesOrder):
-                self._begin_order(conn, values, read.document)
+                self._begin_order(conn, partner, values, read.document)
             queue_delivery(self.home, conn, values["id"])
 
-    def _begin_order(self, conn: Connection, values: dict[str, Any], document: SalesOrder) -> None:
-        agreement = self.partner.agreement(values["type"], "in")
+    def _begin_order(
+        self, conn: Connection, partner: Partner, values: dict[str, Any], document: SalesOrder
+    ) -> None:
+        agreement = partner.agreement(values["type"], "in")
         route = agreement.route if agreement is not None else None
         known = conn.execute(select(order.c.correlation).where(order.c.correlation == values["id"])).scalar()
         if known is None:
@@ -513,7 +520,7 @@ class _Reading:
                 {
                     "correlation": values["id"],
                     "number": document.number,
-                    "partner": self.partner.name,
+                    "partner": partner.name,
                     "warehouse": route.removeprefix("3pl:") if route else None,
                     "status": "open",
                     "created_at": self.home.now(),
@@ -527,7 +534,6 @@ class _Reading:
         rows = conn.execute(
             select(document_table.c.cause, document_table.c.type, document_table.c.number).where(
                 document_table.c.direction == "out",
-                document_table.c.partner == self.partner.name,
                 document_table.c.kind == "acknowledgment",
                 document_table.c.cause.startswith(self.row.id, autoescape=True),
             )
@@ -539,17 +545,17 @@ class _Reading:
         told = (self.row.id, "TA1", header.control_number) in before
         if envelope.interchange_ack is not None and not told:
             outbound.answer_interchange(
-                self.home, conn, self.partner, header, envelope.interchange_ack, cause=self.row.id
+                self.home, conn, envelope.partner, header, envelope.interchange_ack, cause=self.row.id
             )
         for answered, group, ack, first in self.answers:
             cause = first.values["id"] if first is not None else self.row.id
-            kind = self._mode_for(group)
+            kind = self._mode_for(envelope.partner, group)
             told = (cause, kind, group.control_number) in before
             if answered is envelope and kind != "none" and not told:
                 outbound.answer_group(
                     self.home,
                     conn,
-                    self.partner,
+                    envelope.partner,
                     header,
                     group,
                     ack,
@@ -558,9 +564,9 @@ class _Reading:
                     correlation=first.values["correlation"] if first is not None else None,
                 )
 
-    def _mode_for(self, group: Group) -> str:
+    def _mode_for(self, partner: Partner, group: Group) -> str:
         """How this group is answered: as agreed for its first known set."""
-        for agreement in self.partner.agreements:
+        for agreement in partner.agreements:
             if (
                 agreement.direction == "in"
                 and dictionary.functional_id(agreement.type) == group.functional_id
@@ -570,6 +576,42 @@ class _Reading:
         else:
             mode = self.home.config.defaults.ack.mode
         return "997" if mode == "contrl" else mode  # which X12 has not
+
+
+def _guide(partner: Partner, type: str) -> Guide | None:
+    """The partner's guide of a set, where it has one."""
+    agreement = partner.agreement(type, "in")
+    return load_guide(agreement.guide) if agreement is not None and agreement.guide else None
+
+
+def _map(partner: Partner, item: Transaction, verdict: Check, values: dict[str, Any]) -> Document | None:
+    """The document, or None and the reason in `values`: it is held, and has been acknowledged."""
+    agreement = partner.agreement(item.type, "in")
+    if agreement is None and partner.agreements and item.type not in outbound.ACKNOWLEDGMENTS:
+        values |= {
+            "status": "held",
+            "reason": DeadReason.NOT_AGREED,
+            "error": f"no {item.type} is agreed with {partner.name} in this direction",
+        }
+        return None
+    assert verdict.places is not None
+    try:
+        definition = dictionary.definition(item.type, item.version)
+        assert definition is not None  # or it would have been rejected
+        map = mappings.load(definition, agreement.map if agreement is not None else None)
+        document, problems = map.read_checked(verdict, item.separators)
+    except EdiError as error:
+        document, problems = None, ()
+        values["error"] = str(error)
+    if document is None:
+        values |= {
+            "status": "held",
+            "reason": DeadReason.MAPPING_FAILED,
+            "error": values["error"] or problems[0].message,
+            "problems": values["problems"] + [msgspec.to_builtins(problem) for problem in problems],
+        }
+        return None
+    return msgspec.structs.replace(document, partner=partner.name)
 
 
 class _Note(NamedTuple):
