@@ -24,7 +24,10 @@ class _Scope:
     """A loop, or the whole set, with the rules that hold directly inside it."""
 
     around: Around | None
-    rules: list[Rule] = field(default_factory=list)
+    counts: int = 0  # how many of the rules count
+    needed: list[tuple[int, Rule]] = field(
+        default_factory=list
+    )  # the rules of a minimum, each with its count
     inner: dict[Around, _Scope] = field(default_factory=dict)
     at: dict[int, tuple[list[tuple[int, Rule, SegmentDef | None]], list[_Scope]]] = field(
         default_factory=dict
@@ -33,7 +36,7 @@ class _Scope:
 
 @dataclass(slots=True)
 class _Open:
-    """One iteration of a scope, begun at a row; `counts` has a number for each rule."""
+    """One iteration of a scope, begun at a row, and its counts."""
 
     scope: _Scope
     first: int  # nodes; for the whole set, none is outside
@@ -56,14 +59,18 @@ class Rules:
                 self._add(rule)
 
     def _add(self, rule: Rule) -> None:
-        scope = self._root
-        for around in rule.within:
+        scope, counts = self._root, rule.least or rule.most
+        plain = not counts and all(around.qualifier is None for around in rule.within)
+        for around in () if plain else rule.within:  # one that neither counts nor chooses holds anywhere
             if around not in scope.inner:
                 scope.inner[around] = _Scope(around)
                 scope.at.setdefault(around.first, ([], []))[1].append(scope.inner[around])
             scope = scope.inner[around]
-        number = len(scope.rules)
-        scope.rules.append(rule)
+        number = scope.counts if counts else -1
+        if counts:
+            scope.counts += 1
+        if rule.least:
+            scope.needed.append((number, rule))
         for node, segment in zip(rule.nodes, rule.segments or [None] * len(rule.nodes), strict=True):
             scope.at.setdefault(node, ([], []))[0].append((number, rule, segment))
 
@@ -98,31 +105,35 @@ class Rules:
         self, rows: list[Row], places: Sequence[int | None]
     ) -> Iterator[tuple[int, Misplaced | SegmentDef]]:
         """What is missing or too much, and the narrowed definitions by which a row must be judged as well."""
-        whole = _Open(self._root, -1, len(self._definition.nodes), 0, [0] * len(self._root.rules))
-        opened = [whole]
+        low, high = -1, len(self._definition.nodes)  # between which nodes no iteration ends
+        opened = [_Open(self._root, low, high, 0, [0] * self._root.counts)]
         for at, place in enumerate(places):
             if place is None:
                 continue
-            for one in [o for o in opened[1:] if not o.first < place <= o.last]:
-                opened.remove(one)
-                yield from self._left(one, places, at)
+            if not low < place <= high:
+                for one in [o for o in opened if not o.first < place <= o.last]:
+                    opened.remove(one)
+                    yield from self._left(one, places, at)
+                low, high = max(o.first for o in opened), min(o.last for o in opened)
             for one in tuple(opened):
                 met = one.scope.at.get(place)
                 if met is None:
                     continue
                 for number, rule, segment in met[0]:
-                    if not _chosen(rule.qualifier, rows[at]):
+                    if rule.qualifier is not None and not _chosen(rule.qualifier, rows[at]):
                         continue
-                    one.counts[number] += 1
-                    if rule.most is not None and one.counts[number] > rule.most:
+                    if number >= 0:
+                        one.counts[number] += 1
+                    if rule.most is not None and (rule.most == 0 or one.counts[number] > rule.most):
                         yield at, self._excess(rule, place, at)
                     elif segment is not None:
                         yield at, segment
                 for scope in met[1]:
                     assert scope.around is not None
-                    if _chosen(scope.around.qualifier, rows[at]):
-                        first, last, _ = scope.around
-                        opened.append(_Open(scope, first, last, at, [0] * len(scope.rules)))
+                    first, last, qualifier = scope.around
+                    if qualifier is None or _chosen(qualifier, rows[at]):
+                        opened.append(_Open(scope, first, last, at, [0] * scope.counts))
+                        low, high = max(low, first), min(high, last)
         while opened:
             yield from self._left(opened.pop(), places, max(len(rows) - 1, 0))
 
@@ -139,7 +150,8 @@ class Rules:
         self, one: _Open, places: Sequence[int | None], end: int
     ) -> Iterator[tuple[int, Misplaced | SegmentDef]]:
         """What had to be in an iteration that ended before row `end`, told where it can come no more."""
-        for rule, count in zip(one.scope.rules, one.counts, strict=True):
+        for number, rule in one.scope.needed:
+            count = one.counts[number]
             if count < rule.least:
                 later = (
                     at
@@ -156,5 +168,5 @@ class Rules:
                 yield at, Misplaced(Fault.SEGMENT_MISSING, at, use.segment.tag, loop, message)
 
 
-def _chosen(qualifier: Qualifier | None, row: Row) -> bool:
-    return qualifier is None or (len(row) > qualifier.element and row[qualifier.element] in qualifier.codes)
+def _chosen(qualifier: Qualifier, row: Row) -> bool:
+    return len(row) > qualifier.element and row[qualifier.element] in qualifier.codes

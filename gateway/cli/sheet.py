@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,8 @@ def sheet(name: str, *, types: tuple[str, ...], form: str | None, folder: Path |
     elif form == "md" and sys.stdout.isatty():
         from rich.markdown import Markdown
 
-        output.console().print(Markdown(output.safe(markdown(made))))
+        text = re.sub(r"((?:[0-9A-F]{2}:){16})", r"\1 ", markdown(made))  # a fingerprint may take two lines
+        output.console().print(Markdown(output.safe(text)))
     else:
         click.echo(output.safe(_text(made, form)), nl=False)
 
