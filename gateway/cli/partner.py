@@ -214,7 +214,8 @@ def _summary(partner: Partner) -> dict[str, Any]:
     def types(direction: str) -> list[str]:
         return [agreed.type for agreed in partner.agreements if agreed.direction == direction]
 
-    channel = {"as2": "as2", "sftp_account": "sftp", "sftp_poll": "sftp"}.get(partner.channel or "")
+    own = {"as2": "as2", "sftp_account": "sftp", "sftp_poll": "sftp"}.get(partner.channel or "")
+    channel = f"via {partner.via}" if partner.via else own
     return {
         "name": partner.name,
         "role": partner.role,
@@ -293,6 +294,8 @@ def _lines(config: Config, partner: Partner) -> Iterator[tuple[str, object]]:
             yield label, party
     if partner.aliases:
         yield "aliases", ", ".join(map(str, partner.aliases))
+    if partner.via:
+        yield "via", partner.via
     x12 = partner.x12
     yield "X12", f"{x12.version}, separators {x12.element} {x12.component} {x12.segment!r}"
     if as2 := partner.as2:

@@ -110,7 +110,8 @@ def _send(
     from gateway.pipeline import dispatch
 
     to = home.config.partner(partner)
-    if to.channel is None or to.status == "draft":
+    channel = home.config.carrier(to).channel
+    if channel is None or to.status == "draft":
         raise Failure(
             Code.NO_CHANNEL,
             f"{partner} is a draft" if to.status == "draft" else f"no channel leads to {partner}",
@@ -119,7 +120,7 @@ def _send(
     name = "stdin" if file is sys.stdin.buffer else Path(file.name).name
     if dry_run:
         output.value(
-            {"partner": partner, "channel": to.channel, "filename": name}, f"would send {name} to {partner}"
+            {"partner": partner, "channel": channel, "filename": name}, f"would send {name} to {partner}"
         )
         return
     identity = dispatch.dispatch(home, to, file, filename=name, content_type=content_type)

@@ -13,7 +13,8 @@ from gateway.config import Partner
 from gateway.home import Home
 from gateway.pipeline import outbound
 from gateway.pipeline.reconcile import plain
-from gateway.store.tables import document, new_id, transmission
+from gateway.store import Blob
+from gateway.store.tables import document
 from x12 import acks, codec
 
 
@@ -25,64 +26,68 @@ def dispatch(
     Transactions found in it are recorded, so that the partner's acknowledgment of them is expected.
     """
     blob = home.store.blobs.put(stream)
-    now = home.now()
-    identity = new_id(now)
     with home.store.fetch(blob.sha256) as stored:
-        found = _transactions(stored)
+        found = transactions(stored)
     kind = content_type or ("application/EDI-X12" if found else mimetypes.guess_type(filename)[0])
 
-    def record(conn: Connection) -> None:
+    return home.store.write(
+        lambda conn: queue(
+            home,
+            conn,
+            partner,
+            blob,
+            found,
+            filename=filename,
+            content_type=kind or "application/octet-stream",
+        )
+    )
+
+
+def queue(
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    blob: Blob,
+    found: list[dict[str, Any]],
+    *,
+    filename: str,
+    content_type: str,
+) -> str:
+    """Queue stored bytes with the `transactions` found in them; the transmission id."""
+    now = home.now()
+    identity = outbound.queue_file(home, conn, partner, blob, filename=filename, content_type=content_type)
+    for number, values in enumerate(found, 1):
+        agreement = partner.agreement(values["type"], "out")
+        ack = agreement.ack if agreement is not None else home.config.defaults.ack
+        expected = ack.mode != "none" and values["functional_id"] != "FA"
+        document_id = f"{identity}-{number}"
         conn.execute(
-            insert(transmission),
+            insert(document),
             {
-                "id": identity,
+                "id": document_id,
                 "direction": "out",
                 "partner": partner.name,
-                "channel": "as2" if partner.channel == "as2" else "sftp",
-                "status": "queued",
-                "filename": filename,
-                "content_type": kind or "application/octet-stream",
-                "size": blob.size,
-                "sha256": blob.sha256,
-                "message_id": outbound.message_id(home, identity),
+                "transmission": identity,
+                "status": "sent",
+                "problems": [],
+                "ack": "waiting" if expected else "none",
                 "created_at": now,
+                **values,
             },
         )
-        for number, values in enumerate(found, 1):
-            agreement = partner.agreement(values["type"], "out")
-            ack = agreement.ack if agreement is not None else home.config.defaults.ack
-            expected = ack.mode != "none" and values["functional_id"] != "FA"
-            document_id = f"{identity}-{number}"
-            conn.execute(
-                insert(document),
-                {
-                    "id": document_id,
-                    "direction": "out",
-                    "partner": partner.name,
-                    "transmission": identity,
-                    "status": "sent",
-                    "problems": [],
-                    "ack": "waiting" if expected else "none",
-                    "created_at": now,
-                    **values,
-                },
-            )
-            if expected:
-                outbound.expect(home, conn, partner, document_id, ack, now)
-        home.note(
-            conn,
-            "issued",
-            f"{filename}, {blob.size} bytes, to {partner.name}",
-            partner=partner.name,
-            transmission=identity,
-        )
-        outbound.queue_sending(home, conn, identity, partner)
-
-    home.store.write(record)
+        if expected:
+            outbound.expect(home, conn, partner, document_id, ack, now)
+    home.note(
+        conn,
+        "issued",
+        f"{filename}, {blob.size} bytes, to {partner.name}",
+        partner=partner.name,
+        transmission=identity,
+    )
     return identity
 
 
-def _transactions(stream: BinaryIO) -> list[dict[str, Any]]:
+def transactions(stream: BinaryIO) -> list[dict[str, Any]]:
     """The transactions of an X12 file as columns; none for other content."""
     found: list[dict[str, Any]] = []
     header: Interchange | None = None

@@ -25,6 +25,7 @@ from gateway import numbers
 from gateway.config import Ack, Partner
 from gateway.errors import Code, DeadReason, Failure
 from gateway.home import Home
+from gateway.store import Blob
 from gateway.store.tables import document as document_table
 from gateway.store.tables import new_id, order, transmission
 from x12 import acks, dictionary, writer
@@ -413,26 +414,15 @@ def _emit(
         [writer.Body(type, number, body, convention) for number, body in zip(sets, bodies, strict=True)],
         loose=loose,
     )
-    blob = home.store.keep(conn, data)
-    identity = new_id(now)
-    conn.execute(
-        insert(transmission),
-        {
-            "id": identity,
-            "direction": "out",
-            "partner": partner.name,
-            "channel": {"as2": "as2", None: "none"}.get(partner.channel, "sftp"),
-            "status": "queued",
-            "filename": f"{type}_{partner.name}_{interchange:09d}.x12",
-            "content_type": "application/EDI-X12",
-            "size": blob.size,
-            "sha256": blob.sha256,
-            "message_id": message_id(home, identity),
-            "correlation": correlation,
-            "created_at": now,
-        },
+    identity = queue_file(
+        home,
+        conn,
+        partner,
+        home.store.keep(conn, data),
+        filename=f"{type}_{partner.name}_{interchange:09d}.x12",
+        content_type="application/EDI-X12",
+        correlation=correlation,
     )
-    queue_sending(home, conn, identity, partner)
     return {
         "transmission": identity,
         "functional_id": dictionary.functional_id(type) if bodies else None,
@@ -448,9 +438,45 @@ def message_id(home: Home, identity: str) -> str:
     return f"<{identity}@{host}>"
 
 
+def queue_file(
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    blob: Blob,
+    *,
+    filename: str,
+    content_type: str,
+    correlation: str | None = None,
+) -> str:
+    """Have stored bytes sent to a partner, by its carrier; the id of the transmission."""
+    now = home.now()
+    identity = new_id(now)
+    conn.execute(
+    carrier = home.config.carrier(partner)
+        insert(transmission),
+        {
+            "id": identity,
+            "direction": "out",
+            "partner": carrier.name,
+            "channel": {"as2": "as2", None: "none"}.get(carrier.channel, "sftp"),
+            "status": "queued",
+            "filename": filename,
+            "content_type": content_type,
+            "size": blob.size,
+            "sha256": blob.sha256,
+            "message_id": message_id(home, identity),
+            "correlation": correlation,
+            "created_at": now,
+        },
+    )
+    queue_sending(home, conn, identity, partner)
+    return identity
+
+
 def queue_sending(home: Home, conn: Connection, transmission_id: str, partner: Partner) -> None:
     """Have a stored transmission sent, behind what goes to the same partner before it."""
-    attempts = partner.as2.retry.attempts if partner.as2 is not None else 32
+    carrier = home.config.carrier(partner)
+    attempts = carrier.as2.retry.attempts if carrier.as2 is not None else 32
     home.engine.enqueue(
         conn,
         lane=f"{partner.name}:out",

@@ -11,7 +11,7 @@ from edi import documents
 from edi.problems import EdiError
 from gateway.errors import Code, Failure
 from gateway.home import Home
-from gateway.pipeline import arrive, delivering, outbound
+from gateway.pipeline import arrive, delivering, outbound, sending
 from gateway.store.lane_tables import job
 from gateway.store.tables import document, new_id, transmission
 
@@ -118,10 +118,10 @@ def _queue(home: Home, conn: Connection, step: Step, identity: str, carried: Row
             .where(transmission.c.id == carried.id)
             .values(status="queued", reason=None, error=None, done_at=None)
         )
-        partner = home.config.partner(carried.partner)
+        home.config.partner(carried.partner)
         home.engine.enqueue(
             conn,
-            lane=f"{partner.name}:out",
+            lane=f"{sending.addressee(conn, carried)}:out",
             kind="send",
             payload={"transmission": carried.id},
             uniq=f"send:{carried.id}:{again}",

@@ -36,13 +36,15 @@ def send(home: Home, job: Job) -> Done:
     """Send one transmission by the channel of its partner."""
     with home.store.read() as conn:
         row = conn.execute(select(transmission).where(transmission.c.id == job.payload["transmission"])).one()
+        addressed = addressee(conn, row)
     if row.status != "queued":  # a receipt that came by itself has decided it
         return Done()
     partner = home.config.partners.get(row.partner)
     if partner is None:
         raise Dead(DeadReason.UNKNOWN_PARTNER, f"no partner is named {row.partner!r} in partners.toml now")
-    if partner.status == "paused":
-        raise Retry(f"{partner.name} is paused", after_s=60.0, free=True)
+    for one in (partner, home.config.partners.get(addressed)):
+        if one is not None and one.status == "paused":
+            raise Retry(f"{one.name} is paused", after_s=60.0, free=True)
     match partner.channel:
         case "as2":
             commit = _by_as2(home, job, row, partner)
@@ -60,6 +62,14 @@ def send(home: Home, job: Job) -> Done:
         after_commit(conn, lambda: failpoint("send:recorded"))
 
     return Done(record)
+
+
+def addressee(conn: Connection, row: Row[Any]) -> str:
+    """Whom a transmission is for: where a hub carries it, not the hub, which `partner` names."""
+    name: str | None = conn.execute(
+        select(document.c.partner).where(document.c.transmission == row.id).limit(1)
+    ).scalar()
+    return name or str(row.partner)
 
 
 def failed(home: Home, conn: Connection, job: Job, reason: str, message: str) -> None:
@@ -313,7 +323,7 @@ def receipt_overdue(home: Home, job: Job) -> Done:
         _note(home, conn, row, "resent", f"{row.filename} to {row.partner}: no receipt in time")
         home.engine.enqueue(
             conn,
-            lane=f"{row.partner}:out",
+            lane=f"{addressee(conn, row)}:out",
             kind="send",
             payload={"transmission": identity, "sends": sends + 1},
             max_attempts=partner.as2.retry.attempts,
