@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from edi.elements import Finding, Row, problems_in_row
@@ -133,15 +134,14 @@ class Checker:
         for fault, at, tag, loop, message in misplaced:
             place = Problem(fault, message, Severity.ERROR, tag, at + 1, offset=starts[at], loop=loop)
             found.append((at, 0, place))
-        for at, finding in self._in_rows(rows, places, doubted, transaction.separators):
+        in_rows = self._in_rows(rows, places, doubted, transaction.separators)
+        for at, finding in islice(in_rows, _PROBLEMS):
             found.append(
                 (at, finding.element, self._problem(rows[at], at, places[at], finding, starts=starts))
             )
-            if len(found) >= _PROBLEMS:
-                break
         if self._standard is not self.definition:
             found += self._asked(rows, places, doubted, transaction.separators, starts=starts, found=found)
-        for at, finding, severity in self._semantics(rows, places):
+        for at, finding, severity in islice(self._semantics(rows, places), _PROBLEMS):
             problem = self._problem(rows[at], at, places[at], finding, starts=starts, severity=severity)
             found.append((at, finding.element, problem))
         found.sort(key=lambda entry: entry[:2])

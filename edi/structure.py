@@ -24,6 +24,7 @@ _TRACES = 4_000  # rows of runs remembered; beyond them each row is a run of its
 _LONGEST = 40  # rows of a run
 _OFTEN = 8  # times a run is met before one expression is made for all of its rows
 _EXPRESSIONS = 500  # made for the runs of one set
+_FAULTS = 1000  # after which a walk ends
 
 Child = SegmentUse | LoopDef
 
@@ -212,11 +213,16 @@ class Structure:
         self.start = Trace(State((Frame(self.definition.children, -1, 0),), None), (), (), begins=False)
 
     def walk(self, tags: list[str]) -> tuple[list[int | None], list[Misplaced]]:
-        """The node index of each segment, None for one that has no place, and everything out of place."""
+        """The node index of each segment, None for one that has no place, and everything out of place.
+
+        The walk ends at the thousandth fault; what follows it has no place.
+        """
         path = self.start.state.path
         places: list[int | None] = []
         faults: list[Misplaced] = []
         for at, tag in enumerate(tags):
+            if len(faults) >= _FAULTS:
+                return [*places, *[None] * (len(tags) - at)], faults
             step = min(_steps(path, tag), key=lambda s: (s.excess is not None, len(s.missing)), default=None)
             if step is None:
                 places.append(None)
