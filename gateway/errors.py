@@ -61,6 +61,11 @@ class Code(StrEnum):
     FILE_MISSING = ("FILE-MISSING", Exit.NOT_FOUND, "A file named on the command line does not exist.")
     FILE_UNREADABLE = ("FILE-UNREADABLE", Exit.FAILURE, "A file named on the command line could not be read.")
     NOT_EDI = ("NOT-EDI", Exit.FINDINGS, "The bytes hold no interchange: no ISA, UNA or UNB.")
+    NUMBER_USED = (
+        "NUMBER-USED",
+        Exit.CONFLICT,
+        "A control number asked for has been used; what is sent under it again is taken for a duplicate.",
+    )
     CANNOT_WRITE = ("CANNOT-WRITE", Exit.FINDINGS, "A document cannot be expressed in the set asked for.")
     BAD_DOCUMENT = ("BAD-DOCUMENT", Exit.FINDINGS, "A line of the input is no canonical document.")
     BAD_CERTIFICATE = ("BAD-CERTIFICATE", Exit.CONFIGURATION, "A certificate file cannot be used as one.")

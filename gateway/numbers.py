@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from sqlalchemy import Connection, select
 
 from edi.tree import PartyId
@@ -19,6 +22,21 @@ _TAKE = Upsert(
 )
 
 
+_PUT = Upsert(
+    control_number,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["ours", "theirs", "level"], set_={"next": insert.excluded.next}
+    ),
+)
+
+LEVELS = ("interchange", "group", "transaction")
+
+
+def level_of(level: str, functional_id: str, scope: str) -> str:
+    """The name of a sequence: with scope "partner+type" groups and sets are counted by functional id."""
+    return level if scope == "partner" or level == "interchange" else f"{level} {functional_id}"
+
+
 def take(conn: Connection, ours: PartyId, theirs: PartyId, level: str, count: int = 1) -> list[int]:
     """The next `count` numbers of a level (interchange, group, transaction) between two parties, from 1.
 
@@ -28,16 +46,49 @@ def take(conn: Connection, ours: PartyId, theirs: PartyId, level: str, count: in
         return []
     values = {"ours": str(ours), "theirs": str(theirs), "level": level, "next": count + 1}
     after: int = conn.execute(_TAKE.on(conn), values).scalar_one()
-    return [(number - 1) % LAST + 1 for number in range(after - count, after)]
+    return [_shown(number) for number in range(after - count, after)]
+
+
+class Counter(NamedTuple):
+    """One sequence: between us and a partner, at a level; `next` is the number taken next, from 1."""
+
+    ours: str
+    theirs: str
+    level: str
+    next: int
+
+
+def counters(conn: Connection, theirs: Iterable[PartyId] | None = None) -> list[Counter]:
+    """Every sequence that has been used or set, or those with the given identities of one partner."""
+    query = select(control_number).order_by(
+        control_number.c.theirs, control_number.c.ours, control_number.c.level
+    )
+    if theirs is not None:
+        query = query.where(control_number.c.theirs.in_([str(party) for party in theirs]))
+    return [Counter(row.ours, row.theirs, row.level, _shown(row.next)) for row in conn.execute(query)]
 
 
 def peek(conn: Connection, ours: PartyId, theirs: PartyId, level: str) -> int:
     """The number that would be taken next."""
-    found = conn.execute(
+    return _shown(_stored(conn, ours, theirs, level) or 1)
+
+
+def put(conn: Connection, ours: PartyId, theirs: PartyId, level: str, next: int) -> None:
+    """Have `next` (1 to 999999999) taken next. What lies behind the sequence would be used again."""
+    values = {"ours": str(ours), "theirs": str(theirs), "level": level, "next": next}
+    conn.execute(_PUT.on(conn), values)
+
+
+def _stored(conn: Connection, ours: PartyId, theirs: PartyId, level: str) -> int | None:
+    found: int | None = conn.execute(
         select(control_number.c.next).where(
             control_number.c.ours == str(ours),
             control_number.c.theirs == str(theirs),
             control_number.c.level == level,
         )
     ).scalar()
-    return ((found or 1) - 1) % LAST + 1
+    return found
+
+
+def _shown(stored: int) -> int:
+    return (stored - 1) % LAST + 1

@@ -22,6 +22,7 @@ from gateway.store.tables import transmission
 from x12 import acks, codec, dictionary
 
 _OPEN = ("waiting", "overdue")
+_DUPLICATE = "025"  # TA105 of a repetition, which says nothing against the interchange read first
 _SHOWN = 5  # segments of ours repeated in the note of a rejection
 _WORDS = {
     "accepted": "accepts",
@@ -161,7 +162,10 @@ def _unmatched(home: Home, conn: Connection, partner: Partner, identity: str, an
 def interchange_acknowledged(
     home: Home, conn: Connection, partner: Partner, segment: str, header: Interchange
 ) -> None:
-    """Apply a TA1 (X12.5): a rejected interchange rejects every document in it that still waits."""
+    """Apply a TA1 (X12.5): a rejected interchange rejects every document in it that still waits.
+
+    A repetition that is refused is not: what was sent first has its own answer.
+    """
     if not segment.startswith(f"TA1{header.separators.element}"):
         return  # ISB, ISE and other service segments
     ta1 = acks.read_ta1(segment, header.separators)
@@ -177,7 +181,7 @@ def interchange_acknowledged(
     if not sent:
         home.note(conn, "unmatched", f"{text}; no such interchange was sent", partner=partner.name)
     for one in sent:
-        rejected = ta1.status == "R" and one.ack in _OPEN
+        rejected = ta1.status == "R" and ta1.note != _DUPLICATE and one.ack in _OPEN
         if rejected:
             conn.execute(update(document_table).where(document_table.c.id == one.id).values(ack="rejected"))
             home.engine.cancel(conn, uniq=f"ack-due:{one.id}")

@@ -1,0 +1,141 @@
+"""Control numbers: one after the other, whoever takes them and whatever is killed; set by an operator."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from numbers_victim import OURS, THEIRS
+from sqlalchemy import Connection, select
+from trading import ORDER, PARTNERS, RETAILER, eventually, trading
+
+from edi.tree import PartyId
+from gateway import numbers
+from gateway.store import Store
+from gateway.store.tables import event
+
+ROOT = Path(__file__).parents[2]
+WRITERS = 8
+DOCUMENTS = 600
+
+
+def writer(path: Path, name: int) -> subprocess.Popen[str]:
+    script = Path(__file__).parent / "numbers_victim.py"
+    command = [sys.executable, script, path, f"writer {name}", DOCUMENTS]
+    return subprocess.Popen(list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_eight_writers_of_which_any_may_be_killed_use_each_number_once_and_leave_none_out(
+    tmp_path: Path,
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    path = tmp_path / "numbers.db"
+    store = Store.open(path, blobs=tmp_path / "blobs")
+    running = [writer(path, name) for name in range(WRITERS)]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+    killed = 0
+    for name in range(WRITERS, WRITERS + 6):
+        time.sleep(chance.uniform(0.02, 0.2))
+        at = chance.randrange(WRITERS)
+        killed += running[at].poll() is None
+        running[at].kill()
+        running[at].communicate()
+        running[at] = writer(path, name)
+    for process in running:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert killed >= 4, "the work ended before enough kills: the test proved nothing"
+    with store.read() as conn:
+        texts = conn.execute(select(event.c.text)).scalars().all()
+        names = set(conn.execute(select(event.c.name)).scalars())
+    store.close()
+    assert len(names) > WRITERS // 2
+    taken = [[int(number) for number in text.split()] for text in texts]
+    assert sorted(first for first, *_ in taken) == list(range(1, len(texts) + 1))
+    sets = sorted(number for _, *rest in taken for number in rest)
+    assert sets == list(range(1, len(sets) + 1))
+
+
+def test_numbers_roll_over_after_999999999(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "a.db", blobs=tmp_path / "blobs")
+
+    def take(conn: Connection) -> list[int]:
+        numbers.put(conn, OURS, THEIRS, "interchange", numbers.LAST - 1)
+        return numbers.take(conn, OURS, THEIRS, "interchange", 4)
+
+    assert store.write(take) == [numbers.LAST - 1, numbers.LAST, 1, 2]
+    with store.read() as conn:
+        assert numbers.peek(conn, OURS, THEIRS, "interchange") == 3
+        assert numbers.peek(conn, OURS, PartyId("08", "OTHER"), "interchange") == 1
+    store.close()
+
+
+def take_two(theirs: PartyId, level: str, conn: Connection) -> list[int]:
+    return numbers.take(conn, OURS, theirs, level, 2)
+
+
+def test_each_pair_of_identities_and_each_level_is_counted_by_itself(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "a.db", blobs=tmp_path / "blobs")
+    other = PartyId("08", "OTHER")
+    for theirs, level in ((THEIRS, "interchange"), (THEIRS, "group"), (other, "interchange")):
+        assert store.write(partial(take_two, theirs, level)) == [1, 2]
+    with store.read() as conn:
+        assert [(c.theirs, c.level, c.next) for c in numbers.counters(conn, [THEIRS])] == [
+            ("08:RETAIL", "group", 3),
+            ("08:RETAIL", "interchange", 3),
+        ]
+    store.close()
+
+
+def test_groups_may_be_counted_by_type(tmp_path: Path) -> None:
+    partners = PARTNERS.replace(
+        'role = "retailer"', 'role = "retailer"\ncontrol_numbers = { scope = "partner+type" }'
+    )
+    with trading(tmp_path, partners) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop")
+        eventually(lambda: t.sent("shop", "997"))
+        with t.home.store.read() as conn:
+            found = {c.level: c.next for c in numbers.counters(conn, [RETAILER])}
+        assert found == {"interchange": 2, "group FA": 2, "transaction FA": 2}
+
+
+def test_numbers_that_a_partner_has_left_out_are_told(tmp_path: Path) -> None:
+    def notes(name: str) -> list[str]:
+        with t.home.store.read() as conn:
+            found = conn.execute(select(event.c.text).where(event.c.name == name)).scalars()
+            return list(found)
+
+    with trading(tmp_path) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "1.x12")
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "2.x12")
+        eventually(lambda: len(t.sent("shop", "997")) == 2)
+        t.number += 2
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "5.x12")
+        eventually(lambda: len(t.sent("shop", "997")) == 3)
+        assert notes("gap") == ["interchanges 3 to 4 from 08:RETAIL have not come: 5 follows 2"]
+        t.number = 2  # it comes late
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "3.x12")
+        eventually(lambda: len(t.sent("shop", "997")) == 4)
+        assert len(notes("gap")) == 1
+
+
+@pytest.mark.parametrize("next", [5, 999_999_999])
+def test_what_an_operator_sets_is_used_next(tmp_path: Path, next: int) -> None:
+    with trading(tmp_path) as t:
+        us, shop = t.home.config.us.isa, t.home.config.partner("shop").isa
+        assert us is not None
+        assert shop is not None
+        t.home.store.write(lambda conn: numbers.put(conn, us, shop, "interchange", next))
+        t.drop(t.file("850", ORDER, RETAILER), "shop")
+        eventually(lambda: t.sent("shop", "997"))
+        (row,) = t.documents(direction="out", type="997")
+        assert row.interchange_control == str(next)
