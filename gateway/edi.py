@@ -188,10 +188,16 @@ def _mapped(transaction: Transaction, overlay: Callable[[str], Path | None]) -> 
     return Mapped(transaction, document, problems)
 
 
-def write(type: str, found: Iterable[Document], envelope: Envelope, overlay: Path | None = None) -> bytes:
+def write(
+    type: str,
+    found: Iterable[Document],
+    envelope: Envelope,
+    overlay: Path | None = None,
+    guide: Guide | None = None,
+) -> bytes:
     """Documents as transactions of one set, in one group of one interchange, numbered from 1.
 
-    Raises CannotWrite for a document that the set, the map or the checker does not allow.
+    Raises CannotWrite for a document that the set, the map, the checker or the guide does not allow.
     """
     definition = dictionary.definition(type, envelope.version)
     if definition is None:
@@ -202,4 +208,4 @@ def write(type: str, found: Iterable[Document], envelope: Envelope, overlay: Pat
         if not isinstance(document, map.document):
             raise CannotWrite(f"document {number} is no {map.document.__name__}, which {type} carries")
         bodies.append(writer.Body(type, number, map.write(document)))
-    return writer.write(envelope, bodies, check=True)
+    return writer.write(envelope, bodies, check=True, guide=guide)

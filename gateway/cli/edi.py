@@ -82,6 +82,14 @@ def guides(named: str) -> Callable[[str], Guide | None]:
     return lambda type: load(agreed[type]) if type in agreed else None
 
 
+def _guide_out(partner: str | None, type: str) -> Guide | None:
+    """The guide by which we write a set to a partner."""
+    from edi.guide import load
+
+    agreed = output.config().partner(partner).agreement(type, "out") if partner is not None else None
+    return load(agreed.guide) if agreed is not None and agreed.guide is not None else None
+
+
 @contextmanager
 def guide_failures() -> Iterator[None]:
     """A guide that cannot be used, told as a failure."""
@@ -255,11 +263,11 @@ def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | No
     """Write canonical documents, one JSON object a line, as one interchange on stdout.
 
     Without --partner and --from or --to the ids are ZZ:SENDER and ZZ:RECEIVER. Nothing is written that the
-    checker would reject.
+    checker would reject, or the partner's guide.
     """
     from gateway import edi
 
-    with _edi_failures():
+    with _edi_failures(), guide_failures():
         overlay = map_file or _overlays(partner, "out")(type)
         documents = list(_read_documents(file))
         if not documents:
@@ -268,7 +276,7 @@ def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | No
                 "no document came",
                 next="tradelane edi documents FILE --json shows their form",
             )
-        data = edi.write(type, documents, _envelope(type, partner, given), overlay)
+        data = edi.write(type, documents, _envelope(type, partner, given), overlay, _guide_out(partner, type))
     if output.settings().json:
         output.value({"set": type, "data": data.decode("latin-1")}, "")
     else:

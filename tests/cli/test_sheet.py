@@ -175,3 +175,19 @@ def test_a_guide_that_is_missing_is_told_unless_its_partner_is_a_draft(run: Run,
     checked = run("--home", guided, "partner", "list")
     assert checked.exit == 4
     assert "without `guide` all that the standard allows is used" in checked.err
+
+
+def test_nothing_is_written_to_a_partner_that_its_guide_rejects(run: Run, guided: Path) -> None:
+    notice = {
+        "schema": "tradelane.ship_notice/1",
+        "number": "S1",
+        "sent_on": "2026-11-24",
+        "sent_time": "10:15:00",
+        "purpose": "original",
+        "levels": [{"kind": "shipment"}],
+    }
+    line = json.dumps(notice).encode()
+    assert run("edi", "write", "--set", "856", input=line).exit == 0
+    written = run("--home", guided, "edi", "write", "--set", "856", "--partner", "bigmart", input=line)
+    assert written.exit == 5
+    assert "guide of BigMart: BSN05" in written.err
