@@ -1,7 +1,7 @@
-"""The ERP as folders of JSON: `out/` for it to take, `in/` for us to take.
+"""The ERP as folders: `out/` for it to take, `in/` for us to take.
 
-`out/<document id>.json` appears once per document. A document renamed into `in/` is taken, mapped and sent,
-then moved to `done/`, or to `refused/` with the reason beside it.
+`out/<document id>.json` appears once per document. A document renamed into `in/`, or a file of X12 that the
+ERP has written itself, is taken and sent, then moved to `done/`, or to `refused/` with the reason beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from gateway.folders import place_once, sync_folder
 
 MAX_BYTES = 64 << 20
+EDI = frozenset({".x12", ".edi"})  # how the names of files end that are X12 already
 _LONGEST_NAME = 240  # bytes of a file name of at most 255 that leave room for an ending
 
 
@@ -59,7 +60,12 @@ class FileErp:
     def arrivals(self) -> Iterator[Arrival]:
         """What lies in `in/`, oldest name first. Hidden and `.tmp` files are not yet meant for us."""
         for path in sorted(self.inbox.iterdir()):
-            if path.name.startswith(".") or path.suffix != ".json" or path.is_symlink() or not path.is_file():
+            if (
+                path.name.startswith(".")
+                or path.suffix not in {".json", *EDI}
+                or path.is_symlink()
+                or not path.is_file()
+            ):
                 continue
             try:
                 with open(path, "rb") as file:

@@ -52,6 +52,7 @@ def queue(
     *,
     filename: str,
     content_type: str,
+    cause: str | None = None,
 ) -> str:
     """Queue stored bytes with the `transactions` found in them; the transmission id."""
     now = home.now()
@@ -71,6 +72,7 @@ def queue(
                 "status": "sent",
                 "problems": [],
                 "ack": "waiting" if expected else "none",
+                "cause": cause,
                 "created_at": now,
                 **values,
             },
@@ -100,16 +102,19 @@ def transactions(stream: BinaryIO) -> list[dict[str, Any]]:
                 case Group():
                     group = event
                 case Transaction() if header is not None and group is not None and acks.answers(group):
-                    found.append(
-                        {
-                            "type": event.type[:8],
-                            "version": event.version[:16],
-                            "functional_id": group.functional_id,
-                            "interchange_control": plain(header.control_number),
-                            "group_control": plain(group.control_number),
-                            "transaction_control": plain(event.control_number),
-                        }
-                    )
+                    found.append(columns(header, group, event))
     except NotEdi:
         return []
     return found
+
+
+def columns(header: Interchange, group: Group, item: Transaction) -> dict[str, Any]:
+    """A transaction as the columns by which an acknowledgment finds it."""
+    return {
+        "type": item.type[:8],
+        "version": item.version[:16],
+        "functional_id": group.functional_id,
+        "interchange_control": plain(header.control_number),
+        "group_control": plain(group.control_number),
+        "transaction_control": plain(item.control_number),
+    }

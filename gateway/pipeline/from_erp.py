@@ -1,14 +1,20 @@
-"""Documents the ERP hands us: taken, mapped, numbered, stored and queued to the partner they are for.
+"""What the ERP hands us: taken, stored and queued to the partners it is for.
 
-The partner is the one the document names, else the one whose order it belongs to by purchase order number.
-Taking the same file twice, as after a crash, changes nothing.
+A document is mapped and numbered; its partner is the one it names, else the one whose order it belongs to by
+purchase order number. X12 that the ERP has written itself is split by receiver: each interchange is sent as
+it is, to the partner that its ISA07/08 names, or nothing of the file is. Taking the same file twice, as after
+a crash, changes nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
@@ -38,14 +44,19 @@ from edi.documents import (
     ShipSchedule,
     WarehouseOrder,
 )
-from edi.problems import EdiError
+from edi.guide import load as load_guide
+from edi.problems import EdiError, NotEdi, Problem, Severity
+from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Transaction
 from gateway import orders
 from gateway.config import Partner
-from gateway.erp import MAX_BYTES, Arrival
+from gateway.erp import EDI, MAX_BYTES, Arrival
 from gateway.errors import GatewayError
 from gateway.home import Home
-from gateway.pipeline import outbound
+from gateway.pipeline import dispatch, outbound
+from gateway.pipeline.reconcile import plain
+from gateway.store.tables import document as document_table
 from gateway.store.tables import new_id, transmission
+from x12 import check, codec
 
 # The set that a document is written as; of several, the one agreed with the partner, else the first.
 _SETS: dict[type[Document], tuple[str, ...]] = {
@@ -73,8 +84,20 @@ _SETS: dict[type[Document], tuple[str, ...]] = {
 }
 
 
+_NUMBERS_KEPT = timedelta(days=90)  # for so long, a control number is not used again
+
+
 class Refused(GatewayError):
     """The ERP's file cannot be taken; the text says why and goes beside it."""
+
+
+class _Taken(NamedTuple):
+    """What a file comes to: whom it is for, and what is done in the transaction that records it."""
+
+    partners: tuple[str, ...]
+    correlation: str | None
+    content_type: str
+    issue: Callable[[Connection, str], None]  # the transmission that caused it
 
 
 class _Addressed(NamedTuple):
@@ -87,20 +110,16 @@ class _Addressed(NamedTuple):
 
 
 def take(home: Home, arrival: Arrival) -> str:
-    """Issue the document in a file; its transmission id. Raises Refused; StoreUnavailable, StoreFatal."""
+    """Issue what is in a file; its transmission id. Raises Refused; StoreUnavailable, StoreFatal."""
     if len(arrival.data) > MAX_BYTES:
         raise Refused(f"it is over {MAX_BYTES} bytes")
-    try:
-        document = documents.decode(arrival.data)
-    except NotADocument as error:
-        raise Refused(f"it is no canonical document: {error}") from error
-    with home.store.read() as conn:
-        addressed = _address(home, conn, document)
-    try:
-        written = outbound.rows(home, addressed.partner, addressed.type, document)
-    except EdiError as error:
-        raise Refused(str(error)) from error
     claim = hashlib.sha256(os.fsencode(arrival.path.name) + b"\0" + arrival.data).hexdigest()
+    with home.store.read() as conn:
+        known = conn.execute(select(transmission.c.id).where(transmission.c.claim == claim)).scalar()
+    if known is not None:
+        return str(known)
+    read = _interchanges if arrival.path.suffix in EDI else _document
+    taken = read(home, arrival.data)
 
     def record(conn: Connection) -> str:
         known = conn.execute(select(transmission.c.id).where(transmission.c.claim == claim)).scalar()
@@ -109,6 +128,7 @@ def take(home: Home, arrival: Arrival) -> str:
         now = home.now()
         identity = new_id(now)
         blob = home.store.keep(conn, arrival.data)
+        only = taken.partners[0] if len(taken.partners) == 1 else None
         conn.execute(
             insert(transmission),
             {
@@ -117,11 +137,11 @@ def take(home: Home, arrival: Arrival) -> str:
                 "channel": "erp",
                 "status": "done",
                 "filename": arrival.name,
-                "content_type": "application/json",
+                "content_type": taken.content_type,
                 "size": blob.size,
                 "sha256": blob.sha256,
                 "claim": claim,
-                "correlation": addressed.correlation,
+                "correlation": taken.correlation,
                 "created_at": now,
                 "done_at": now,
             },
@@ -129,24 +149,37 @@ def take(home: Home, arrival: Arrival) -> str:
         home.note(
             conn,
             "received",
-            f"{arrival.name} from the ERP, for {addressed.partner.name}",
-            partner=addressed.partner.name,
-            correlation=addressed.correlation,
+            f"{arrival.name} from the ERP, for {', '.join(taken.partners)}",
+            partner=only,
+            correlation=taken.correlation,
             transmission=identity,
         )
-        outbound.issue(
-            home,
-            conn,
-            addressed.partner,
-            addressed.type,
-            document,
-            written,
-            correlation=addressed.correlation,
-            cause=identity,
-        )
+        taken.issue(conn, identity)
         return identity
 
     return home.store.write(record)
+
+
+# A canonical document.
+
+
+def _document(home: Home, data: bytes) -> _Taken:
+    try:
+        document = documents.decode(data)
+    except NotADocument as error:
+        raise Refused(f"it is no canonical document: {error}") from error
+    with home.store.read() as conn:
+        addressed = _address(home, conn, document)
+    partner, type, correlation = addressed.partner, addressed.type, addressed.correlation
+    try:
+        written = outbound.rows(home, partner, type, document)
+    except EdiError as error:
+        raise Refused(str(error)) from error
+
+    def issue(conn: Connection, cause: str) -> None:
+        outbound.issue(home, conn, partner, type, document, written, correlation=correlation, cause=cause)
+
+    return _Taken((partner.name,), correlation, "application/json", issue)
 
 
 def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
@@ -169,3 +202,138 @@ def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
         raise Refused(f"no {' or '.join(sets)} to {name} is agreed in partners.toml")
     kind = agreed[0] if agreed else sets[0]
     return _Addressed(document, kind, partner, found.correlation if found is not None else None)
+
+
+# Interchanges that the ERP has written itself.
+
+
+@dataclass
+class _Piece:
+    """One interchange of a file, the transactions in it, and what speaks against sending it."""
+
+    header: Interchange
+    partner: Partner | None
+    transactions: list[dict[str, Any]] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    def doubt(self, problems: tuple[Problem, ...]) -> None:
+        """Take what makes an envelope or a transaction unfit as a doubt."""
+        self.doubts += [problem.message for problem in problems if problem.severity is Severity.ERROR]
+
+
+def _interchanges(home: Home, data: bytes) -> _Taken:
+    try:
+        pieces = _pieces(home, data)
+    except NotEdi as error:
+        raise Refused(f"it is no X12: {error}") from error
+    with home.store.read() as conn:
+        for piece in pieces:
+            piece.doubts += _used(home, conn, piece)
+    doubts = [
+        f"interchange {piece.header.control_number} at byte {piece.header.offset}: {piece.doubts[0]}"
+        for piece in pieces
+        if piece.doubts
+    ]
+    if doubts:
+        raise Refused("\n".join([*doubts, "nothing of the file was sent"]))
+    ends = [piece.header.offset for piece in pieces[1:]] + [len(data)]
+    partners = {piece.partner.name: piece.partner for piece in pieces if piece.partner is not None}
+
+    def issue(conn: Connection, cause: str) -> None:
+        for piece, end in zip(pieces, ends, strict=True):
+            assert piece.partner is not None
+            first = piece.transactions[0]["type"]
+            dispatch.queue(
+                home,
+                conn,
+                piece.partner,
+                home.store.keep(conn, _cut(data[piece.header.offset : end], piece.header)),
+                piece.transactions,
+                filename=f"{first}_{piece.partner.name}_{piece.header.control_number}.x12",
+                content_type="application/EDI-X12",
+                cause=cause,
+            )
+
+    return _Taken(tuple(partners), None, "application/EDI-X12", issue)
+
+
+def _cut(data: bytes, header: Interchange) -> bytes:
+    """An interchange without what follows its IEA."""
+    separators = header.separators
+    trailer = data.rindex(f"IEA{separators.element}".encode("latin-1"))
+    return data[: data.index(separators.segment.encode("latin-1"), trailer) + 1]
+
+
+def _pieces(home: Home, data: bytes) -> list[_Piece]:
+    """The interchanges of a file, each checked as its receiver would check it. Raises NotEdi."""
+    pieces: list[_Piece] = []
+    seen: set[tuple[object, str]] = set()
+    group: Group | None = None
+    for event in codec.read(io.BytesIO(data)):
+        match event:
+            case Interchange():
+                pieces.append(_addressed(home, event))
+                key = (event.receiver, plain(event.control_number))
+                if key in seen:
+                    pieces[-1].doubts.append("its control number stands twice in this file")
+                seen.add(key)
+                pieces[-1].doubt(event.problems)
+            case Group():
+                group = event
+                pieces[-1].doubt(event.problems)
+            case Transaction():
+                assert group is not None
+                pieces[-1].transactions.append(dispatch.columns(pieces[-1].header, group, event))
+                pieces[-1].doubts += _unfit(pieces[-1].partner, event)
+            case GroupEnd():
+                pieces[-1].doubt(event.problems)
+            case InterchangeEnd():
+                pieces[-1].doubt(event.problems)
+                if not pieces[-1].transactions:
+                    pieces[-1].doubts.append("it holds no transaction")
+    return pieces
+
+
+def _addressed(home: Home, header: Interchange) -> _Piece:
+    """An interchange and whom it is for; who cannot be sent to is a doubt."""
+    partner = home.config.by_party(header.receiver)
+    piece = _Piece(header, partner)
+    if header.sender != home.config.us.isa:
+        piece.doubts.append(f"it is from {header.sender}; we are {home.config.us.isa}")
+    if partner is None:
+        piece.doubts.append(f"{header.receiver} is no partner in partners.toml")
+    elif partner.status == "draft" or home.config.carrier(partner).channel is None:
+        why = "is a draft" if partner.status == "draft" else "has no channel"
+        piece.doubts.append(f"{partner.name} {why} in partners.toml")
+    elif header.usage != partner.usage:
+        piece.doubts.append(f"its usage is {header.usage}, and {partner.usage} is agreed with {partner.name}")
+    return piece
+
+
+def _unfit(partner: Partner | None, item: Transaction) -> list[str]:
+    """Why a partner would not take a transaction: it is not agreed, or they would reject it."""
+    if partner is None:
+        return []
+    agreement = partner.agreement(item.type, "out")
+    if agreement is None and partner.agreements and item.type not in outbound.ACKNOWLEDGMENTS:
+        return [f"no {item.type} to {partner.name} is agreed in partners.toml"]
+    guide = load_guide(agreement.guide) if agreement is not None and agreement.guide else None
+    problems = [p for p in check(item, guide).problems if p.severity is Severity.ERROR]
+    return [f"{item.type} {item.control_number}: {problem.message}" for problem in problems[:1]]
+
+
+def _used(home: Home, conn: Connection, piece: _Piece) -> list[str]:
+    """Whether its control number went to the partner before: they would take it for a repetition."""
+    if piece.partner is None:
+        return []
+    earlier = conn.execute(
+        select(document_table.c.transmission)
+        .where(
+            document_table.c.direction == "out",
+            document_table.c.partner == piece.partner.name,
+            document_table.c.interchange_control == plain(piece.header.control_number),
+            document_table.c.created_at > home.now() - _NUMBERS_KEPT,
+        )
+        .limit(1)
+    ).scalar()
+    return [f"its control number was sent to {piece.partner.name} before, in {earlier}"] if earlier else []

@@ -405,8 +405,9 @@ def _emit(
     now = home.now()
     ends = addressing.ours, addressing.theirs
     (interchange,) = numbers.take(conn, *ends, "interchange")
-    groups = numbers.take(conn, *ends, "group", 1 if bodies else 0)
-    sets = numbers.take(conn, *ends, "transaction", len(bodies))
+    kind, scope = dictionary.functional_id(type) or "", partner.control_numbers.scope
+    groups = numbers.take(conn, *ends, numbers.level_of("group", kind, scope), 1 if bodies else 0)
+    sets = numbers.take(conn, *ends, numbers.level_of("transaction", kind, scope), len(bodies))
     data = writer.write(
         addressing.envelope(
             now.astimezone(home.config.us.timezone), type, interchange, groups[0] if groups else 0
@@ -451,8 +452,8 @@ def queue_file(
     """Have stored bytes sent to a partner, by its carrier; the id of the transmission."""
     now = home.now()
     identity = new_id(now)
-    conn.execute(
     carrier = home.config.carrier(partner)
+    conn.execute(
         insert(transmission),
         {
             "id": identity,
