@@ -72,12 +72,8 @@ class Checker:
                 doubted += range(at, end)
             values.append(value)
             at = end
-        text = separators.element.join(segments)
-        if not (text.isascii() and text.isprintable()):
-            doubted += [i for i, s in enumerate(segments) if not (s.isascii() and s.isprintable())]
-        for separator in (separators.component, separators.repetition):
-            if separator and separator in text:
-                doubted += [i for i, s in enumerate(segments) if separator in s]
+        if not transaction.plain:
+            doubted += _unusual(transaction)
         if (
             doubted
             or transaction.problems
@@ -246,6 +242,19 @@ class Checker:
                     reference = self.definition.nodes[node].segment.elements[total.element - 1].element.id
                     finding = _wrong_total(total, rows[at], expected)._replace(reference=reference)
                     yield at, finding, Severity.WARNING if total.sums else Severity.ERROR
+
+
+def _unusual(transaction: Transaction) -> list[int]:
+    """The segments with characters that row checks do not look at."""
+    separators, segments = transaction.separators, transaction.segments
+    text = separators.element.join(segments)
+    found: list[int] = []
+    if not (text.isascii() and text.isprintable()):
+        found += [i for i, s in enumerate(segments) if not (s.isascii() and s.isprintable())]
+    for separator in (separators.component, separators.repetition):
+        if separator and separator in text:
+            found += [i for i, s in enumerate(segments) if separator in s]
+    return found
 
 
 def compile_checker(definition: SetDef) -> Checker:

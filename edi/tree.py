@@ -80,7 +80,8 @@ class Transaction:
     `segments[0]` is ST/UNH and, unless the trailer is missing (which `problems` says), the last is SE/UNT.
     `offset` is the byte offset of ST; `gap` the bytes between the end of one segment's text and the start
     of the next where it is constant (terminator and suffix), else `offsets` lists every start.
-    `problems` are those of the envelope pair: ST02 against SE02, SE01, a missing trailer.
+    `problems` are those of the envelope pair: ST02 against SE02, SE01, a missing trailer. `plain` is true
+    only where every character is printable ASCII and none separates components or repetitions.
     """
 
     type: str
@@ -92,6 +93,7 @@ class Transaction:
     gap: int = 1
     offsets: tuple[int, ...] | None = field(default=None, repr=False)
     problems: tuple[Problem, ...] = ()
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

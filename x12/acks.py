@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from edi.problems import Fault, Problem, Severity
@@ -402,6 +403,7 @@ class _Body:
         )
 
 
+@lru_cache(maxsize=256)
 def _known_set(transaction_set: str, version: str) -> bool:
     base = dictionary.base_version(version)
     segment = dictionary.segment("ST", base) if base else None

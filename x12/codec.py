@@ -22,10 +22,14 @@ _BLANK = " \t\r\n"
 _ISA_WIDTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)  # with the tag and separators 105: X12.5
 _ISA_LONGEST = 512  # with widths that are wrong
 _SEARCHED = 64 * 1024  # bytes that may stand before the first ISA
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\r\n"
 _AHEAD = 16  # transactions read before the first of them is given, of not more bytes than
 _AHEAD_BYTES = 64 * 1024
 _KEPT = 100  # loose segments, and problems of one kind of place, that are kept
 _INTERCHANGE = re.compile(r"ISA[^A-Za-z0-9\s]")
+_WHOLE = re.compile(
+    r"ISA([^A-Za-z0-9\s])(?:..\1.{10}\1){2}(?:..\1.{15}\1){2}.{6}\1.{4}\1.\1.{5}\1", re.DOTALL
+)
 _UTF8 = re.compile(r"[\xc2-\xf4][\x80-\xbf]{1,3}")
 _LINE_END = re.compile(r"[\r\n]*")
 
@@ -81,11 +85,15 @@ class _Reader:
         self._at = 0
         self._base = 0
         self._ended = False
+        self._plain_from = 0  # the offset after the last text that is not printable ASCII and line ends
         self._separators = Separators()
         self._blank = _BLANK  # what may stand between segments
         self._line_ends = "\r\n"  # those that are no service characters
         self._service_heads: frozenset[str] = frozenset()
         self._regular = True  # in this interchange the same line end has followed every terminator so far
+        self._broken = (
+            0  # ISA with faults met so far; after a hundred, only a whole one begins an interchange
+        )
 
     # the text
 
@@ -104,6 +112,8 @@ class _Reader:
         self._text = self._text[self._at :] + data.decode("latin-1")
         self._base += self._at
         self._at = 0
+        if not data.isascii() or data.translate(None, _PRINTABLE):
+            self._plain_from = self._base + len(self._text)
         return True
 
     def _have(self, length: int) -> bool:
@@ -207,11 +217,16 @@ class _Reader:
     def _to_next_interchange(self) -> tuple[Problem, ...]:
         """Skips what stands between interchanges, which is told; memory does not grow with it."""
         self._blank = _BLANK
-        if not self._skip_blank() or (self._have(3) and self._text.startswith("ISA", self._at)):
+        whole = self._broken > _KEPT
+        if not self._skip_blank() or (not whole and self._have(3) and self._text.startswith("ISA", self._at)):
+            return ()
+        self._have(_ISA_LONGEST)
+        if whole and _WHOLE.match(self._text, self._at):
             return ()
         stray = self._stray()
-        while not (found := _INTERCHANGE.search(self._text, self._at)):
-            self._at = max(self._at, len(self._text) - 3)
+        beginning = _WHOLE if whole else _INTERCHANGE
+        while not (found := beginning.search(self._text, self._at)):
+            self._at = max(self._at, len(self._text) - _ISA_LONGEST)
             if not self._fill():
                 self._at = len(self._text)
                 return (stray,)
@@ -223,6 +238,7 @@ class _Reader:
         offset = self._offset
         isa = _take_isa(self._text[self._at : self._at + _ISA_LONGEST], offset)
         self._at += isa.length
+        self._broken += bool(isa.problems)
         separators = isa.separators or Separators()
         elements = isa.elements
         yield Interchange(
@@ -373,10 +389,22 @@ class _Reader:
             segments = self._split_transaction()
             if segments is None:
                 break
-            ahead.append(self._built(group, seen, segments, offset=offset, problems=[]))
+            ahead.append(
+                self._built(group, seen, segments, offset=offset, problems=[], plain=self._is_plain(offset))
+            )
             if not (self._skip_blank() and self._text.startswith(following, self._at)):
                 break
         return ahead
+
+    def _is_plain(self, offset: int) -> bool:
+        """Whether the text from an offset held to where reading stands is plain (`Transaction.plain`)."""
+        if offset < self._plain_from:
+            return False
+        component, repetition = self._separators.component, self._separators.repetition
+        begin = offset - self._base
+        return (not component or self._text.find(component, begin, self._at) < 0) and (
+            not repetition or self._text.find(repetition, begin, self._at) < 0
+        )
 
     def _transaction(self, group: Group, seen: _Seen) -> Iterator[Transaction]:
         """One that is not regular, segment by segment."""
@@ -480,6 +508,7 @@ class _Reader:
         offset: int,
         offsets: tuple[int, ...] | None = None,
         problems: list[Problem],
+        plain: bool = False,
     ) -> Transaction:
         """The transaction with what its envelope shows: SE01, SE02, ST02 unique, a group that suits it."""
         separators = self._separators
@@ -517,6 +546,7 @@ class _Reader:
             gap,
             offsets,
             tuple(problems),
+            plain,
         )
 
 

@@ -69,7 +69,9 @@ def changed(transaction: Transaction, chance: random.Random) -> Transaction:
                 row[at] += transaction.separators.component + "1"
             case _:
                 del row[at:]
-    return replace(transaction, segments=tuple(separator.join(row) for row in rows), offsets=None)
+    return replace(
+        transaction, segments=tuple(separator.join(row) for row in rows), offsets=None, plain=False
+    )
 
 
 def both(transaction: Transaction) -> Iterator[tuple[object, object]]:

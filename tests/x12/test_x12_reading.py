@@ -283,3 +283,19 @@ def test_limits_may_be_set_by_the_caller() -> None:
     assert [p.fault for p in transaction.problems] == [Fault.LIMIT_EXCEEDED]
     verdict = x12.check(transaction)
     assert (verdict.status, verdict.problems) == ("rejected", transaction.problems)
+
+
+@pytest.mark.parametrize("odd", ["\x07", "é", "\x7f", ">"])
+def test_an_odd_character_is_found_wherever_in_a_long_file_it_stands(odd: str) -> None:
+    text = document("850").decode("latin-1")
+    start, end = text.index("ST*850"), text.index("GE*1")
+    one = text[start:end]
+    count = 700_000 // len(one)
+    for damaged in (0, 1, count // 2, count - 1):
+        sets = [one.replace("*0001", f"*{number:04}") for number in range(1, count + 1)]
+        sets[damaged] = sets[damaged].replace("Store 12", f"Store{odd}12")
+        data = (text[:start] + "".join(sets) + text[end:].replace("GE*1", f"GE*{count}")).encode("latin-1")
+        verdicts = [x12.check(t).status for t in transactions(data)]
+        wrong = [at for at, verdict in enumerate(verdicts) if verdict == "rejected"]
+        assert wrong == ([] if odd == "é" else [damaged])
+        assert [at for at, t in enumerate(transactions(data)) if not t.plain and at == damaged]

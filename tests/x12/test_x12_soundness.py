@@ -96,7 +96,7 @@ def mutated(draw: st.DrawFn) -> Transaction:
             rows[at], rows[other] = rows[other], rows[at]
         elif kind == "tag":
             rows.insert(at, [draw(st.sampled_from(TAGS)), draw(VALUES).replace(element, "")])
-    return replace(original, segments=tuple(element.join(row) for row in rows), offsets=None)
+    return replace(original, segments=tuple(element.join(row) for row in rows), offsets=None, plain=False)
 
 
 @settings(max_examples=1200, deadline=None)
