@@ -72,7 +72,8 @@ _LONGEST_VALUE = 99  # AK404
 _LARGEST_COUNT = 999_999
 
 
-class Context(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Context:
     """CTX: what a fault is due to: an element whose presence has made another one required or excluded."""
 
     tag: str
@@ -82,7 +83,8 @@ class Context(NamedTuple):
     component: int | None
 
 
-class ElementAck(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ElementAck:
     """AK4 or IK4: an element in error; `code` is of list 621, `reference` the element's number."""
 
     element: int
@@ -94,7 +96,8 @@ class ElementAck(NamedTuple):
     context: Context | None = None
 
 
-class SegmentAck(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SegmentAck:
     """AK3 or IK3, and the elements in it: a segment in error; `code` is of list 620."""
 
     tag: str
@@ -437,12 +440,12 @@ def read_group_ack(rows: Iterable[Sequence[str]], component: str = ">") -> Group
                 segments.append(SegmentAck(value[1], position, value[3] or None, value[4] or None))
             case "AK4" | "IK4" if segments:
                 element = _read_element(value, component)
-                segments[-1] = segments[-1]._replace(elements=(*segments[-1].elements, element))
+                segments[-1] = replace(segments[-1], elements=(*segments[-1].elements, element))
             case "CTX" if segments:
                 if value[1] == _TRIGGER and segments[-1].elements:
                     *others, last = segments[-1].elements
-                    last = last._replace(context=_read_context(value, component))
-                    segments[-1] = segments[-1]._replace(elements=(*others, last))
+                    last = replace(last, context=_read_context(value, component))
+                    segments[-1] = replace(segments[-1], elements=(*others, last))
                 elif component and component in value[1]:
                     name, _, number = value[1].partition(component)
                     unit = unit or (name, number)
