@@ -25,6 +25,7 @@ _SEARCHED = 64 * 1024  # bytes that may stand before the first ISA
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\r\n"
 _AHEAD = 16  # transactions read before the first of them is given, of not more bytes than
 _AHEAD_BYTES = 64 * 1024
+_TRIES = 100  # of string search; where it fails it may have looked far
 _KEPT = 100  # loose segments, and problems of one kind of place, that are kept
 _INTERCHANGE = re.compile(r"ISA[^A-Za-z0-9\s]")
 _WHOLE = re.compile(
@@ -41,6 +42,7 @@ class Limits(NamedTuple):
     elements: int = 1000  # of one segment; not counted in a set that is shorter than a segment may be
     segments: int = 100_000  # of one transaction
     transaction: int = 16 * 1024 * 1024
+    broken: int = 1000  # headers of any kind that are wrong or lack their trailer, in all of a stream
 
 
 LIMITS = Limits()
@@ -54,8 +56,12 @@ def read(stream: BinaryIO, limits: Limits = LIMITS) -> Iterator[Event]:
     return _Reader(stream, limits).events()
 
 
-class _SegmentTooLongError(Exception):
-    """No terminator within the longest segment allowed: the interchange cannot be followed further."""
+class _GivenUpError(Exception):
+    """The interchange is followed no further, for the reason given as a problem."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.problem = Problem(Fault.LIMIT_EXCEEDED, message, offset=offset)
 
 
 class _Segment(NamedTuple):
@@ -91,9 +97,8 @@ class _Reader:
         self._line_ends = "\r\n"  # those that are no service characters
         self._service_heads: frozenset[str] = frozenset()
         self._regular = True  # in this interchange the same line end has followed every terminator so far
-        self._broken = (
-            0  # ISA with faults met so far; after a hundred, only a whole one begins an interchange
-        )
+        self._broken = 0  # of `Limits.broken`; beyond them only a whole ISA begins an interchange
+        self._irregular = 0  # transactions that string search could not split
 
     # the text
 
@@ -158,12 +163,12 @@ class _Reader:
         while (end := self._text.find(terminator, self._at + searched)) < 0:
             searched = max(0, len(self._text) - self._at - len(terminator))
             if searched > self._limits.segment:
-                raise _SegmentTooLongError
+                raise self._too_long()
             if not self._fill():
                 end = len(self._text)
                 break
         if end - self._at > self._limits.segment:
-            raise _SegmentTooLongError
+            raise self._too_long()
         text = self._text[self._at : end]
         self._at = min(end + len(terminator), len(self._text))
         for character in self._line_ends:
@@ -178,7 +183,7 @@ class _Reader:
             return None
         length = sum(len(part) + 1 for part in lead[:-1]) + int(lead[-2])
         if length > self._limits.transaction:
-            raise _SegmentTooLongError
+            raise self._too_long()
         return length if self._have(length) else None
 
     # interchanges
@@ -217,7 +222,7 @@ class _Reader:
     def _to_next_interchange(self) -> tuple[Problem, ...]:
         """Skips what stands between interchanges, which is told; memory does not grow with it."""
         self._blank = _BLANK
-        whole = self._broken > _KEPT
+        whole = self._broken > self._limits.broken
         if not self._skip_blank() or (not whole and self._have(3) and self._text.startswith("ISA", self._at)):
             return ()
         self._have(_ISA_LONGEST)
@@ -259,7 +264,7 @@ class _Reader:
         end = InterchangeEnd("", 0)
         if isa.separators:
             self._separators = separators
-            self._regular = True
+            self._regular = self._irregular < _TRIES
             service = "".join(separators[:4])
             self._line_ends = "".join(c for c in "\r\n" if c not in service)
             self._blank = "".join(c for c in _BLANK if c not in service)
@@ -292,8 +297,8 @@ class _Reader:
                         loose.extend([segment.text] if len(loose) < _KEPT else [])
                     elif len(problems) < _KEPT:
                         problems.append(_misplaced(segment))
-        except _SegmentTooLongError:
-            problems.append(self._too_long())
+        except _GivenUpError as error:
+            problems.append(error.problem)
         if trailer is None:
             problems.append(_no_trailer("IEA", f"interchange {control_number[:20]}", self._offset))
         else:
@@ -306,9 +311,15 @@ class _Reader:
             problems += _echo(iea, control_number, "ISA13", trailer.offset)
         return InterchangeEnd(stated, groups, tuple(problems), tuple(loose))
 
-    def _too_long(self) -> Problem:
-        message = f"no segment terminator within {self._limits.segment} bytes"
-        return Problem(Fault.LIMIT_EXCEEDED, message, offset=self._offset)
+    def _too_long(self) -> _GivenUpError:
+        return _GivenUpError(f"no segment terminator within {self._limits.segment} bytes", self._offset)
+
+    def _count_broken(self) -> None:
+        """Counts a header that is wrong or lacks its trailer; too many of them raise."""
+        self._broken += 1
+        if self._broken > self._limits.broken:
+            message = f"more than {self._limits.broken} headers are wrong or lack their trailers"
+            raise _GivenUpError(message, self._offset)
 
     # groups
 
@@ -320,7 +331,7 @@ class _Reader:
         transactions = 0
         problems: list[Problem] = []
         trailer = None
-        too_long: _SegmentTooLongError | None = None
+        given_up: _GivenUpError | None = None
         try:
             while (tag := self._peek_tag()) is not None:
                 if tag == "ST":
@@ -336,8 +347,8 @@ class _Reader:
                         break
                     if len(problems) < _KEPT:
                         problems.append(_misplaced(segment))
-        except _SegmentTooLongError as error:
-            too_long = error
+        except _GivenUpError as error:
+            given_up = error
         if trailer is None:
             if group.segment:
                 problems.append(_no_trailer("GE", f"group {group.control_number[:20]}", self._offset))
@@ -347,8 +358,10 @@ class _Reader:
             problems += _count(ge, transactions, "transaction sets", trailer.offset)
             problems += _echo(ge, group.control_number, "GS06", trailer.offset)
             yield GroupEnd(_at(ge, 2), transactions, tuple(problems))
-        if too_long:
-            raise too_long
+        if given_up:
+            raise given_up
+        if group.problems or trailer is None:
+            self._count_broken()
 
     def _open_group(self, tag: str) -> Group:
         offset = self._offset
@@ -410,11 +423,12 @@ class _Reader:
         """One that is not regular, segment by segment."""
         offset = self._offset
         self._regular = False
+        self._irregular += 1
         problems: list[Problem] = []
         pieces: list[str] = []
         offsets: list[int] = []
         held = 0
-        too_long: _SegmentTooLongError | None = None
+        given_up: _GivenUpError | None = None
         try:
             for segment in self._transaction_segments():
                 held += len(segment.text)
@@ -425,12 +439,17 @@ class _Reader:
                     offsets.append(segment.offset)
                 elif not problems:
                     problems.append(self._too_large(offset))
-        except _SegmentTooLongError as error:
-            too_long = error
-            problems.append(self._too_long())
-        yield self._built(group, seen, pieces, offset=offset, offsets=tuple(offsets), problems=problems)
-        if too_long:
-            raise too_long
+        except _GivenUpError as error:
+            given_up = error
+            problems.append(error.problem)
+        transaction = self._built(
+            group, seen, pieces, offset=offset, offsets=tuple(offsets), problems=problems
+        )
+        yield transaction
+        if given_up:
+            raise given_up
+        if any(problem.fault is Fault.TRAILER_MISSING for problem in transaction.problems):
+            self._count_broken()
 
     def _too_large(self, offset: int) -> Problem:
         limits = self._limits

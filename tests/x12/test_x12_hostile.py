@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from edi.problems import Fault, NotEdi, Problem
 from edi.report import problems_in, report
 from edi.tree import Event, Group, GroupEnd, Interchange, Transaction
 from x12 import acks, dictionary
-from x12.codec import read
+from x12.codec import LIMITS
 from x12.writer import Body, write
 
 
@@ -233,13 +232,29 @@ def test_ten_thousand_nested_looking_loops_are_walked_in_order() -> None:
     assert verdict.status == "accepted"
 
 
-def test_a_million_sets_without_trailers_cost_linear_time() -> None:
+@pytest.mark.parametrize("piece", [b"ST*850*1~\n", b"ST~\n", b"GS*PO~\n", b"GS~\n"])
+def test_an_interchange_of_headers_without_trailers_is_given_up_and_the_next_is_read(piece: bytes) -> None:
     data = document("850")
     start, end = data.index(b"ST*"), data.index(b"GE*")
-    found = 0
-    for event in read(io.BytesIO(data[:start] + b"ST*850*1~\n" * 60_000 + data[end:])):
-        found += isinstance(event, Transaction)
-    assert found == 60_000
+    found = events(data[:start] + piece * 60_000 + data[end:] + document("856"))
+    assert _grammatical(found)
+    assert shape(found)[-5:] == "IGTgi"
+    assert not any(event.problems for event in found[-5:])
+    first = found[:-5]
+    assert [p.fault for p in first[-1].problems].count(Fault.LIMIT_EXCEEDED) == 1
+    assert len(first) < 2 * LIMITS.broken + 10
+
+
+def test_after_too_many_broken_headers_an_interchange_is_whole_or_refused() -> None:
+    broken = b"ISA*00*00~\n" * (LIMITS.broken + 1)
+    data = document("850")
+    found = events(broken + data + data.replace(b"SE*", b"XX*") + data.replace(b"*ZZ*", b"*Z*") + data)
+    assert _grammatical(found)
+    told = shape(found)[-15:]
+    assert told == "IGTgi" * 3  # what had a wrong width is told as text that belongs to no interchange
+    assert [bool(event.problems) for event in found[-15:]].count(True) == 3
+    assert Fault.LIMIT_EXCEEDED in {p.fault for p in found[-6].problems}
+    assert Fault.TEXT_OUTSIDE_INTERCHANGE in {p.fault for p in found[-6].problems}
 
 
 MEASURE = """
