@@ -1,7 +1,8 @@
 """A file for human eyes: names beside tags, meanings beside codes, loops indented, problems where they are.
 
-Lines are plain text. A line that tells a problem begins, after its indentation, with "!! " for an error,
-"! " for a warning and "- " for a note, so that a terminal can colour it.
+Each problem stands under the element it is about, an absent one included, and a missing segment's where it
+should have come. Lines are plain text. A line that tells a problem begins, after its indentation, with "!! "
+for an error, "! " for a warning and "- " for a note, so that a terminal can colour it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from edi.elements import decoded
-from edi.problems import NotEdi, Problem, Severity
+from edi.problems import Fault, NotEdi, Problem, Severity
 from edi.schema import Check, ElementDef, SegmentDef, SetDef
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
 
@@ -77,19 +78,25 @@ def _transaction(transaction: Transaction, names: Names) -> Iterator[str]:
         by_position.setdefault(problem.position or 1, []).append(problem)
     segments = {use.segment.tag: use.segment for use in definition.nodes} if definition else {}
     iterations: dict[tuple[str, ...], int] = {}
+    depth = 3
     for at, row in enumerate(verdict.rows):
-        depth = 3
+        here = by_position.get(at + 1, [])
+        before = [problem for problem in here if problem.fault is Fault.SEGMENT_MISSING]
         segment = segments.get(row[0])
         if definition and verdict.places:
             use = definition.nodes[verdict.places[at]]
             segment, depth = use.segment, 3 + len(use.loops)
+            yield from _problems(before, depth)
             if use.first:
                 iterations = {loops: n for loops, n in iterations.items() if not _inside(loops, use.loops)}
                 iterations[use.loops] = iterations.get(use.loops, 0) + 1
                 yield f"{_STEP * (depth - 1)}loop {use.loops[-1]} {iterations[use.loops]}"
+        else:
+            yield from _problems(before, depth)
         yield f"{_STEP * depth}{row[0]}{_STEP + segment.name if segment else ''}"
-        yield from _elements(row, segment, transaction.separators, names, depth + 1)
-        yield from _problems(by_position.get(at + 1, ()), depth + 1)
+        about = [problem for problem in here if problem.fault is not Fault.SEGMENT_MISSING]
+        yield from _problems((p for p in about if not p.element), depth + 1)
+        yield from _elements(row, segment, transaction.separators, names, depth + 1, about)
 
 
 def _inside(loops: tuple[str, ...], outer: tuple[str, ...]) -> bool:
@@ -97,27 +104,39 @@ def _inside(loops: tuple[str, ...], outer: tuple[str, ...]) -> bool:
 
 
 def _elements(
-    row: list[str], segment: SegmentDef | None, separators: Separators, names: Names, depth: int
+    row: list[str],
+    segment: SegmentDef | None,
+    separators: Separators,
+    names: Names,
+    depth: int,
+    problems: list[Problem],
 ) -> Iterator[str]:
-    for position, value in enumerate(row[1:], 1):
-        if not value:
+    """The elements of a row that are there or that a problem is about, each with its problems under it."""
+    for position in range(1, max(len(row), *(1 + (problem.element or 0) for problem in problems), 1)):
+        value = row[position] if position < len(row) else ""
+        about = [problem for problem in problems if problem.element == position]
+        if not value and not about:
             continue
         element = None
         if segment and position <= len(segment.elements):
             element = segment.elements[position - 1].element
-        if element and element.components and separators.component:
+        if value and element and element.components and separators.component:
             for number, component in enumerate(value.split(separators.component), 1):
-                if component:
+                inside = [problem for problem in about if problem.component == number]
+                if component or inside:
                     inner = (
                         element.components[number - 1].element if number <= len(element.components) else None
                     )
                     yield f"{_STEP * depth}{position:02}-{number} {_value(inner, component, names)}"
+                    yield from _problems(inside, depth + 1)
+                    about = [problem for problem in about if problem not in inside]
         else:
             yield f"{_STEP * depth}{position:02} {_value(element, value, names)}"
+        yield from _problems(about, depth + 1)
 
 
 def _value(element: ElementDef | None, value: str, names: Names) -> str:
-    shown = decoded(value) or value
+    shown = (decoded(value) or value) if value else "(absent)"
     if element is None:
         return shown
     meaning = names.meaning(element.id, value) if element.codes else None

@@ -97,3 +97,19 @@ def test_every_real_file_can_be_reported_and_rendered(path: Path) -> None:
     told = len(list(problems_in(value)))
     assert sum(line.strip().startswith(("!! ", "! ", "- ")) for line in lines) >= told
     assert all(line.isprintable() for line in lines)
+
+
+def test_a_problem_stands_under_its_element_and_a_missing_segment_where_it_should_have_come() -> None:
+    body = b"ST*850*0001~N1*ST*Store*92~PO1*1*5*EA*x**UP*012345678905~MEA*WT*G*1*LB>1>1>Q7Z~SE*5*0001~"
+    data = (
+        b"ISA*00*          *00*          *ZZ*SENDER         *01*RECEIVER       *260106*1230*U*00401*000000007"
+        b"*0*P*>~GS*PO*SENDER*RECEIVER*20260106*1230*3*X*004010~" + body + b"GE*1*3~IEA*1*000000007~"
+    )
+    lines = [line.strip() for line in pretty(read(io.BytesIO(data)), NAMES)]
+    told = {lines[at - 1]: line[:30] for at, line in enumerate(lines) if line.startswith("!! ")}
+    assert told == {
+        "02 Transaction Set Control Number: 0001": "!! SEGMENT_MISSING mandatory s",
+        "04 Identification Code: (absent)": "!! CONDITION_UNMET N103 and N1",
+        "04 Unit Price: x": "!! NUMBER_INVALID PO104 Unit P",
+        "04-4 Unit or Basis for Measurement Code: Q7Z": "!! TOO_LONG MEA04-4 Unit or Ba",
+    }
