@@ -16,9 +16,12 @@ import x12
 from edi.elements import decoded
 from edi.problems import CannotWrite, Severity
 from edi.tree import PartyId, Separators, Transaction
+from x12 import dictionary
 
 if TYPE_CHECKING:
     from edi.guide import Guide
+
+_USAGES = frozenset("PTI")  # I14: production, test, information
 
 Element = str | tuple[str, ...]
 Row = Sequence[Element]
@@ -194,8 +197,10 @@ def _isa(envelope: Envelope, number: str, separators: Separators) -> str:
             raise CannotWrite(f"{party} is no interchange id: a qualifier has 2 characters, an id up to 15")
         parties += [_clean(party.qualifier, "ISA", 5, separators, None)]
         parties += [_clean(party.id, "ISA", 6, separators, None).ljust(15)]
-    if len(number) != 9:
+    if not (len(number) == 9 and number.isdecimal()):
         raise CannotWrite(f"ISA13 has nine digits, {number} does not fit")
+    if envelope.usage not in _USAGES:
+        raise CannotWrite(f"ISA15 is P, T or I, not {envelope.usage[:20]!r}")
     elements = ["ISA", "00", " " * 10, "00", " " * 10, *parties]
     elements += [f"{envelope.now:%y%m%d}", f"{envelope.now:%H%M}", separators.repetition or "U"]
     elements += [envelope.version[:5], number, "1" if envelope.ack_requested else "0", envelope.usage]
@@ -205,6 +210,10 @@ def _isa(envelope: Envelope, number: str, separators: Separators) -> str:
 def _gs(envelope: Envelope, separators: Separators) -> str:
     if not 1 <= envelope.group_control_number <= 999_999_999:
         raise CannotWrite(f"GS06 has one to nine digits, {envelope.group_control_number} does not fit")
+    if envelope.functional_id not in dictionary.functional_ids():
+        raise CannotWrite(f"GS01 {envelope.functional_id[:20]!r} is no functional identifier")
+    if not 6 <= len(envelope.version) <= 12:
+        raise CannotWrite(f"GS08 {envelope.version[:20]!r} is no version such as 004010 or 005010X231A1")
     sender = envelope.group_sender or envelope.sender.id
     receiver = envelope.group_receiver or envelope.receiver.id
     row = ["GS", envelope.functional_id, sender, receiver, f"{envelope.now:%Y%m%d}", f"{envelope.now:%H%M}"]

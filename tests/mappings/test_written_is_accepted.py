@@ -1,0 +1,108 @@
+"""What is written is what `edi check` accepts, envelope and all, or it is not written."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from maps_strategies import documents
+from maps_support import standard
+from test_round_trip import SETS, versions
+
+from edi.problems import CannotWrite
+from edi.tree import PartyId, Separators
+from gateway import edi
+from x12.writer import Envelope
+
+QUICKLY = [phase for phase in Phase if phase is not Phase.shrink]
+
+IDS = st.builds(
+    PartyId,
+    st.sampled_from(["ZZ", "01", "12", "Z", ""]),
+    st.sampled_from(["SENDER", "A", "X" * 15, "X" * 16, "", "a*b", "a>b", " B", "\x07", "é"]),
+)
+SEPARATORS = st.sampled_from(
+    [
+        Separators(),
+        Separators("|", ":", "'", "^", suffix="\n"),
+        Separators("*", "*", "~"),
+        Separators("A", ">", "~"),
+        Separators("*", ">", "\n"),
+        Separators(" ", ">", "~"),
+        Separators("*", ">", "~", "!", suffix="\r\n"),
+    ]
+)
+ENVELOPES = st.builds(
+    Envelope,
+    sender=st.just(PartyId("ZZ", "SENDER")) | IDS,
+    receiver=st.just(PartyId("01", "RECEIVER")) | IDS,
+    control_number=st.sampled_from([1, 999_999_999, 0, -1, 10**9]),
+    group_control_number=st.sampled_from([1, 999_999_999, 0, 10**9]),
+    functional_id=st.sampled_from(["PO", "", "XX", "P*"]),
+    version=st.sampled_from(
+        ["004010", "005010", "004010VICS", "005010X231A1", "003050", "", "4010", "004010*"]
+    ),
+    now=st.sampled_from([datetime(2026, 1, 5, 12, 30), datetime(1999, 12, 31, 23, 59)]),
+    usage=st.sampled_from(["P", "T", "X", "", "PP"]),
+    ack_requested=st.booleans(),
+    group_sender=st.sampled_from(["", "G", "X" * 15, "X" * 16, "a*"]),
+    group_receiver=st.just(""),
+    separators=SEPARATORS,
+)
+
+
+def accepted(data: bytes) -> bool:
+    """Whether there is nothing in a file that `edi check` does not like."""
+    told = edi.check(io.BytesIO(data))
+    (interchange,) = told["interchanges"]
+    problems = [*told["problems"], *interchange["problems"]]
+    for group in interchange["groups"]:
+        problems += group["problems"]
+        for transaction in group["transactions"]:
+            problems += [p for p in transaction["problems"] if p["severity"] == "error"]
+    return not problems
+
+
+@pytest.mark.parametrize(
+    ("transaction_set", "version"), [(kind, version) for kind in SETS for version in versions(kind)]
+)
+def test_any_document_is_written_as_the_checker_accepts_it_or_not_at_all(
+    transaction_set: str, version: str
+) -> None:
+    map = standard(transaction_set, version)
+    said = Envelope(
+        PartyId("ZZ", "SENDER"),
+        PartyId("01", "RECEIVER"),
+        1,
+        1,
+        map.definition.functional_id,
+        version,
+        datetime(2026, 1, 5, 12, 30),
+    )
+
+    @settings(max_examples=6, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
+    @given(documents(map))
+    def written(document: Any) -> None:
+        try:
+            data = edi.write(transaction_set, [document], said)
+        except CannotWrite:
+            return
+        assert accepted(data)
+
+    written()
+
+
+@settings(max_examples=400, deadline=None)
+@given(ENVELOPES)
+def test_any_envelope_is_written_as_it_is_read_or_not_at_all(envelope: Envelope) -> None:
+    from test_written_sets import DOCUMENTS
+
+    try:
+        data = edi.write("850", [DOCUMENTS["850"]], envelope)
+    except CannotWrite:
+        return
+    assert accepted(data), data
