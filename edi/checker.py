@@ -58,7 +58,7 @@ class Checker:
             return Check("rejected", transaction.problems, rows, None)
         runs = self._fast(rows) if len(rows) <= self._structure.exact_above else None
         if runs is None:
-            return self._detailed(transaction, rows)
+            return self._misplaced(transaction, rows)
         places: list[int] = []
         doubted: list[int] = []
         values: list[Any] = []
@@ -86,7 +86,9 @@ class Checker:
     def check_thoroughly(self, transaction: Transaction) -> Check:
         """What `check` finds, found by the detailed level alone, which takes about ten times as long."""
         separator = transaction.separators.element
-        return self._detailed(transaction, [segment.split(separator) for segment in transaction.segments])
+        rows = [segment.split(separator) for segment in transaction.segments]
+        places, faults = self._structure.walk([row[0] for row in rows])
+        return self._thorough(transaction, rows, places, range(len(rows)), faults)
 
     def _fast(self, rows: list[Row]) -> list[Run] | None:
         """The runs of all rows; None if one of them has no place."""
@@ -109,12 +111,16 @@ class Checker:
         runs.append(trace.run or structure.run(trace))
         return runs
 
-    def _detailed(self, transaction: Transaction, rows: list[Row]) -> Check:
-        places, faults = self._structure.walk([row[0] for row in rows])
-        if any(p.fault is Fault.TRAILER_MISSING for p in transaction.problems):
-            last = self.definition.nodes[-1].segment.tag
-            faults = [f for f in faults if not (f.fault is Fault.SEGMENT_MISSING and f.tag == last)]
-        return self._thorough(transaction, rows, places, range(len(rows)), faults)
+    def _misplaced(self, transaction: Transaction, rows: list[Row]) -> Check:
+        """The check of a transaction in which something has no place: of each row as fast as it can be."""
+        structure, nodes = self._structure, self.definition.nodes
+        remembering = len(rows) <= structure.exact_above
+        places, faults = structure.walk([row[0] for row in rows], remembering=remembering)
+        doubted = set() if transaction.plain else set(_unusual(transaction))
+        for at, place in enumerate(places):
+            if place is None or not structure.holds(nodes[place], rows[at]):
+                doubted.add(at)
+        return self._thorough(transaction, rows, places, sorted(doubted), faults)
 
     def _thorough(
         self,
@@ -125,6 +131,11 @@ class Checker:
         misplaced: list[Misplaced],
     ) -> Check:
         """Names every fault of the rows in `doubted`, of the structure, and of meaning."""
+        if any(p.fault is Fault.TRAILER_MISSING for p in transaction.problems):
+            last = self.definition.nodes[-1].segment.tag
+            misplaced = [m for m in misplaced if not (m.fault is Fault.SEGMENT_MISSING and m.tag == last)]
+        if len(misplaced) >= _PROBLEMS:
+            doubted = [at for at in doubted if at <= misplaced[-1].at]  # no more will be told
         found: list[tuple[int, int, Problem]] = []
         starts = _Starts(transaction)
         for fault, at, tag, loop, message in misplaced:

@@ -49,14 +49,18 @@ class Step(NamedTuple):
 
 
 class State:
-    """A remembered path: the use it stands on, and the states after it by tag."""
+    """A remembered path: the use it stands on, and the states after it by tag.
 
-    __slots__ = ("next", "path", "use")
+    `next` has those that break no rule, `nearest` also those that do, with the step.
+    """
+
+    __slots__ = ("nearest", "next", "path", "use")
 
     def __init__(self, path: Path, use: SegmentUse | None) -> None:
         self.path = path
         self.use = use
         self.next: dict[str, State] = {}
+        self.nearest: dict[str, tuple[Step, State] | None] = {}
 
 
 class Trace:
@@ -118,6 +122,7 @@ class Structure:
         )
         """Transactions of more segments than this must be walked with exact counts."""
         self._breaks = _breaks(definition)
+        self._tags = frozenset(use.segment.tag for use in definition.nodes)
         self._checks: dict[
             int, dict[int, RowCheck]
         ] = {}  # by the identity of the segment, which lives as long
@@ -184,12 +189,9 @@ class Structure:
 
     def _step(self, state: State, tag: str) -> State | None:
         """The state after `tag`, or None where no place for it keeps every rule."""
-        for step in _steps(state.path, tag):
-            if not step.missing and step.excess is None:
-                following = self._state(step.path)
-                state.next[tag] = following
-                return following
-        return None
+        if tag in self._tags and tag not in state.nearest:
+            self._remember(state, tag)
+        return state.next.get(tag)
 
     def _state(self, path: Path) -> State:
         counted = tuple(
@@ -210,27 +212,42 @@ class Structure:
         self._begun: dict[tuple[State, int], Trace] = {}
         self._runs: dict[tuple[tuple[int, ...], tuple[int, ...]], Run] = {}
         self._traces = 0
+        self._nearest_known = 0
         self.start = Trace(State((Frame(self.definition.children, -1, 0),), None), (), (), begins=False)
 
-    def walk(self, tags: list[str]) -> tuple[list[int | None], list[Misplaced]]:
+    def walk(self, tags: list[str], *, remembering: bool = False) -> tuple[list[int | None], list[Misplaced]]:
         """The node index of each segment, None for one that has no place, and everything out of place.
 
-        The walk ends at the thousandth fault; what follows it has no place.
+        The walk ends at the thousandth fault; what follows it has no place. One of not more segments than
+        `exact_above` may be by steps remembered from others.
         """
-        path = self.start.state.path
+        state = self.start.state
+        path = state.path
         places: list[int | None] = []
         faults: list[Misplaced] = []
         for at, tag in enumerate(tags):
             if len(faults) >= _FAULTS:
                 return [*places, *[None] * (len(tags) - at)], faults
-            step = min(_steps(path, tag), key=lambda s: (s.excess is not None, len(s.missing)), default=None)
+            if tag not in self._tags:
+                step = None
+            elif not remembering:
+                step = _nearest(path, tag)
+            else:
+                try:
+                    known = state.nearest[tag]
+                except KeyError:
+                    known = self._remember(state, tag)
+                step, state = known or (None, state)
             if step is None:
                 places.append(None)
                 faults.append(self._stray(at, tag, path))
                 continue
-            faults += [_missing(child, at) for child in step.missing]
             path = step.path
             use = current_use(path)
+            places.append(use.index)
+            if not step.missing and step.excess is None:
+                continue
+            faults += [_missing(child, at) for child in step.missing]
             if isinstance(step.excess, LoopDef):
                 loop = step.excess
                 message = f"loop {loop.id} may occur {loop.repeat} times at most"
@@ -238,13 +255,27 @@ class Structure:
             elif step.excess is not None:
                 message = f"{tag} may occur {use.max_use} times at most here"
                 faults.append(Misplaced(Fault.SEGMENT_TOO_OFTEN, at, tag, _loop(use), message))
-            places.append(use.index)
         faults += [_missing(child, len(tags) - 1) for child in _unfinished(path)]
         return places, faults
 
+    def _remember(self, state: State, tag: str) -> tuple[Step, State] | None:
+        """The nearest step from a state, and the state after it."""
+        step = _nearest(state.path, tag)
+        known = None if step is None else (step, self._state(step.path))
+        if known and step and not step.missing and step.excess is None:
+            state.next[tag] = known[1]
+        if self._nearest_known < _STATES:
+            self._nearest_known += 1
+            state.nearest[tag] = known
+        return known
+
+    def holds(self, use: SegmentUse, row: Row) -> bool:
+        """Whether a row at a place is well formed, as far as its single values show; False on any doubt."""
+        return self._row_check(use, len(row))(row)
+
     def _stray(self, at: int, tag: str, path: Path) -> Misplaced:
         loop = _loop(current_use(path)) if path[-1].at >= 0 else None
-        if any(use.segment.tag == tag for use in self.definition.nodes):
+        if tag in self._tags:
             fault, why = Fault.SEGMENT_OUT_OF_ORDER, "cannot stand here; it belongs elsewhere in the set"
         elif tag in self.definition.known_tags:
             fault, why = Fault.SEGMENT_NOT_IN_SET, f"is not a segment of set {self.definition.type}"
@@ -319,6 +350,18 @@ def _steps(path: Path, tag: str) -> Iterator[Step]:
                 yield Step(_entered((*outer, Frame(children, forward, 1)), child), tuple(missing), None)
             if child.requirement == "M":
                 missing.append(child)
+
+
+def _nearest(path: Path, tag: str) -> Step | None:
+    """Where `tag` goes from `path`: to the nearest place that breaks the fewest rules."""
+    nearest, fewest = None, (True, 1 << 30)
+    for step in _steps(path, tag):
+        broken = (step.excess is not None, len(step.missing))
+        if broken < fewest:
+            nearest, fewest = step, broken
+            if broken == (False, 0):
+                break
+    return nearest
 
 
 def _entered(path: Path, child: Child) -> Path:
