@@ -19,6 +19,8 @@ NAMES = (
     "erp:staged",  # the document lies beside the ERP's folder
     "erp:placed",  # the ERP can see it; not recorded
     "follow:committed",  # the next document exists and is queued
+    "batch:written",  # a batch numbered and written; nothing recorded
+    "batch:committed",  # its interchange is queued
     "send:built",  # wire form stored, nothing sent
     "send:posted",  # the partner has answered; not recorded
     "send:recorded",

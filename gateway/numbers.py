@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from edi.tree import PartyId
+from gateway.config import ControlNumbers
 from gateway.store.dialect import Upsert
 from gateway.store.tables import control_number
 
@@ -35,6 +37,39 @@ LEVELS = ("interchange", "group", "transaction")
 def level_of(level: str, functional_id: str, scope: str) -> str:
     """The name of a sequence: with scope "partner+type" groups and sets are counted by functional id."""
     return level if scope == "partner" or level == "interchange" else f"{level} {functional_id}"
+
+
+@dataclass(frozen=True)
+class Taking:
+    """Takes the numbers of one interchange, as `control_numbers` of the partner says they are counted."""
+
+    conn: Connection
+    ours: PartyId
+    theirs: PartyId
+    usage: str
+    rules: ControlNumbers
+
+    def interchange(self) -> int:
+        """ISA13."""
+        return self._take("interchange", "", 1)[0]
+
+    def group(self, functional_id: str, interchange: int) -> int:
+        """GS06: counted, or that of its interchange."""
+        if self.rules.group == "interchange":
+            return interchange
+        return self._take("group", functional_id, 1)[0]
+
+    def transactions(self, functional_id: str, count: int) -> Sequence[int]:
+        """ST02 of the sets of a group: counted on, or from 1 in each group."""
+        if self.rules.transaction == "group":
+            return range(1, count + 1)
+        return self._take("transaction", functional_id, count)
+
+    def _take(self, level: str, functional_id: str, count: int) -> list[int]:
+        name = level_of(level, functional_id, self.rules.scope)
+        if self.usage == "T" and self.rules.usage == "apart":
+            name += " test"
+        return take(self.conn, self.ours, self.theirs, name, count)
 
 
 def take(conn: Connection, ours: PartyId, theirs: PartyId, level: str, count: int = 1) -> list[int]:

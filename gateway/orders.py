@@ -37,7 +37,7 @@ from edi.problems import EdiError
 from gateway import derivation
 from gateway.config import Partner
 from gateway.home import Home
-from gateway.pipeline import outbound
+from gateway.pipeline import batching, outbound
 from gateway.store.tables import document as document_table
 from gateway.store.tables import order, transmission
 from x12.writer import Row
@@ -292,6 +292,8 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
         .order_by(document_table.c.created_at, document_table.c.id)
     ).all()
     waiting: list[dict[str, Any]] = []
+    some = any(row.status == "batched" for row in rows)
+    gathered = {one.batch: one for one in (batching.waiting(home, conn) if some else ())}
 
     def owed(owner: str, what: str, by: object = None) -> None:
         waiting.append({"owner": owner, "what": what, "due_at": by})
@@ -305,6 +307,8 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
         elif row.direction == "in":
             if row.delivered_at is None:
                 owed("erp", f"to take {what}")
+        elif row.status == "batched":
+            owed("us", f"to send {what}, which waits for others: {gathered[row.batch]}", row.leaves_at)
         elif row.sent != "delivered":
             owed(
                 row.partner if row.sent == "sent" else "us",
@@ -319,6 +323,13 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
             if direction == "in":  # what follows from it cannot be owed yet
                 break
     return waiting
+
+
+def close_carried(home: Home, conn: Connection, transmission_id: str) -> None:
+    """Close the orders of which a transmission carried the last that was due."""
+    carried = select(document_table.c.correlation).where(document_table.c.transmission == transmission_id)
+    for correlation in conn.execute(carried.distinct()).scalars().all():
+        close_if_done(home, conn, correlation)
 
 
 def _expected(home: Home, found: Record[Any]) -> list[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func,
 
 from gateway import orders
 from gateway.home import Home
-from gateway.pipeline import outbound
+from gateway.pipeline import batching, outbound
 from gateway.store.lane_tables import job
 from gateway.store.tables import document, event, interchange, order, transmission
 
@@ -62,6 +62,33 @@ def transmissions(
     query = query.order_by(transmission.c.created_at.desc(), transmission.c.id.desc()).limit(limit)
     with home.store.read() as conn:
         return [_transmission(row) for row in conn.execute(query)]
+
+
+def batches(home: Home, partner: str | None = None) -> list[Record]:
+    """What waits to leave with others, in the shape of a transmission; the next to leave first."""
+    with home.store.read() as conn:
+        waiting = batching.waiting(home, conn, partner)
+    return [
+        {
+            "id": one.batch,
+            "partner": one.partner,
+            "channel": None,
+            "message_id": None,
+            "filename": f"{'-'.join(one.types)}: {one}",
+            "at": one.since,
+            "size": 0,
+            "sha256": None,
+            "status": "batched",
+            "disposition": None,
+            "reason": None,
+            "error": None,
+            "types": list(one.types),
+            "documents": one.documents,
+            "of": one.of,
+            "leaves_at": one.leaves_at,
+        }
+        for one in waiting
+    ]
 
 
 def _transmission(row: Row[Any]) -> Record:
@@ -129,6 +156,7 @@ def _document(row: Row[Any]) -> Record:
         "kind": row.kind,
         "number": row.number,
         "status": row.status,
+        "leaves_at": row.leaves_at if row.status == "batched" else None,
         "ack": row.ack,
         "ack_due_at": row.ack_due_at,
         "ack_by": row.ack_by,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gateway.config import Address
 from gateway.home import Home
 from gateway.intake import Accounts, Intake
-from gateway.pipeline import delivering, reading, reconcile, sending
+from gateway.pipeline import delivering, outbound, reading, reconcile, sending
 from gateway.web import as2, operations
 from gateway.web.listener import Listener
 from sftp.drop import Waker
@@ -41,6 +41,7 @@ def start_engine(home: Home, *, wait_s: float = 5.0) -> None:
             "deliver": lambda job: delivering.deliver(home, job),
             "send": lambda job: sending.send(home, job),
             "receipt": lambda job: sending.send_receipt(home, job),
+            "batch": lambda job: outbound.close_batch(home, job),
             "ack-due": lambda job: reconcile.overdue(home, job),
             "mdn-due": lambda job: sending.receipt_overdue(home, job),
         },
@@ -49,6 +50,7 @@ def start_engine(home: Home, *, wait_s: float = 5.0) -> None:
             "deliver": lambda conn, job, reason, text: delivering.deliver_failed(
                 home, conn, job, reason, text
             ),
+            "batch": lambda conn, job, reason, text: outbound.batch_failed(home, conn, job, reason, text),
             "send": lambda conn, job, reason, text: sending.failed(home, conn, job, reason, text),
             "receipt": lambda conn, job, reason, text: sending.receipt_failed(home, conn, job, reason, text),
         },

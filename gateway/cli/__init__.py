@@ -23,6 +23,7 @@ main = Root(
         "order": ("gateway.cli.look:order", "Where an order stands, and who owns the next step."),
         "doc": ("gateway.cli.look:doc", "Documents: list, show, raw bytes, explain, replay."),
         "ack": ("gateway.cli.look:ack", "Acknowledgments that partners owe us."),
+        "batch": ("gateway.cli.batch:batch", "Documents that wait to leave together."),
         "control": ("gateway.cli.control:control", "Control numbers: what comes next, and setting it."),
         "dead": ("gateway.cli.look:dead", "What was held, refused or given up, and waits for a person."),
         "edi": ("gateway.cli.edi:edi", "Look into, check, answer and write EDI files."),

@@ -57,13 +57,13 @@ def inbox(partner: str | None, status: str | None, limit: int) -> None:
 @_status
 @_limit
 def outbox(partner: str | None, status: str | None, limit: int) -> None:
-    """What we have sent partners or are about to, the latest first."""
+    """What we have sent partners or are about to, the latest first; before it, what waits for others."""
     from gateway import queries
 
     with open_home() as home:
-        _print(
-            queries.transmissions(home, "out", partner=partner, status=status, limit=limit), _TRANSMISSIONS
-        )
+        waiting = queries.batches(home, partner) if status in {None, "batched"} else []
+        sent = queries.transmissions(home, "out", partner=partner, status=status, limit=limit)
+        _print([*waiting, *sent], _TRANSMISSIONS)
 
 
 @click.group(cls=Group, short_help="Documents: list, show, raw bytes, explain, replay.")

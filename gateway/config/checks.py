@@ -10,7 +10,17 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from gateway.config import toml
-from gateway.config.schema import NO_ISA, Agreement, As2, File, Partner, SftpAccount, Us, fits_isa
+from gateway.config.schema import (
+    ACKNOWLEDGMENTS,
+    NO_ISA,
+    Agreement,
+    As2,
+    File,
+    Partner,
+    SftpAccount,
+    Us,
+    fits_isa,
+)
 
 _Problems: TypeAlias = Iterator[tuple[toml.Place, str]]
 
@@ -71,9 +81,24 @@ def _contradictions_of(us: Us | None, partner: Partner, partners: Mapping[str, P
         if (agreement.type, agreement.direction) in seen:
             yield place, f"{agreement.type} {agreement.direction} is agreed twice"
         seen.add((agreement.type, agreement.direction))
+        if agreement.batch is not None:
+            yield from _batch_contradictions(agreement, (*place, "batch"))
         target = partners.get(agreement.routed_to or "")
         if target is not None and target.role != "3pl":
             yield (*place, "route"), f"partner {target.name!r} has role {target.role!r}, not '3pl'"
+
+
+def _batch_contradictions(agreement: Agreement, here: toml.Place) -> _Problems:
+    batch = agreement.batch
+    assert batch is not None
+    if agreement.direction == "in":
+        yield here, "only what we send is gathered: this document comes from them"
+    if agreement.type in ACKNOWLEDGMENTS:
+        yield here, "an acknowledgment leaves at once"
+    if batch.within is not None and not batch.within:
+        yield (*here, "within"), "expected a duration above zero"
+    if batch.within is None and not batch.at:
+        yield here, "needs a time by which it leaves, however few documents come: within or at"
 
 
 def _hub_contradictions(partner: Partner, partners: Mapping[str, Partner], here: toml.Place) -> _Problems:

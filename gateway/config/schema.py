@@ -211,9 +211,17 @@ class X12(Struct, frozen=True, kw_only=True):
 
 
 class ControlNumbers(Struct, frozen=True, kw_only=True):
-    """How control numbers are counted, and what an inbound gap or duplicate leads to."""
+    """How control numbers are counted, and what an inbound gap or duplicate leads to.
+
+    Those of groups and sets are counted for each functional id with scope "partner+type"; GS06 is the ISA13
+    before it with group "interchange"; ST02 begins at 1 in each group with transaction "group"; and what is
+    sent as a test has numbers of its own with usage "apart".
+    """
 
     scope: Literal["partner", "partner+type"] = "partner"
+    group: Literal["counted", "interchange"] = "counted"
+    transaction: Literal["counted", "group"] = "counted"
+    usage: Literal["together", "apart"] = "together"
     on_gap: Literal["ignore", "warn", "quarantine"] = "warn"
     on_duplicate: Literal["warn", "quarantine"] = "quarantine"
 
@@ -330,6 +338,27 @@ class ExpectDaily(Struct, frozen=True, kw_only=True):
     min: int = 1
 
 
+class Batch(Struct, frozen=True, kw_only=True):
+    """Documents gathered into one interchange, which leaves with the first of what is named.
+
+    That is the `count`-th document, the end of `within` from the first, or a time of day in `at`, ours.
+    Documents to a partner whose agreements name the same batch leave together.
+    """
+
+    count: Annotated[int, Meta(ge=2, le=10_000, description="a count from 2 to 10000")] | None = None
+    within: timedelta | None = None
+    at: tuple[time, ...] = ()
+
+    def leaves_at(self, now: datetime, zone: tzinfo) -> datetime:
+        """When a batch leaves at the latest that is begun at `now`."""
+        today = now.astimezone(zone).date()
+        days = (today, today + timedelta(days=1))
+        moments = [datetime.combine(day, clock, zone) for day in days for clock in self.at]
+        if self.within is not None:
+            moments.append(now + self.within)
+        return min(moment for moment in moments if moment > now)
+
+
 class Agreement(Struct, frozen=True, kw_only=True):
     """One document exchanged with a partner, in one direction."""
 
@@ -341,6 +370,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
     route: Route | None = None
     expect: tuple[Expect, ...] = ()
     expect_daily: ExpectDaily | None = None
+    batch: Batch | None = None  # absent: each document leaves at once, in an interchange of its own
     ack: Ack = Ack()
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@
     reading     3-7  read, know, check, acknowledge, map
     delivering  8-9  to the ERP, and what follows (decided by `gateway.orders`)
     outbound    9    mapped, numbered, stored and queued in one transaction
+    batching    9    where so agreed, gathered before that
     sending     9    by AS2 or into a folder, until there is a receipt
     reconcile   10   a partner's acknowledgment closes what it names
 

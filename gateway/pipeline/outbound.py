@@ -10,24 +10,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from itertools import groupby
+from typing import Any, NamedTuple, Self
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 import mappings
 from edi import documents
 from edi.documents import Document
 from edi.guide import load as load_guide
-from edi.problems import CannotWrite
+from edi.problems import CannotWrite, EdiError
 from edi.tree import Group, Interchange, PartyId, Separators
 from gateway import numbers
 from gateway.config import Ack, Partner
+from gateway.engine import Dead, Done, Job
 from gateway.errors import Code, DeadReason, Failure
+from gateway.failpoints import failpoint
 from gateway.home import Home
-from gateway.store import Blob
+from gateway.pipeline import batching
+from gateway.store import Blob, after_commit
+from gateway.store.tables import BATCHED, new_id, order, transmission
 from gateway.store.tables import document as document_table
-from gateway.store.tables import new_id, order, transmission
 from x12 import acks, dictionary, writer
 
 SENDING = "send:"  # the job that sends a transmission is called this and its id
@@ -91,12 +95,14 @@ def issue(
         "cause": cause,
         "created_at": now,
     }
-    if error is None:
+    terms = agreement.batch if agreement is not None else None
+    if error is None and terms is not None:
+        values |= batching.join(home, conn, partner, terms, identity, now) | {"reason": None}
+    elif error is None:
+        one = _Set(type, _Addressing.to(home, partner, type), written)
         try:
             with conn.begin_nested():  # numbers taken for what cannot be written are given back
-                sent = _emit(
-                    home, conn, partner, type, [written], _Addressing.to(home, partner, type), correlation
-                )
+                (sent,) = _emit(home, conn, partner, [one], one.addressing, correlation)
         except CannotWrite as problem:
             values["error"] = str(problem)
         else:
@@ -108,7 +114,11 @@ def issue(
             update(order).where(order.c.correlation == correlation).values(status="open", done_at=None)
         )
     what = f"{type} {number or ''} to {partner.name}"
-    name, text = ("issued", what) if values["status"] == "sent" else ("held", f"{what}: {values['error']}")
+    name, text = {
+        "sent": ("issued", what),
+        "batched": ("batched", f"{what} waits to leave with others"),
+        "held": ("held", f"{what}: {values['error']}"),
+    }[values["status"]]
     home.note(
         conn,
         name,
@@ -121,6 +131,99 @@ def issue(
     if values["ack"] == "waiting":
         expect(home, conn, partner, identity, ack, now)
     return identity
+
+
+def close_batch(home: Home, job: Job) -> Done:
+    """Let the documents of a batch leave: an interchange, with a group for each functional id and version.
+
+    What can no longer be written is held, and holds up no other.
+    """
+    partner = home.config.partners.get(job.payload["partner"])
+    if partner is None:
+        raise Dead(DeadReason.UNKNOWN_PARTNER, f"no partner is named {job.payload['partner']!r} now")
+    with home.store.read() as conn:
+        waiting = conn.execute(_of_batch(job)).all()
+    sets: list[tuple[Row[Any], _Set]] = []
+    held: list[tuple[Row[Any], str]] = []
+    for row in waiting:
+        try:
+            written = rows(home, partner, row.type, documents.decode(row.body))
+        except EdiError as problem:
+            held.append((row, str(problem)))
+        else:
+            sets.append((row, _Set(row.type, _Addressing.to(home, partner, row.type), written)))
+    if partner.control_numbers.group == "interchange":  # which gives one number to one group
+        parts = [list(part) for _, part in groupby(sorted(sets, key=_group_of), _group_of)]
+    else:
+        parts = [sorted(sets, key=_group_of)] if sets else []
+
+    def commit(conn: Connection) -> None:
+        for row, why in held:
+            _hold(home, conn, row, DeadReason.MAPPING_FAILED, why)
+        for part in parts:
+            _leave(home, conn, partner, part)
+        failpoint("batch:written")
+        after_commit(conn, lambda: failpoint("batch:committed"))
+
+    return Done(commit)
+
+
+def batch_failed(home: Home, conn: Connection, job: Job, reason: str, message: str) -> None:
+    """The documents of a batch that cannot leave wait for a person, each by itself."""
+    for row in conn.execute(_of_batch(job)).all():
+        _hold(home, conn, row, reason, message)
+
+
+def _of_batch(job: Job) -> Select[Any]:
+    columns = document_table.c
+    mine = select(document_table).where(BATCHED, columns.batch == job.payload["batch"])
+    return mine.order_by(columns.created_at, columns.id)
+
+
+def _group_of(item: tuple[Row[Any], _Set]) -> tuple[str, str]:
+    return item[1].group
+
+
+def _hold(home: Home, conn: Connection, row: Row[Any], reason: str, why: str) -> None:
+    conn.execute(
+        update(document_table)
+        .where(document_table.c.id == row.id)
+        .values(status="held", reason=reason, error=why, batch=None, leaves_at=None)
+    )
+    what = f"{row.type} {row.number or ''} to {row.partner}"
+    home.note(
+        conn, "held", f"{what}: {why}", partner=row.partner, correlation=row.correlation, document=row.id
+    )
+
+
+def _leave(home: Home, conn: Connection, partner: Partner, part: list[tuple[Row[Any], _Set]]) -> None:
+    """Send documents of a batch in one interchange."""
+    orders_in_it = {row.correlation for row, _ in part}
+    correlation = orders_in_it.pop() if len(orders_in_it) == 1 else None
+    sets = [one for _, one in part]
+    sent = _emit(home, conn, partner, sets, sets[0].addressing, correlation)
+    now = home.now()
+    for (row, _), columns in zip(part, sent, strict=True):
+        agreement = partner.agreement(row.type, "out")
+        ack = agreement.ack if agreement is not None else home.config.defaults.ack
+        waits = "none" if ack.mode == "none" else "waiting"
+        conn.execute(
+            update(document_table)
+            .where(document_table.c.id == row.id)
+            .values(status="sent", ack=waits, version=partner.version(row.type), **columns)
+        )
+        with_others = f", one of {len(part)} in interchange {columns['interchange_control']}"
+        home.note(
+            conn,
+            "issued",
+            f"{row.type} {row.number or ''} to {partner.name}" + (with_others if len(part) > 1 else ""),
+            partner=partner.name,
+            correlation=row.correlation,
+            document=row.id,
+            transmission=columns["transmission"],
+        )
+        if waits == "waiting":
+            expect(home, conn, partner, row.id, ack, now)
 
 
 def expect(
@@ -141,7 +244,7 @@ def expect(
         lane=f"{partner.name}:due",
         kind="ack-due",
         payload={"document": identity} | ({"again": again} if again else {}),
-        uniq=f"ack-due:{again or identity}",
+        uniq=f"ack-due:{identity}" + (f":{again}" if again else ""),
         run_at=due,
     )
 
@@ -164,7 +267,7 @@ def resend(home: Home, conn: Connection, row: Row[Any]) -> str:
     """Send the bytes of an issued document again, under a new Message-ID; the new transmission's id.
 
     A partner's AS2 system would take the old one for a repetition. Control numbers stay: one that has read it
-    after all sees a duplicate. The answer is due anew.
+    after all sees a duplicate. The answer is due anew, of every document that left with it and waits for one.
     """
     partner = home.config.partner(row.partner)
     now = home.now()
@@ -181,12 +284,14 @@ def resend(home: Home, conn: Connection, row: Row[Any]) -> str:
     conn.execute(insert(transmission), values)
     queue_sending(home, conn, identity, partner)
     carried = document_table.c.transmission == row.transmission
-    conn.execute(update(document_table).where(carried).values(transmission=identity))
-    if row.ack in {"waiting", "overdue"}:
-        agreement = partner.agreement(row.type, "out")
+    waits = document_table.c.ack.in_(("waiting", "overdue"))
+    for one in conn.execute(select(document_table).where(carried, waits)).all():
+        agreement = partner.agreement(one.type, "out")
         ack = agreement.ack if agreement is not None else home.config.defaults.ack
-        conn.execute(update(document_table).where(document_table.c.id == row.id).values(ack="waiting"))
-        expect(home, conn, partner, row.id, ack, now, again=identity)
+        home.engine.cancel(conn, uniq=f"ack-due:{one.id}")
+        conn.execute(update(document_table).where(document_table.c.id == one.id).values(ack="waiting"))
+        expect(home, conn, partner, one.id, ack, now, again=identity)
+    conn.execute(update(document_table).where(carried).values(transmission=identity))
     what = f"{row.type} {row.number or ''} to {row.partner}"
     home.note(
         conn,
@@ -238,12 +343,13 @@ def answer_group(
     """
     addressing = _Addressing.mirrored(home, partner, header, group, kind)
     body = acks.body(kind, ack, 1, addressing.separators, addressing.version)
+    answer = _Set(kind, addressing, body.rows, body.convention)
     _issue_answer(
         home,
         conn,
         partner,
         kind,
-        _emit(home, conn, partner, kind, [body.rows], addressing, correlation, convention=body.convention),
+        _emit(home, conn, partner, [answer], addressing, correlation)[0],
         addressing.version,
         f"{kind} {ack.status} to {partner.name} for group {group.functional_id} {group.control_number}",
         number=group.control_number,
@@ -269,7 +375,7 @@ def answer_interchange(
         conn,
         partner,
         "TA1",
-        _emit(home, conn, partner, "TA1", [], addressing, None, loose),
+        _emit(home, conn, partner, [], addressing, None, loose)[0],
         header.version,
         f"TA1 {ack.status}, note {ack.note}, to {partner.name} for interchange {header.control_number}",
         number=header.control_number,
@@ -390,47 +496,75 @@ class _Addressing:
         )
 
 
+class _Set(NamedTuple):
+    """A transaction set to send: its rows between ST and SE, and how its group is addressed."""
+
+    type: str
+    addressing: _Addressing
+    rows: Sequence[writer.Row]
+    convention: str = ""  # ST03
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """What the sets of one group have in common (X12.6): functional id and version."""
+        return dictionary.functional_id(self.type) or "", self.addressing.version
+
+
 def _emit(
     home: Home,
     conn: Connection,
     partner: Partner,
-    type: str,
-    bodies: list[Sequence[writer.Row]],
+    sets: Sequence[_Set],
     addressing: _Addressing,
     correlation: str | None,
     loose: Sequence[writer.Row] = (),
-    convention: str = "",
-) -> dict[str, Any]:
-    """Take control numbers, write, store and queue; the columns by which a document finds its bytes."""
-    now = home.now()
-    ends = addressing.ours, addressing.theirs
-    (interchange,) = numbers.take(conn, *ends, "interchange")
-    kind, scope = dictionary.functional_id(type) or "", partner.control_numbers.scope
-    groups = numbers.take(conn, *ends, numbers.level_of("group", kind, scope), 1 if bodies else 0)
-    sets = numbers.take(conn, *ends, numbers.level_of("transaction", kind, scope), len(bodies))
-    data = writer.write(
-        addressing.envelope(
-            now.astimezone(home.config.us.timezone), type, interchange, groups[0] if groups else 0
-        ),
-        [writer.Body(type, number, body, convention) for number, body in zip(sets, bodies, strict=True)],
-        loose=loose,
+) -> list[dict[str, Any]]:
+    """Take control numbers, write, store and queue one interchange; sets of one group stand together.
+
+    For each set, or for the interchange where it has none, the columns by which a document finds its bytes.
+    """
+    now = home.now().astimezone(home.config.us.timezone)
+    taking = numbers.Taking(
+        conn, addressing.ours, addressing.theirs, addressing.usage, partner.control_numbers
     )
+    interchange = taking.interchange()
+    groups: list[tuple[writer.Envelope, list[writer.Body]]] = []
+    found: list[dict[str, Any]] = []
+    for (functional_id, _), members in groupby(sets, lambda one: one.group):
+        mine = list(members)
+        group = taking.group(functional_id, interchange)
+        controls = taking.transactions(functional_id, len(mine))
+        groups.append(
+            (
+                mine[0].addressing.envelope(now, mine[0].type, interchange, group),
+                [
+                    writer.Body(one.type, control, one.rows, one.convention)
+                    for one, control in zip(mine, controls, strict=True)
+                ],
+            )
+        )
+        found += [
+            {
+                "functional_id": functional_id,
+                "group_control": str(group),
+                "transaction_control": str(control),
+            }
+            for control in controls
+        ]
+    data = writer.join(groups or [(addressing.envelope(now, "TA1", interchange, 0), [])], loose=loose)
+    types = "-".join(dict.fromkeys(one.type for one in sets)) or "TA1"
     identity = queue_file(
         home,
         conn,
         partner,
         home.store.keep(conn, data),
-        filename=f"{type}_{partner.name}_{interchange:09d}.x12",
+        filename=f"{types}_{partner.name}_{interchange:09d}.x12",
         content_type="application/EDI-X12",
         correlation=correlation,
     )
-    return {
-        "transmission": identity,
-        "functional_id": dictionary.functional_id(type) if bodies else None,
-        "interchange_control": str(interchange),
-        "group_control": str(groups[0]) if groups else None,
-        "transaction_control": str(sets[0]) if sets else None,
-    }
+    common = {"transmission": identity, "interchange_control": str(interchange)}
+    nothing = {"functional_id": None, "group_control": None, "transaction_control": None}
+    return [common | one for one in found or [nothing]]
 
 
 def message_id(home: Home, identity: str) -> str:

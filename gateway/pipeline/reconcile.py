@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from edi.documents import Acknowledgment, SegmentError, TransactionStatus
-from edi.tree import Interchange, Transaction
+from edi.tree import Group, Interchange, Transaction
 from gateway import orders
 from gateway.config import Partner
 from gateway.engine import Done, Job
@@ -101,9 +101,22 @@ def _what_stood_there(home: Home, row: Row[Any], status: TransactionStatus | Non
         sha256 = conn.execute(
             select(transmission.c.sha256).where(transmission.c.id == row.transmission)
         ).scalar_one()
+    named = (row.functional_id, row.group_control, row.transaction_control)
+    group: Group | None = None
     with home.store.fetch(sha256) as stream:
         for event in codec.read(stream):
-            if isinstance(event, Transaction) and plain(event.control_number) == row.transaction_control:
+            if isinstance(event, Group):
+                group = event
+            if (
+                isinstance(event, Transaction)
+                and group is not None
+                and named
+                == (
+                    group.functional_id,
+                    plain(group.control_number),
+                    plain(event.control_number),
+                )
+            ):
                 found = [event.segments[at - 1] for at in sorted(positions) if at <= len(event.segments)]
                 return f"we sent {' ... '.join(found[:_SHOWN])}"
     return ""

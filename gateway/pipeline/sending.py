@@ -136,7 +136,7 @@ def _into_outbox(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commi
             .values(status="delivered", step=None, filename=name, done_at=home.now(), error=None)
         )
         _note(home, conn, row, "placed", f"{name} in the outbox of {partner.name}")
-        orders.close_if_done(home, conn, row.correlation)
+        orders.close_carried(home, conn, row.id)
 
     return commit
 
@@ -162,7 +162,7 @@ def _onto_their_server(home: Home, row: Row[Any], partner: Partner) -> Commit:
             .values(status="delivered", done_at=home.now(), error=None)
         )
         _note(home, conn, row, "placed", f"{name} on the server of {partner.name}")
-        orders.close_if_done(home, conn, row.correlation)
+        orders.close_carried(home, conn, row.id)
 
     return commit
 
@@ -372,7 +372,7 @@ def delivered(home: Home, conn: Connection, row: Row[Any], proof: str) -> None:
         .values(status="delivered", done_at=home.now(), error=None, reason=None)
     )
     _note(home, conn, row, "receipt", f"{row.filename} to {row.partner}: {proof}")
-    orders.close_if_done(home, conn, row.correlation)
+    orders.close_carried(home, conn, row.id)
 
 
 # Asynchronous receipts of ours.

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 
@@ -150,6 +151,8 @@ interchange = Table(
     Index("ix_interchange_control", "sender", "receiver", "control_number"),
 )
 
+BATCHED = text("status = 'batched'")
+
 document = Table(
     "document",
     metadata,
@@ -166,11 +169,13 @@ document = Table(
     Column("interchange_control", String(35)),
     Column("group_control", String(35)),
     Column("transaction_control", String(35)),
-    Column("status", String(24), nullable=False),  # accepted, accepted_with_errors, rejected, held, sent
+    Column("status", String(24), nullable=False),  # accepted(_with_errors), rejected, held, batched, sent
     Column("reason", String(40)),
     Column("error", Text),
     Column("problems", JSON, nullable=False),
     Column("body", LargeBinary),  # the canonical document as JSON
+    Column("batch", String(40)),  # the document that began the batch it leaves with
+    Column("leaves_at", Utc),  # at the latest
     # out: waiting, accepted, accepted_with_errors, partial, rejected, overdue, late; none where none is due
     Column("ack", String(24), nullable=False),
     Column("ack_due_at", Utc),
@@ -184,6 +189,7 @@ document = Table(
     Index("ix_document_group", "partner", "direction", "functional_id", "group_control"),
     Index("ix_document_transmission", "transmission"),
     Index("ix_document_cause", "cause"),
+    Index("ix_document_batched", "partner", "batch", sqlite_where=BATCHED, postgresql_where=BATCHED),
 )
 
 # An order is what its documents have in common; the correlation id is the id of the document that began it.

@@ -258,6 +258,8 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("batch", sa.String(length=40), nullable=True),
+        sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ack", sa.String(length=24), nullable=False),
         sa.Column("ack_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ack_by", sa.String(length=40), nullable=True),
@@ -271,6 +273,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
     )
     with op.batch_alter_table("document", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_document_batched",
+            ["partner", "batch"],
+            unique=False,
+            sqlite_where=sa.text("status = 'batched'"),
+            postgresql_where=sa.text("status = 'batched'"),
+        )
         batch_op.create_index("ix_document_cause", ["cause"], unique=False)
         batch_op.create_index("ix_document_correlation", ["correlation"], unique=False)
         batch_op.create_index(

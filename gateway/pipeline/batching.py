@@ -1,0 +1,121 @@
+"""Documents that wait to leave together, where an agreement says so: each a row, `batched`, until then.
+
+A batch is named by the document that began it. It leaves with its last document or when its time has come, by
+a job, which takes the control numbers: `outbound.close_batch`. One that is to leave takes no more documents.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, func, select, update
+
+from gateway.config import Batch, Partner
+from gateway.home import Home
+from gateway.store.tables import BATCHED
+from gateway.store.tables import document as document_table
+
+
+class Waiting(NamedTuple):
+    """A batch that has not left."""
+
+    batch: str
+    partner: str
+    types: tuple[str, ...]
+    documents: int
+    of: int | None  # with how many it leaves
+    since: datetime
+    leaves_at: datetime  # at the latest
+
+    def __str__(self) -> str:
+        of = f" of {self.of}" if self.of is not None else ""
+        return f"{self.documents}{of} gathered"
+
+
+def join(
+    home: Home, conn: Connection, partner: Partner, terms: Batch, identity: str, now: datetime
+) -> dict[str, Any]:
+    """Put a document that is about to be recorded into the batch of its terms; its columns.
+
+    The batch is begun where none is open, and made to leave at once where this document is its last.
+    """
+    types = [a.type for a in partner.agreements if a.direction == "out" and a.batch == terms]
+    open_ = conn.execute(
+        _gathered(partner.name)
+        .where(document_table.c.type.in_(types), document_table.c.leaves_at > now)
+        .order_by(document_table.c.leaves_at)
+    ).first()
+    if open_ is None:
+        batch, leaves_at, count = identity, terms.leaves_at(now, home.config.us.timezone), 1
+        _queue(home, conn, partner.name, batch, leaves_at)
+    else:
+        batch, leaves_at, count = open_.batch, open_.leaves_at, open_.documents + 1
+    if terms.count is not None and count >= terms.count:
+        release(home, conn, partner.name, batch, now)
+        leaves_at = now
+    return {"status": "batched", "batch": batch, "leaves_at": leaves_at}
+
+
+def _gathered(partner: str | None = None) -> Select[Any]:
+    columns = document_table.c
+    query = select(
+        columns.partner,
+        columns.batch,
+        func.min(columns.created_at).label("since"),
+        func.min(columns.leaves_at).label("leaves_at"),
+        func.count().label("documents"),
+    ).where(BATCHED)
+    if partner is not None:
+        query = query.where(columns.partner == partner)
+    return query.group_by(columns.partner, columns.batch)
+
+
+def release(home: Home, conn: Connection, partner: str, batch: str, now: datetime) -> None:
+    """Let a batch leave at once, with what it has."""
+    conn.execute(update(document_table).where(BATCHED, document_table.c.batch == batch).values(leaves_at=now))
+    home.engine.cancel(conn, uniq=f"batch:{batch}")
+    _queue(home, conn, partner, batch, None)
+
+
+def flush(home: Home, conn: Connection, partner: str) -> None:
+    """Let every batch of a partner leave at once, because an operator said so."""
+    for row in conn.execute(_gathered(partner)).all():
+        release(home, conn, partner, row.batch, home.now())
+        text = f"an operator let {row.documents} documents for {partner} leave"
+        home.note(conn, "flushed", text, partner=partner, document=row.batch)
+
+
+def _queue(home: Home, conn: Connection, partner: str, batch: str, leaves_at: datetime | None) -> None:
+    home.engine.enqueue(
+        conn,
+        lane=f"{partner}:due",
+        kind="batch",
+        payload={"batch": batch, "partner": partner},
+        uniq=f"batch:{batch}" + (":now" if leaves_at is None else ""),
+        run_at=leaves_at,
+    )
+
+
+def waiting(home: Home, conn: Connection, partner: str | None = None) -> list[Waiting]:
+    """Every batch that has not left, the next to leave first; of one partner, where one is given."""
+    found = []
+    for row in conn.execute(_gathered(partner)).all():
+        columns = document_table.c
+        types = conn.execute(select(columns.type).where(BATCHED, columns.batch == row.batch).distinct())
+        named = tuple(sorted(types.scalars()))
+        known = home.config.partners.get(row.partner)
+        agreed = known.agreement(named[0], "out") if known is not None else None
+        terms = agreed.batch if agreed is not None else None
+        found.append(
+            Waiting(
+                row.batch,
+                row.partner,
+                named,
+                row.documents,
+                terms.count if terms is not None else None,
+                row.since,
+                row.leaves_at,
+            )
+        )
+    return sorted(found, key=lambda one: (one.leaves_at, one.batch))
