@@ -492,7 +492,8 @@ def test_a_997_that_rejects_says_where(world: World) -> None:
     assert shown["ack"] == "rejected"
     (event,) = [event for event in shown["events"] if event["event"] == "acknowledged"]
     assert "BSN at 2" in event["text"]
-    assert "element 3" in event["text"]
+    assert "BSN03 invalid date (8) '20260399'" in event["text"]
+    assert "we sent BSN*00*" in event["text"]
 
 
 def test_a_second_997_changes_nothing_and_is_told(world: World) -> None:
