@@ -173,17 +173,20 @@ def documents(
 
 
 def _mapped(transaction: Transaction, overlay: Callable[[str], Path | None]) -> Mapped:
-    checked = x12.check(transaction)
     definition = dictionary.definition(transaction.type, transaction.version)
-    if checked.status == "rejected" or definition is None:
-        return Mapped(transaction, None, checked.problems)
+    if definition is None:
+        return Mapped(transaction, None, x12.check(transaction).problems)
     chosen = overlay(transaction.type)
     try:
         map = mappings.load(definition, chosen)
     except MapError as error:
         if chosen is not None:
             raise
-        return Mapped(transaction, None, (Problem(Fault.MAPPING_FAILED, str(error)),))
+        problems = x12.check(transaction).problems or (Problem(Fault.MAPPING_FAILED, str(error)),)
+        return Mapped(transaction, None, problems)
+    checked = x12.check(transaction, readers=map.readers)
+    if checked.status == "rejected":
+        return Mapped(transaction, None, checked.problems)
     document, problems = map.read_checked(checked, transaction.separators)
     return Mapped(transaction, document, problems)
 
