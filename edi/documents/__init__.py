@@ -21,8 +21,15 @@ from typing import Any, get_args
 
 import msgspec
 
+from edi.documents.advice import (
+    ApplicationAdvice,
+    ApplicationError,
+    ErrorContext,
+    RelatedData,
+    Verdict,
+)
 from edi.documents.answers import Acknowledgment, ElementError, SegmentError, TransactionStatus
-from edi.documents.billing import Invoice, InvoiceLine
+from edi.documents.billing import Invoice, InvoiceLine, QuantityDifference
 from edi.documents.catalog import (
     CatalogLine,
     CatalogParty,
@@ -129,7 +136,23 @@ from edi.documents.receiving import (
     ReceivedLine,
     ReceivingAdvice,
 )
-from edi.documents.sales import OrderLine, SalesOrder
+from edi.documents.returns import (
+    Disposition,
+    ReturnAuthorization,
+    ReturnedQuantity,
+    ReturnLine,
+)
+from edi.documents.sales import (
+    AnsweredComponent,
+    AnsweredLine,
+    ChangedLine,
+    Destination,
+    LineAnswer,
+    OrderAcknowledgment,
+    OrderChange,
+    OrderLine,
+    SalesOrder,
+)
 from edi.documents.shipping import Level, ShipNotice
 from edi.documents.status import (
     InquiredItem,
@@ -139,6 +162,24 @@ from edi.documents.status import (
     OrderStatusInquiry,
     StatusLevel,
     StatusLine,
+)
+from edi.documents.stock import (
+    AdjustmentLine,
+    CodedFacts,
+    InventoryAdjustment,
+    InventoryPosition,
+    PalletCount,
+    Piece,
+    PositionLine,
+    ReceiptException,
+    ReceiptLine,
+    ReceivedPallet,
+    StockQuantity,
+    StockReceipt,
+    StockTransfer,
+    Temperature,
+    TransferLine,
+    Transport,
 )
 from edi.documents.tender import (
     AnsweredStop,
@@ -171,25 +212,35 @@ __all__ = [
     "ActivityLine",
     "Address",
     "Adjustment",
+    "AdjustmentLine",
     "Amount",
+    "AnsweredComponent",
+    "AnsweredLine",
     "AnsweredStop",
+    "ApplicationAdvice",
+    "ApplicationError",
     "Authorization",
     "BankAccount",
     "CatalogLine",
     "CatalogParty",
     "CatalogPrice",
+    "ChangedLine",
     "Charge",
+    "CodedFacts",
     "Component",
     "Contact",
     "DangerousGoods",
     "Dated",
     "DeliveryPattern",
+    "Destination",
     "Detail",
     "Dimensions",
     "Discrepancy",
+    "Disposition",
     "Distribution",
     "Document",
     "ElementError",
+    "ErrorContext",
     "Extra",
     "Forecast",
     "FreightCharge",
@@ -210,6 +261,8 @@ __all__ = [
     "Industry",
     "InquiredItem",
     "InquiryLevel",
+    "InventoryAdjustment",
+    "InventoryPosition",
     "Invoice",
     "InvoiceLine",
     "InvoicedPackage",
@@ -223,6 +276,7 @@ __all__ = [
     "LeadTime",
     "Leg",
     "Level",
+    "LineAnswer",
     "LineGroup",
     "Load",
     "LoadTender",
@@ -232,6 +286,8 @@ __all__ = [
     "Message",
     "NotADocument",
     "Note",
+    "OrderAcknowledgment",
+    "OrderChange",
     "OrderLine",
     "OrderReference",
     "OrderStatus",
@@ -242,25 +298,36 @@ __all__ = [
     "Packing",
     "PaidItem",
     "PaidLine",
+    "PalletCount",
     "Pallets",
     "Party",
     "PaymentAdvice",
     "Person",
+    "Piece",
     "PlannedLine",
     "PlannedQuantity",
+    "PositionLine",
     "Price",
     "PriceCatalog",
     "ProductActivity",
     "Quantity",
+    "QuantityDifference",
     "RatedQuantity",
+    "ReceiptException",
+    "ReceiptLine",
     "ReceivedLine",
+    "ReceivedPallet",
     "ReceivingAdvice",
     "Reference",
+    "RelatedData",
     "Remittance",
     "Resale",
     "ResaleReport",
     "ResoldLine",
     "Restriction",
+    "ReturnAuthorization",
+    "ReturnLine",
+    "ReturnedQuantity",
     "RoutedEquipment",
     "RoutedService",
     "RoutedShipment",
@@ -280,8 +347,12 @@ __all__ = [
     "SpecialHandling",
     "StatusLevel",
     "StatusLine",
+    "StockQuantity",
+    "StockReceipt",
+    "StockTransfer",
     "Tariff",
     "Tax",
+    "Temperature",
     "TenderStop",
     "TenderedGoods",
     "TenderedOrder",
@@ -290,7 +361,10 @@ __all__ = [
     "TrackedPackage",
     "Trailer",
     "TransactionStatus",
+    "TransferLine",
+    "Transport",
     "Value",
+    "Verdict",
     "WarehouseLine",
     "WarehouseOrder",
     "decode",
@@ -309,6 +383,8 @@ class NotADocument(EdiError):
 
 Document = (
     SalesOrder
+    | OrderAcknowledgment
+    | OrderChange
     | WarehouseOrder
     | ShipmentConfirmation
     | ShipNotice
@@ -329,6 +405,12 @@ Document = (
     | OrderStatusInquiry
     | OrderStatus
     | Organization
+    | StockTransfer
+    | StockReceipt
+    | InventoryAdjustment
+    | InventoryPosition
+    | ReturnAuthorization
+    | ApplicationAdvice
     | Acknowledgment
 )
 
