@@ -24,11 +24,27 @@ from edi.documents.parts import (
     Routing,
     Tax,
     Terms,
+    Value,
 )
 
 
+class QuantityDifference(Value, frozen=True):
+    """What was shipped of an item otherwise than ordered, and why: `status` is "back_ordered" ...
+
+    `difference` is ordered minus shipped; `ids` name what was shipped instead.
+    """
+
+    shipped: Decimal | None = None
+    unit: str | None = None
+    difference: Decimal | None = None
+    status: str | None = None
+    price_reason: str | None = None
+    ids: dict[str, str] = {}
+    extra: Extra = ()
+
+
 class InvoiceLine(HasParties, frozen=True):
-    """One invoiced item."""
+    """One invoiced item. `amount` is the line's total where it is told."""
 
     number: str | None = None
     quantity: Decimal | None = None
@@ -49,11 +65,20 @@ class InvoiceLine(HasParties, frozen=True):
     charges: tuple[Charge, ...] = ()
     components: tuple[Component, ...] = ()
     parties: tuple[Party, ...] = ()
+    amount: Decimal | None = None
+    shipped: Decimal | None = None
+    shipped_unit: str | None = None
+    notes: tuple[str, ...] = ()
+    freight: tuple[FreightTerms, ...] = ()
+    differences: tuple[QuantityDifference, ...] = ()
     extra: Extra = ()
 
 
 class Invoice(HasParties, frozen=True, tag_field="schema", tag="tradelane.invoice/1"):
-    """An invoice. `total` is what is to be paid before a terms discount."""
+    """An invoice. `total` is what is to be paid before a terms discount.
+
+    `sales_order` is the seller's own number of the order.
+    """
 
     number: str
     invoiced_on: dt.date | None = None
@@ -84,5 +109,10 @@ class Invoice(HasParties, frozen=True, tag_field="schema", tag="tradelane.invoic
     shipped_unit: str | None = None
     weight: Decimal | None = None
     weight_unit: str | None = None
+    volume: Decimal | None = None
+    volume_unit: str | None = None
+    sales_order: str | None = None
+    master_reference: str | None = None
+    link_sequence: str | None = None
     partner: str | None = None
     extra: Extra = ()
