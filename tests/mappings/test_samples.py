@@ -32,6 +32,7 @@ from edi.tree import Transaction
 SETS = ["850", "856", "940", "945", "810", "997"]
 SETS += ["753", "754", "820", "214", "210", "204", "990", "830", "862", "852", "861"]
 SETS += ["832", "867", "869", "870", "816"]
+SETS += ["943", "944", "180", "824"]
 FILES = [path for kind in SETS for path in sorted((SAMPLES / kind).glob("*"))]
 
 
