@@ -71,6 +71,7 @@ class OrderLine(HasParties, frozen=True):
     messages: tuple[Message, ...] = ()
     parties: tuple[Party, ...] = ()
     components: tuple[Component, ...] = ()
+    more_description: tuple[Note, ...] = ()
     prices: tuple[Price, ...] = ()
     distributions: tuple[Distribution, ...] = ()
     destinations: tuple[Destination, ...] = ()
