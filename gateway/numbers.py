@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -14,6 +15,7 @@ from gateway.store.dialect import Upsert
 from gateway.store.tables import control_number
 
 LAST = 999_999_999
+KEPT = timedelta(days=90)  # for so long, a number that comes again is a repetition
 
 _TAKE = Upsert(
     control_number,
@@ -34,9 +36,14 @@ _PUT = Upsert(
 LEVELS = ("interchange", "group", "transaction")
 
 
-def level_of(level: str, functional_id: str, scope: str) -> str:
-    """The name of a sequence: with scope "partner+type" groups and sets are counted by functional id."""
-    return level if scope == "partner" or level == "interchange" else f"{level} {functional_id}"
+def sequence(rules: ControlNumbers, usage: str, level: str, functional_id: str) -> str:
+    """The sequence that gives a level its numbers: `interchange`, `group IN`, `transaction test`."""
+    name = level
+    if rules.scope == "partner+type" and level != "interchange":
+        name += f" {functional_id}"
+    if rules.usage == "apart" and usage == "T":
+        name += " test"
+    return name
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,7 @@ class Taking:
         return self._take("transaction", functional_id, count)
 
     def _take(self, level: str, functional_id: str, count: int) -> list[int]:
-        name = level_of(level, functional_id, self.rules.scope)
-        if self.usage == "T" and self.rules.usage == "apart":
-            name += " test"
+        name = sequence(self.rules, self.usage, level, functional_id)
         return take(self.conn, self.ours, self.theirs, name, count)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, false, func, literal, or_, select
 
-from gateway import orders
+from gateway import numbers, orders
+from gateway.config import Partner
 from gateway.home import Home
 from gateway.pipeline import batching, outbound
 from gateway.store.lane_tables import job
@@ -317,10 +318,56 @@ def _receipt(row: Row[Any]) -> Record:
 
 
 def overdue(home: Home) -> list[Record]:
-    """Documents whose acknowledgment has not come in time, the longest overdue first."""
-    query = _DOCUMENTS.where(document.c.ack == "overdue").order_by(document.c.ack_due_at)
+    """Acknowledgments that are late, the longest overdue first; `owner` is the partner, or "us".
+
+    A partner's is told by the document of ours that it is due for; ours, by itself where it has not left.
+    """
+    theirs = document.c.ack == "overdue"
+    ours = and_(
+        document.c.kind == "acknowledgment",
+        document.c.direction == "out",
+        document.c.ack_due_at < home.now(),
+        transmission.c.status.in_(("queued", "failed")),
+    )
+    query = _DOCUMENTS.where(or_(theirs, ours)).order_by(document.c.ack_due_at)
     with home.store.read() as conn:
-        return [_document(row) for row in conn.execute(query)]
+        rows = conn.execute(query).all()
+    return [_document(row) | {"owner": "us" if row.kind == "acknowledgment" else row.partner} for row in rows]
+
+
+def numbers_used_from(
+    home: Home, conn: Connection, partner: Partner, level: str, sequence: str, now: int, number: int
+) -> str:
+    """Which numbers a sequence would give again if it went on from `number`, in words; "" for none.
+
+    `now` is what it gives next. After 999999999 comes 1; what was used in the last 90 days counts.
+    """
+
+    def again(used: int) -> bool:
+        return (used - number) % numbers.LAST < numbers.LAST // 2
+
+    column = document.c[f"{level}_control"]
+    query = select(document.c.type, document.c.number, column.label("used")).where(
+        document.c.direction == "out",
+        document.c.partner == partner.name,
+        document.c.created_at > home.now() - numbers.KEPT,
+        column.is_not(None),
+    )
+    if partner.control_numbers.scope == "partner+type" and level != "interchange":
+        query = query.where(document.c.functional_id == sequence.split(" ")[1])
+    if partner.control_numbers.usage == "apart":  # rows do not tell one count from the other
+        query = query.where(false())
+    rows = [row for row in conn.execute(query) if row.used.isdecimal() and again(int(row.used))]
+    rows.sort(key=lambda row: int(row.used))
+    last = int(rows[-1].used) if rows else 0
+    if now > 1 and again(now - 1):
+        last = max(last, now - 1)
+    if not last:
+        return ""
+    shown = ", ".join(f"{row.type} {row.number or ''}".strip() + f" ({row.used})" for row in rows[:3])
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    went = f": {shown}{more} went under them" if rows else ""
+    return f"{sequence} numbers {number} to {last} have been used with {partner.name}{went}"
 
 
 def dead(home: Home) -> list[Record]:

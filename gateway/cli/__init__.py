@@ -22,7 +22,7 @@ main = Root(
         "outbox": ("gateway.cli.look:outbox", "What we have sent partners."),
         "order": ("gateway.cli.look:order", "Where an order stands, and who owns the next step."),
         "doc": ("gateway.cli.look:doc", "Documents: list, show, raw bytes, explain, replay."),
-        "ack": ("gateway.cli.look:ack", "Acknowledgments that partners owe us."),
+        "ack": ("gateway.cli.look:ack", "Acknowledgments that are late: theirs, and ours."),
         "batch": ("gateway.cli.batch:batch", "Documents that wait to leave together."),
         "control": ("gateway.cli.control:control", "Control numbers: what comes next, and setting it."),
         "dead": ("gateway.cli.look:dead", "What was held, refused or given up, and waits for a person."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -15,9 +15,8 @@ from gateway.errors import Code, Failure
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from edi.tree import PartyId
+    from gateway.config import Partner
     from gateway.home import Home
-    from gateway.numbers import Counter
 
 LEVELS = ("interchange", "group", "transaction")
 
@@ -59,7 +58,7 @@ def _names(home: Home) -> dict[str, str]:
     "levels",
     type=click.Choice(LEVELS),
     multiple=True,
-    help="Which sequence; absent: all three. May be given more than once.",
+    help="Which sequence; absent: each that is counted. May be given more than once.",
 )
 @click.option("--force", is_flag=True, help="Also where numbers would be used again.")
 @click.option("--dry-run", is_flag=True, help="Say what would change.")
@@ -68,59 +67,108 @@ def set_(name: str, *, number: int, levels: tuple[str, ...], force: bool, dry_ru
 
     The change is noted in the partner's history, with who made it.
     """
-    from gateway import numbers
-
     with open_home() as home:
         partner = home.config.partner(name)
-        us = home.config.us.isa
-        if us is None or partner.isa is None:
-            raise Failure(
-                Code.CANNOT_WRITE,
-                f"partners.toml names no ISA identity for {'us' if us is None else name}",
-                next="tradelane doctor",
+        sequences = _sequences(partner, levels)
+        if dry_run:
+            with home.store.read() as conn:
+                changes = _changes(home, conn, partner, sequences, number, force=force)
+        else:
+            changes = home.store.write(
+                lambda conn: _set(
+                    home, conn, _changes(home, conn, partner, sequences, number, force=force), number
+                )
             )
-        ends = us, partner.isa
-        with home.store.read() as conn:
-            known = numbers.counters(conn, [partner.isa])
-        chosen = _chosen(known, ends, levels or LEVELS)
-        behind = [(level, now) for level, now in chosen.items() if number < now]
-        if behind and not force:
-            level, now = behind[0]
+    output.value(
+        {
+            "partner": name,
+            "next": number,
+            "levels": {one.level: {"was": one.now, "next": number} for one in changes},
+            "changed": not dry_run,
+        },
+        "\n".join(
+            f"{one.level}: {'would be' if dry_run else 'is now'} {number}, was {one.now}"
+            + (f"; {one.repeats}" if one.repeats else "")
+            for one in changes
+        ),
+    )
+
+
+class _Change(NamedTuple):
+    """A sequence to be set: what it would have given next, and which used numbers that repeats, in words."""
+
+    partner: Partner
+    level: str
+    now: int
+    repeats: str
+
+
+def _sequences(partner: Partner, levels: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Each sequence of the levels asked for that is counted with this partner, and its level."""
+    from gateway import numbers
+    from x12.dictionary import functional_id
+
+    rules = partner.control_numbers
+    derived = {"group"} if rules.group == "interchange" else set()
+    derived |= {"transaction"} if rules.transaction == "group" else set()
+    for level in derived.intersection(levels):
+        raise click.UsageError(f"{level} numbers are not counted with {partner.name}: see control_numbers")
+    sent = [functional_id(one.type) for one in partner.agreements if one.direction == "out"]
+    types = sorted({"FA", *filter(None, sent)})
+    named = {
+        numbers.sequence(rules, partner.usage, level, type): level
+        for level in levels or LEVELS
+        if level not in derived
+        for type in types
+    }
+    return list(named.items())
+
+
+def _changes(
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    sequences: list[tuple[str, str]],
+    number: int,
+    *,
+    force: bool,
+) -> list[_Change]:
+    """What setting them comes to. Raises Failure NUMBER_USED, unless forced."""
+    from gateway import numbers, queries
+
+    us = home.config.us.isa
+    if us is None or partner.isa is None:
+        whose = "us" if us is None else partner.name
+        raise Failure(
+            Code.CANNOT_WRITE, f"partners.toml names no ISA identity for {whose}", next="tradelane doctor"
+        )
+    changes = []
+    for name, level in sequences:
+        now = numbers.peek(conn, us, partner.isa, name)
+        repeats = queries.numbers_used_from(home, conn, partner, level, name, now, number)
+        if repeats and not force:
             raise Failure(
                 Code.NUMBER_USED,
-                f"{level} numbers {number} to {now - 1} have been used with {name}; next is {now}",
-                next=f"tradelane control set {name} --next {max(now for _, now in behind)}",
+                repeats,
+                next=f"tradelane control set {partner.name} --next {max(now, number)} --level {level}",
             )
+        changes.append(_Change(partner, name, now, repeats))
+    return changes
 
-        def record(conn: Connection) -> None:
-            for level, now in chosen.items():
-                numbers.put(conn, *ends, level, number)
-                home.note(
-                    conn,
-                    "control-set",
-                    f"{getpass.getuser()} set the next {level} number to {name} from {now} to {number}"
-                    + (", which repeats used numbers" if number < now else ""),
-                    partner=name,
-                )
 
-        if not dry_run:
-            home.store.write(record)
-        output.value(
-            {
-                "partner": name,
-                "next": number,
-                "levels": {level: {"was": now, "next": number} for level, now in chosen.items()},
-                "changed": not dry_run,
-            },
-            "\n".join(
-                f"{level}: {'would be' if dry_run else 'is now'} {number}, was {now}"
-                for level, now in chosen.items()
-            ),
+def _set(home: Home, conn: Connection, changes: list[_Change], number: int) -> list[_Change]:
+    from gateway import numbers
+
+    us = home.config.us.isa
+    for one in changes:
+        assert us is not None
+        assert one.partner.isa is not None
+        numbers.put(conn, us, one.partner.isa, one.level, number)
+        text = (
+            f"{getpass.getuser()} set the next {one.level} number to {one.partner.name} "
+            f"from {one.now} to {number}"
         )
-
-
-def _chosen(known: list[Counter], ends: tuple[PartyId, PartyId], levels: tuple[str, ...]) -> dict[str, int]:
-    """The sequences meant, with the number each would have given next."""
-    ours = {one.level: one.next for one in known if one.ours == str(ends[0])}
-    by_type = {level: now for level, now in ours.items() if level.split(" ")[0] in levels and " " in level}
-    return {level: ours.get(level, 1) for level in levels} | by_type
+        home.note(
+            conn, "control-set", text + (f"; {one.repeats}" if one.repeats else ""), partner=one.partner.name
+        )
+    return changes

@@ -232,6 +232,7 @@ _NEXT = {
     "RECEIVER_UNKNOWN": "if the id is ours, correct isa under [us] in partners.toml and replay it",
     "WRONG_USAGE": "agree on T or P with the partner; correct usage in partners.toml and replay it",
     "DUPLICATE_ICN": "ask the partner whether it is a new interchange; then they send it under a new number",
+    "CONTROL_GAP": "ask the partner for what has not come; once it has, or on_gap is changed, replay it",
     "ENVELOPE_BROKEN": "ask the partner to send it again, complete",
     "EDI_REJECTED": "the partner has been told by our 997; they correct it and send it again",
     "MAPPING_FAILED": "correct the map or what it needs, then replay it",
@@ -307,19 +308,19 @@ def _order_card(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-@click.group(cls=Group, short_help="Acknowledgments that partners owe us.")
+@click.group(cls=Group, short_help="Acknowledgments that are late: theirs, and ours.")
 def ack() -> None:
     """Acknowledgments (997, 999) of what we sent."""
 
 
 @ack.command("overdue")
 def ack_overdue() -> None:
-    """Documents whose acknowledgment has not come in time."""
+    """Acknowledgments that have not come in time, and ours that have not left in time."""
     from gateway import queries
 
     with open_home() as home:
         found = queries.overdue(home)
-        _print(found, {name: name for name in ("id", "partner", "type", "number", "ack_due_at")})
+        _print(found, {name: name for name in ("id", "partner", "type", "number", "owner", "ack_due_at")})
     if found:
         output.finish(Exit.FINDINGS)
 

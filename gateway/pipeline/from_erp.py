@@ -13,7 +13,6 @@ import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
@@ -47,7 +46,7 @@ from edi.documents import (
 from edi.guide import load as load_guide
 from edi.problems import EdiError, NotEdi, Problem, Severity
 from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Transaction
-from gateway import orders
+from gateway import numbers, orders
 from gateway.config import Partner
 from gateway.erp import EDI, MAX_BYTES, Arrival
 from gateway.errors import GatewayError
@@ -82,9 +81,6 @@ _SETS: dict[type[Document], tuple[str, ...]] = {
     OrderStatus: ("870",),
     Organization: ("816",),
 }
-
-
-_NUMBERS_KEPT = timedelta(days=90)  # for so long, a control number is not used again
 
 
 class Refused(GatewayError):
@@ -332,7 +328,7 @@ def _used(home: Home, conn: Connection, piece: _Piece) -> list[str]:
             document_table.c.direction == "out",
             document_table.c.partner == piece.partner.name,
             document_table.c.interchange_control == plain(piece.header.control_number),
-            document_table.c.created_at > home.now() - _NUMBERS_KEPT,
+            document_table.c.created_at > home.now() - numbers.KEPT,
         )
         .limit(1)
     ).scalar()

@@ -335,10 +335,11 @@ def answer_group(
     kind: str,
     cause: str,
     correlation: str | None,
+    due: datetime,
 ) -> None:
     """Issue the 997 or 999 of one group: it mirrors separators, version and usage of what it answers.
 
-    It goes to the partner of the channel, whatever the interchange said it was from, and is itself never
+    It goes to the partner whose the interchange is, and is to have left by `due`. It is itself never
     acknowledged (X12.20).
     """
     addressing = _Addressing.mirrored(home, partner, header, group, kind)
@@ -355,6 +356,7 @@ def answer_group(
         number=group.control_number,
         cause=cause,
         correlation=correlation,
+        due=due,
     )
 
 
@@ -396,6 +398,7 @@ def _issue_answer(
     number: str,
     cause: str,
     correlation: str | None,
+    due: datetime | None = None,
 ) -> None:
     now = home.now()
     identity = new_id(now)
@@ -413,6 +416,7 @@ def _issue_answer(
             "status": "sent",
             "problems": [],
             "ack": "none",
+            "ack_due_at": due,
             "cause": cause,
             "created_at": now,
             **sent,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
@@ -28,8 +27,8 @@ from edi.guide import load as load_guide
 from edi.problems import CannotWrite, EdiError, NotEdi, Problem, Severity
 from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
-from gateway import orders
-from gateway.config import Partner
+from gateway import numbers, orders
+from gateway.config import Ack, Partner
 from gateway.engine import Dead, Done, Job
 from gateway.errors import DeadReason
 from gateway.failpoints import failpoint
@@ -42,7 +41,6 @@ from gateway.store.tables import interchange as interchange_table
 from gateway.store.tables import order, transmission
 from x12 import acks, check, codec, dictionary
 
-DUPLICATE_WINDOW = timedelta(days=90)
 PART = 50  # documents recorded in one transaction
 
 
@@ -108,7 +106,7 @@ class Envelope:
     reason: str | None = None
     text: str = ""
     interchange_ack: acks.InterchangeAck | None = None  # the TA1 to answer with
-    gap: str = ""  # what the sender has numbered before it and has not come
+    remark: tuple[str, str] | None = None  # what is odd about its number though it is read: event, text
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -255,7 +253,7 @@ class _Reading:
         return None
 
     def _judge_number(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
-        header = envelope.header
+        header, rules = envelope.header, envelope.partner.control_numbers
         key = (str(header.sender), str(header.receiver), header.control_number)
         earlier = conn.execute(
             select(interchange_table)
@@ -265,29 +263,29 @@ class _Reading:
                 interchange_table.c.control_number == key[2],
                 interchange_table.c.status.in_(("accepted", "held")),
                 interchange_table.c.transmission != self.row.id,
-                interchange_table.c.created_at > self.home.now() - DUPLICATE_WINDOW,
+                interchange_table.c.created_at > self.home.now() - numbers.KEPT,
             )
             .order_by(interchange_table.c.created_at.desc())
-        ).first()
-        if earlier is None and key not in seen:
-            envelope.gap = self._gap(conn, envelope)
-            return
+        ).all()
         number = f"control number {header.control_number} from {header.sender}"
-        if earlier is None:
-            envelope.refuse("held", DeadReason.DUPLICATE_ICN, f"{number} stands twice in this file")
-        elif earlier.content_sha256 == envelope.content_sha256:
-            envelope.refuse(
-                "duplicate",
-                DeadReason.DUPLICATE_ICN,
-                f"{number} was read before, in {earlier.transmission}",
-                "025",
-            )
-        else:
-            envelope.refuse(
-                "held",
-                DeadReason.DUPLICATE_ICN,
-                f"{number} was read before, in {earlier.transmission}, with other content",
-            )
+        for one in earlier:
+            if one.content_sha256 == envelope.content_sha256:
+                text = f"{number} was read before, in {one.transmission}"
+                envelope.refuse("duplicate", DeadReason.DUPLICATE_ICN, text, "025")
+                return
+        if earlier or key in seen:
+            text = f"{number} stands twice in this file"
+            if earlier:
+                text = f"{number} was read before, in {earlier[0].transmission}, with other content"
+            if rules.on_duplicate == "quarantine":
+                envelope.refuse("held", DeadReason.DUPLICATE_ICN, text)
+            else:
+                envelope.remark = ("duplicate", text)
+        elif missing := self._gap(conn, envelope):
+            if rules.on_gap == "quarantine":
+                envelope.refuse("held", DeadReason.CONTROL_GAP, missing)
+            else:
+                envelope.remark = ("gap", missing)
 
     def _gap(self, conn: Connection, envelope: Envelope) -> str:
         """What should have come between the last number and this one; "" where nothing is missing."""
@@ -304,13 +302,21 @@ class _Reading:
             .order_by(interchange_table.c.control_number.desc())
             .limit(1)
         ).scalar()
-        if last is None or not last.isdecimal():
-            return ""
-        before, this = int(last), int(header.control_number)
-        if this <= before + 1:
+        known = [last or "", *self._accepted_before(envelope)]
+        before = max((int(number) for number in known if number.isdecimal()), default=0)
+        this = int(header.control_number)
+        if not before or this <= before + 1:
             return ""
         missing = f"{before + 1}" if this == before + 2 else f"{before + 1} to {this - 1}"
         return f"interchanges {missing} from {header.sender} have not come: {this} follows {before}"
+
+    def _accepted_before(self, envelope: Envelope) -> Iterator[str]:
+        """The control numbers of the same sender that this file has brought before."""
+        for other in self.envelopes:
+            if other is envelope:
+                return
+            if other.status == "accepted" and other.header.sender == envelope.header.sender:
+                yield other.header.control_number
 
     def rehearse(self) -> None:
         """See that whatever is due an answer can be given one, before a part of it has an effect.
@@ -469,8 +475,9 @@ class _Reading:
                 "created_at": self.home.now(),
             },
         )
-        if envelope.status == "accepted" and envelope.gap:
-            self.home.note(conn, "gap", envelope.gap, partner=envelope.partner.name, transmission=self.row.id)
+        if envelope.status == "accepted" and envelope.remark is not None:
+            name, text = envelope.remark
+            self.home.note(conn, name, text, partner=envelope.partner.name, transmission=self.row.id)
         if envelope.status != "accepted":
             self.home.note(
                 conn,
@@ -562,20 +569,23 @@ class _Reading:
                     kind=kind,
                     cause=cause,
                     correlation=first.values["correlation"] if first is not None else None,
+                    due=self.row.created_at + self._ack_for(envelope.partner, group).send_within,
                 )
 
     def _mode_for(self, partner: Partner, group: Group) -> str:
+        """By what this group is answered."""
+        mode = self._ack_for(partner, group).mode
+        return "997" if mode == "contrl" else mode  # which X12 has not
+
+    def _ack_for(self, partner: Partner, group: Group) -> Ack:
         """How this group is answered: as agreed for its first known set."""
         for agreement in partner.agreements:
             if (
                 agreement.direction == "in"
                 and dictionary.functional_id(agreement.type) == group.functional_id
             ):
-                mode = agreement.ack.mode
-                break
-        else:
-            mode = self.home.config.defaults.ack.mode
-        return "997" if mode == "contrl" else mode  # which X12 has not
+                return agreement.ack
+        return self.home.config.defaults.ack
 
 
 def _guide(partner: Partner, type: str) -> Guide | None:

@@ -79,7 +79,7 @@ def test_what_is_said_to_do_nothing_is_a_key_that_exists_and_that_nothing_reads(
     source = "\n".join(
         path.read_text() for path in (ROOT / "gateway").rglob("*.py") if path.parent.name != "config"
     )
-    for attribute in ("expect_daily", "on_duplicate", "stable_for", "temp_suffix"):
+    for attribute in ("expect_daily", "stable_for", "temp_suffix"):
         assert re.search(rf"\.{attribute}\b", source) is None, (
             f"{attribute} is read now: tell docs/partners.md"
         )

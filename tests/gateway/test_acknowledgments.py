@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from trading import ORDER, PARTNERS, RETAILER, US, WAREHOUSE, Trading, eventually, trading
 
 from edi.tree import PartyId
@@ -13,6 +15,7 @@ from gateway import queries
 from gateway.errors import Code, Failure
 from gateway.pipeline import outbound
 from gateway.simulate import envelope
+from gateway.store.lane_tables import job, lane
 from x12 import acks, writer
 
 
@@ -135,6 +138,24 @@ def test_an_overdue_acknowledgment_is_told_and_a_late_one_counts(tmp_path: Path)
         eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
         assert "acknowledged: depot accepts 940 PO-77, late" in notes(t)
         assert queries.overdue(t.home) == []
+
+
+def test_an_answer_of_ours_that_has_not_left_in_time_is_told_as_ours(tmp_path: Path) -> None:
+    partners = agreed("in", "850", 'send_within = "1s"')
+    with trading(tmp_path, partners.replace('status = "live"', 'status = "paused"', 1)) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop")
+        (late,) = eventually(lambda: queries.overdue(t.home))
+        assert (late["type"], late["number"], late["owner"]) == ("997", "1", "us")
+        assert late["ack_due_at"] - t.documents(direction="in")[0].created_at <= timedelta(seconds=1)
+        file = tmp_path / "partners.toml"
+        file.write_text(partners)
+        assert t.home.reload()
+        t.home.store.write(
+            lambda conn: conn.execute(update(job).where(job.c.kind == "send").values(run_at=0))
+        )
+        t.home.store.write(lambda conn: conn.execute(update(lane).values(next_at=0)))
+        eventually(lambda: not queries.overdue(t.home))
+        assert t.sent("shop", "997")
 
 
 def test_an_answer_in_time_leaves_nothing_to_become_overdue(tmp_path: Path) -> None:

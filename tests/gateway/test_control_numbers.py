@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from sqlalchemy import Connection, select
 from trading import ORDER, PARTNERS, RETAILER, eventually, trading
 
 from edi.tree import PartyId
-from gateway import numbers
+from gateway import numbers, queries
+from gateway.pipeline.replay import Step, replay
 from gateway.store import Store
 from gateway.store.tables import event
 
 ROOT = Path(__file__).parents[2]
 WRITERS = 8
+RULES = 'control_numbers = { on_gap = "quarantine", on_duplicate = "warn" }'
 DOCUMENTS = 600
 
 
@@ -126,6 +129,50 @@ def test_numbers_that_a_partner_has_left_out_are_told(tmp_path: Path) -> None:
         t.drop(t.file("850", ORDER, RETAILER), "shop", "3.x12")
         eventually(lambda: len(t.sent("shop", "997")) == 4)
         assert len(notes("gap")) == 1
+
+
+def test_what_comes_before_its_time_is_held_where_that_is_agreed_and_read_when_the_rest_has_come(
+    tmp_path: Path,
+) -> None:
+    with trading(tmp_path, PARTNERS.replace('role = "retailer"', f'role = "retailer"\n{RULES}')) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "1.x12")
+        eventually(lambda: len(t.sent("shop", "997")) == 1)
+        t.number = 2
+        early = t.drop(t.file("850", ORDER, RETAILER), "shop", "3.x12")
+        (held,) = eventually(lambda: queries.dead(t.home))
+        assert (held["id"], held["reason"]) == (early, "CONTROL_GAP")
+        assert held["error"] == "interchanges 2 from 08:RETAIL have not come: 3 follows 1"
+        t.number = 1
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "2.x12")
+        eventually(lambda: len(t.sent("shop", "997")) == 2)
+        assert replay(t.home, early) is Step.READ
+        eventually(lambda: len(t.sent("shop", "997")) == 3)
+        assert early not in [one["id"] for one in queries.dead(t.home)]
+
+
+def test_a_number_used_again_with_other_content_is_read_where_that_is_agreed(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS.replace('role = "retailer"', f'role = "retailer"\n{RULES}')) as t:
+        first = t.file("850", ORDER, RETAILER)
+        t.drop(first, "shop", "1.x12")
+        eventually(lambda: len(t.sent("shop", "997")) == 1)
+        other = first.replace(b"PO-77", b"PO-78")
+        t.drop(other, "shop", "2.x12")
+        eventually(lambda: len(t.sent("shop", "997")) == 2)
+        t.drop(first + b"\n", "shop", "3.x12")
+        eventually(lambda: len(queries.transmissions(t.home, "in", status="duplicate")) == 1)
+        assert [row.number for row in t.documents(direction="in")] == ["PO-77", "PO-78"]
+
+
+def test_threads_take_numbers_without_a_gap(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "a.db", blobs=tmp_path / "blobs")
+
+    def take(_: int) -> list[int]:
+        return store.write(partial(take_two, THEIRS, "interchange"))
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [number for pair in pool.map(take, range(200)) for number in pair]
+    assert sorted(taken) == list(range(1, 401))
+    store.close()
 
 
 @pytest.mark.parametrize("next", [5, 999_999_999])

@@ -187,3 +187,14 @@ def test_interchanges_of_one_file_are_numbered_apart_for_each_sender(tmp_path: P
         shown = queries.one(t.home, identity)
         assert shown is not None
         assert [one["status"] for one in shown["interchanges"]] == ["accepted", "accepted"]
+
+
+def test_numbers_that_follow_each_other_in_one_file_leave_no_gap(tmp_path: Path) -> None:
+    with trading(tmp_path, CARRIED) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "van")
+        eventually(lambda: t.sent("van", "997"))
+        identity = t.drop(b"".join(t.file("850", ORDER, RETAILER) for _ in range(3)), "van", "b.x12")
+        eventually(lambda: len(t.documents(direction="in")) == 4)
+        shown = queries.one(t.home, identity)
+        assert shown is not None
+        assert not [event for event in shown["events"] if event["event"] == "gap"]
