@@ -15,6 +15,7 @@ from sqlalchemy import Row as Record
 
 from edi import documents
 from edi.documents import (
+    ApplicationAdvice,
     Document,
     FreightInvoice,
     FreightStatus,
@@ -26,11 +27,15 @@ from edi.documents import (
     Party,
     PaymentAdvice,
     ReceivingAdvice,
+    ReturnAuthorization,
     RoutingInstructions,
     RoutingRequest,
     SalesOrder,
     ShipmentConfirmation,
     ShipNotice,
+    StockReceipt,
+    StockTransfer,
+    Verdict,
     WarehouseOrder,
 )
 from edi.problems import EdiError
@@ -70,6 +75,13 @@ def correlation(conn: Connection, partner: Partner, identity: str, document: Doc
             return _issued(conn, "load_tender", document.number, partner.name)
         case FreightStatus() | FreightInvoice():  # a carrier names orders of any partner, or our shipment
             return _about(conn, document) or _issued(conn, "ship_notice", document.shipment)
+        case StockReceipt():
+            return _issued(conn, "stock_transfer", document.transfer, partner.name)
+        case ApplicationAdvice():
+            judged = {_judged(conn, verdict, partner.name) for verdict in document.verdicts} - {None}
+            if not judged:
+                return _about(conn, document, partner.name)
+            return judged.pop() if len(judged) == 1 else None
         case RoutingInstructions():
             asked = _issued(conn, "routing_request", document.request, partner.name)
             return _about(conn, document, partner.name) or asked
@@ -82,7 +94,7 @@ def correlation(conn: Connection, partner: Partner, identity: str, document: Doc
 def purchase_orders(document: Document) -> tuple[str, ...]:
     """The customer's order numbers that a document names, each once."""
     match document:
-        case Invoice() | WarehouseOrder() | ShipmentConfirmation():
+        case Invoice() | WarehouseOrder() | ShipmentConfirmation() | StockTransfer():
             return (document.purchase_order,) if document.purchase_order else ()
         case ShipNotice():
             numbers = (level.purchase_order for level in document.of_kind("order"))
@@ -90,6 +102,8 @@ def purchase_orders(document: Document) -> tuple[str, ...]:
         case RoutingRequest() | RoutingInstructions() | FreightStatus() | FreightInvoice():
             return document.purchase_orders
         case LoadTender() | ReceivingAdvice() | PaymentAdvice() | OrderStatusInquiry() | OrderStatus():
+            return document.purchase_orders
+        case ReturnAuthorization() | ApplicationAdvice():
             return document.purchase_orders
         case _:
             return ()
@@ -127,6 +141,27 @@ def _issued(conn: Connection, kind: str, number: str | None, partner: str | None
     if partner is not None:
         query = query.where(columns.partner == partner)
     return conn.execute(query.order_by(columns.created_at.desc())).scalar()
+
+
+def _judged(conn: Connection, verdict: Verdict, partner: str) -> str | None:
+    """The order of the document of ours that a partner's application accepts or refuses.
+
+    It is known by its control numbers where they are told, else by its number.
+    """
+    columns = document_table.c
+    query = select(columns.correlation, columns.transaction_control).where(
+        columns.direction == "out", columns.partner == partner, columns.kind != "acknowledgment"
+    )
+    if verdict.transaction_set is not None:
+        query = query.where(columns.type == verdict.transaction_set)
+    newest = query.order_by(columns.created_at.desc(), columns.id.desc())
+    if verdict.group_control_number is not None and verdict.control_number is not None:
+        group = newest.where(columns.group_control == verdict.group_control_number.lstrip("0"))
+        wanted = verdict.control_number.lstrip("0")
+        for row in conn.execute(group):
+            if (row.transaction_control or "").lstrip("0") == wanted:
+                return str(row.correlation) if row.correlation else None
+    return conn.execute(newest.where(columns.number == verdict.number)).scalar()
 
 
 def prepare(home: Home, conn: Connection, row: Record[Any], document: Document) -> list[Prepared]:
