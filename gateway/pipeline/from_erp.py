@@ -19,10 +19,13 @@ from sqlalchemy import Connection, insert, select
 
 from edi import documents
 from edi.documents import (
+    ApplicationAdvice,
     Document,
     Forecast,
     FreightInvoice,
     FreightStatus,
+    InventoryAdjustment,
+    InventoryPosition,
     Invoice,
     LoadTender,
     LoadTenderAnswer,
@@ -35,12 +38,15 @@ from edi.documents import (
     ProductActivity,
     ReceivingAdvice,
     ResaleReport,
+    ReturnAuthorization,
     RoutingInstructions,
     RoutingRequest,
     SalesOrder,
     ShipmentConfirmation,
     ShipNotice,
     ShipSchedule,
+    StockReceipt,
+    StockTransfer,
     WarehouseOrder,
 )
 from edi.guide import load as load_guide
@@ -80,6 +86,12 @@ _SETS: dict[type[Document], tuple[str, ...]] = {
     OrderStatusInquiry: ("869",),
     OrderStatus: ("870",),
     Organization: ("816",),
+    StockTransfer: ("943",),
+    StockReceipt: ("944",),
+    InventoryAdjustment: ("947",),
+    InventoryPosition: ("846",),
+    ReturnAuthorization: ("180",),
+    ApplicationAdvice: ("824",),
 }
 
 
@@ -187,7 +199,7 @@ def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
     numbers = orders.purchase_orders(document)
     found = orders.find(conn, numbers[0], name if to_customer else None) if numbers else None
     if name is None and found is not None and to_customer:
-        name = found.warehouse if isinstance(document, WarehouseOrder) else found.partner
+        name = found.warehouse if isinstance(document, WarehouseOrder | StockTransfer) else found.partner
     if name is None:
         raise Refused('it names no partner ("partner"), and no order has its purchase order number')
     partner = home.config.partners.get(name)
