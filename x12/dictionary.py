@@ -9,6 +9,7 @@ tables are derived by `facts/derive.py` from the sources whose licences lie besi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
@@ -37,8 +38,9 @@ def base_version(version: str) -> str | None:
 
 
 def sets(version: str) -> tuple[str, ...]:
-    """The ids of the sets defined in `version` ("004010")."""
-    return tuple(_version(version).sets)
+    """The ids of the sets defined in `version` ("004010"), and of those defined only in a later one."""
+    later = VERSIONS[VERSIONS.index(version) :]
+    return tuple(sorted({transaction_set for known in later for transaction_set in _version(known).sets}))
 
 
 def functional_id(transaction_set: str) -> str | None:
@@ -61,11 +63,15 @@ def functional_ids() -> frozenset[str]:
 
 
 def definition(transaction_set: str, version: str) -> SetDef | None:
-    """A set in a version ("004010" or a GS08 that begins so), or None where it is not defined."""
+    """A set in a version ("004010" or a GS08 that begins so), or None where it is not defined.
+
+    Partners use sets in versions older than the set (753 in 004010): such a one is as it was first published.
+    """
     base = base_version(version)
-    if base is None or transaction_set not in _version(base).sets:
-        return None
-    return _version(base).definition(transaction_set)
+    for known in VERSIONS[VERSIONS.index(base) :] if base else ():
+        if transaction_set in _version(known).sets:
+            return _version(base).definition(transaction_set, _version(known))
+    return None
 
 
 def segment(tag: str, version: str) -> SegmentDef | None:
@@ -119,9 +125,13 @@ class _Version:
     def codes(self) -> dict[str, list[str]]:
         return _by_first_column(self._folder / "codes.tsv")
 
-    def definition(self, transaction_set: str) -> SetDef:
+    def definition(self, transaction_set: str, first: _Version) -> SetDef:
+        """A set of this version, or of the `first` that has it, in its segments."""
         built = self._definitions.get(transaction_set)
-        if built is None:
+        if built is None and first is not self:
+            built = replace(first.definition(transaction_set, first), version=self.version)
+            self._definitions[transaction_set] = built
+        elif built is None:
             header, *lines = self.sets[transaction_set]
             _, group, name = header.split(" ", 2)
             nodes: list[SegmentUse] = []
