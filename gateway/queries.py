@@ -160,6 +160,8 @@ def _document(row: Row[Any]) -> Record:
         "leaves_at": row.leaves_at if row.status == "batched" else None,
         "ack": row.ack,
         "ack_due_at": row.ack_due_at,
+        "ack_at": row.ack_at,
+        "ack_late": None if row.ack_at is None or row.ack_due_at is None else row.ack_at > row.ack_due_at,
         "ack_by": row.ack_by,
         "delivered_at": row.delivered_at,
         "transmission": row.transmission,
@@ -315,6 +317,39 @@ def _receipt(row: Row[Any]) -> Record:
         "mic_match": None if row.mic_match is None else bool(row.mic_match),
         "mic": row.mic,
     }
+
+
+ACK_STATES = (
+    *("waiting", "overdue", "accepted", "accepted_with_errors", "partial", "rejected"),
+    *("late", "duplicate", "unmatched"),
+)
+
+
+def acknowledgments(
+    home: Home, partner: str | None = None, state: str | None = None, limit: int = 100
+) -> list[Record]:
+    """How what we sent was answered, and answers that answer nothing, the latest first.
+
+    `state` is one of `ACK_STATES`: those of our documents (`late` whatever else it is), or `duplicate` and
+    `unmatched` of a partner's acknowledgment.
+    """
+    ours = and_(document.c.direction == "out", document.c.ack != "none")
+    stray = and_(document.c.direction == "in", document.c.reason.in_(("DUPLICATE", "UNMATCHED")))
+    query = _DOCUMENTS.where(or_(ours, stray))
+    if partner is not None:
+        query = query.where(document.c.partner == partner)
+    if state == "late":
+        query = query.where(ours, document.c.ack_at > document.c.ack_due_at)
+    elif state in {"duplicate", "unmatched"}:
+        query = query.where(stray, document.c.reason == state.upper())
+    elif state is not None:
+        query = query.where(ours, document.c.ack == state)
+    query = query.order_by(document.c.created_at.desc(), document.c.id.desc()).limit(limit)
+    with home.store.read() as conn:
+        rows = conn.execute(query).all()
+    return [
+        _document(row) | {"state": row.reason.lower() if row.direction == "in" else row.ack} for row in rows
+    ]
 
 
 def overdue(home: Home) -> list[Record]:

@@ -313,6 +313,22 @@ def ack() -> None:
     """Acknowledgments (997, 999) of what we sent."""
 
 
+@ack.command("list")
+@_partner
+@click.option("--state", metavar="STATE", help="waiting, overdue, accepted, rejected, late, duplicate ...")
+@_limit
+def ack_list(partner: str | None, state: str | None, limit: int) -> None:
+    """How what we sent was answered, and answers to nothing we sent, the latest first."""
+    from gateway import queries
+
+    if state is not None and state not in queries.ACK_STATES:
+        raise click.BadParameter(f"a state is one of {', '.join(queries.ACK_STATES)}", param_hint="--state")
+    with open_home() as home:
+        found = queries.acknowledgments(home, partner, state, limit)
+        columns = ("id", "partner", "type", "number", "state", "ack_due_at", "ack_at", "error")
+        _print(found, {name: name for name in columns})
+
+
 @ack.command("overdue")
 def ack_overdue() -> None:
     """Acknowledgments that have not come in time, and ours that have not left in time."""

@@ -136,6 +136,7 @@ def _close(
     )
     what = f"{row.type} {row.number or row.transaction_control}"
     if row.ack not in _OPEN:
+        conn.execute(update(document_table).where(document_table.c.id == identity).values(reason="DUPLICATE"))
         home.note(
             conn,
             "duplicate",
@@ -149,7 +150,9 @@ def _close(
         why = "; ".join(filter(None, [why, _what_stood_there(home, row, answered)]))
     late = ", late" if row.ack == "overdue" else ""
     conn.execute(
-        update(document_table).where(document_table.c.id == row.id).values(ack=state, ack_by=identity)
+        update(document_table)
+        .where(document_table.c.id == row.id)
+        .values(ack=state, ack_at=home.now(), ack_by=identity)
     )
     home.engine.cancel(conn, uniq=f"ack-due:{row.id}")
     home.note(

@@ -176,9 +176,10 @@ document = Table(
     Column("body", LargeBinary),  # the canonical document as JSON
     Column("batch", String(40)),  # the document that began the batch it leaves with
     Column("leaves_at", Utc),  # at the latest
-    # out: waiting, accepted, accepted_with_errors, partial, rejected, overdue, late; none where none is due
+    # out: waiting, accepted, accepted_with_errors, partial, rejected, overdue; none where none is due
     Column("ack", String(24), nullable=False),
     Column("ack_due_at", Utc),  # of an acknowledgment of ours: by when it is to have left
+    Column("ack_at", Utc),  # when it came; after ack_due_at, it was late
     Column("ack_by", String(40)),  # the acknowledgment document that closed it
     Column("step", String(16)),  # checkpoint of the delivery: staged
     Column("delivered_at", Utc),  # into the ERP

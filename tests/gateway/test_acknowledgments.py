@@ -110,6 +110,9 @@ def test_a_second_answer_changes_nothing_and_is_told(tmp_path: Path) -> None:
             "unchanged"
         ]
         assert t.documents(id=row.id)[0].ack == "accepted"
+        (second,) = queries.acknowledgments(t.home, "depot", "duplicate")
+        assert (second["type"], second["state"]) == ("997", "duplicate")
+        assert queries.acknowledgments(t.home, state="late") == []
 
 
 @pytest.mark.parametrize(
@@ -126,6 +129,8 @@ def test_an_answer_to_nothing_we_sent_is_kept_and_says_so(
         t.drop(t.file("997", stray, sender), partner, "answer.x12")
         (answer,) = eventually(lambda: t.documents(direction="in", type="997", reason="UNMATCHED"))
         assert answer.error.endswith(f"was sent to {partner}")
+        assert [one["id"] for one in queries.acknowledgments(t.home, state="unmatched")] == [answer.id]
+        assert [one["id"] for one in queries.acknowledgments(t.home, state="waiting")] == [row.id]
         assert t.documents(id=row.id)[0].ack == "waiting"
 
 
@@ -137,6 +142,7 @@ def test_an_overdue_acknowledgment_is_told_and_a_late_one_counts(tmp_path: Path)
         t.drop(t.file("997", answered(row, status="A"), WAREHOUSE), "depot", "late.x12")
         eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
         assert "acknowledged: depot accepts 940 PO-77, late" in notes(t)
+        assert [one["id"] for one in queries.acknowledgments(t.home, state="late")] == [row.id]
         assert queries.overdue(t.home) == []
 
 

@@ -262,6 +262,7 @@ def upgrade() -> None:
         sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ack", sa.String(length=24), nullable=False),
         sa.Column("ack_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ack_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ack_by", sa.String(length=40), nullable=True),
         sa.Column("step", sa.String(length=16), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
