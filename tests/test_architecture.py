@@ -51,7 +51,7 @@ HOME = {
     "tomlkit": ("gateway.config",),
     "alembic": ("gateway.store",),
     "sqlalchemy": ("gateway",),
-    "msgspec": ("edi", "mappings", "gateway"),
+    "msgspec": ("edi", "x12", "mappings", "gateway"),
 }
 
 IMPURE_MODULES = {

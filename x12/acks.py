@@ -9,9 +9,11 @@ group of acknowledgments ("FA") is never answered: ask `answers` first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from edi.problems import Fault, Problem, Severity
 from edi.schema import Check
@@ -72,8 +74,7 @@ _LONGEST_VALUE = 99  # AK404
 _LARGEST_COUNT = 999_999
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True, gc=False):
     """CTX: what a fault is due to: an element whose presence has made another one required or excluded."""
 
     tag: str
@@ -83,8 +84,7 @@ class Context:
     component: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ElementAck:
+class ElementAck(Struct, frozen=True, gc=False):
     """AK4 or IK4: an element in error; `code` is of list 621, `reference` the element's number."""
 
     element: int
@@ -96,8 +96,7 @@ class ElementAck:
     context: Context | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentAck:
+class SegmentAck(Struct, frozen=True, gc=False):
     """AK3 or IK3, and the elements in it: a segment in error; `code` is of list 620."""
 
     tag: str
@@ -107,8 +106,7 @@ class SegmentAck:
     elements: tuple[ElementAck, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionAck:
+class TransactionAck(Struct, frozen=True, gc=False):
     """AK2 to AK5 or IK5: the answer to one transaction set; `codes` are of lists 718 and 618.
 
     `unit` names the document in it for the reader of a 999: the reference designator of its number, and the
@@ -124,8 +122,7 @@ class TransactionAck:
     unit: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GroupAck:
+class GroupAck(Struct, frozen=True, gc=False):
     """AK1 to AK9: the answer to one functional group; `codes` are of list 716."""
 
     functional_id: str
@@ -358,7 +355,8 @@ class _Body:
     def _transaction(self, ack: TransactionAck) -> None:
         number = ack.control_number
         known = _known_set(ack.type, self._version)
-        if not (known and 4 <= len(number) <= 9 and self._repeatable(number)):
+        plain = number.isdecimal() and number.isascii()  # no separator is a digit
+        if not (known and 4 <= len(number) <= 9 and (plain or self._repeatable(number))):
             return
         row = ["AK2", ack.type, number]
         if self._later and 1 <= len(ack.convention) <= 35 and self._repeatable(ack.convention):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from x12_support import DOCUMENTS, GROUPS, VERSIONS, damaged, document, envelope, events, transactions
 
 import x12
