@@ -103,6 +103,7 @@ class GroupEnd:
     control_number: str
     transactions: int
     problems: tuple[Problem, ...] = ()
+    segment: str = ""  # raw; "" where it is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class InterchangeEnd:
     groups: int
     problems: tuple[Problem, ...] = ()
     loose: tuple[str, ...] = ()  # TA1, ISB, ISE and other service segments outside groups, raw
+    segment: str = ""  # raw; "" where it is missing
 
 
 Event = Interchange | Group | Transaction | GroupEnd | InterchangeEnd

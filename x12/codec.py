@@ -309,7 +309,9 @@ class _Reader:
                 told = [replace(problem, severity=Severity.WARNING) for problem in told]
             problems += told
             problems += _echo(iea, control_number, "ISA13", trailer.offset)
-        return InterchangeEnd(stated, groups, tuple(problems), tuple(loose))
+        return InterchangeEnd(
+            stated, groups, tuple(problems), tuple(loose), trailer.text if trailer else ""
+        )
 
     def _too_long(self) -> _GivenUpError:
         return _GivenUpError(f"no segment terminator within {self._limits.segment} bytes", self._offset)
@@ -357,7 +359,7 @@ class _Reader:
             ge = trailer.text.split(self._separators.element)
             problems += _count(ge, transactions, "transaction sets", trailer.offset)
             problems += _echo(ge, group.control_number, "GS06", trailer.offset)
-            yield GroupEnd(_at(ge, 2), transactions, tuple(problems))
+            yield GroupEnd(_at(ge, 2), transactions, tuple(problems), trailer.text)
         if given_up:
             raise given_up
         if group.problems or trailer is None:
