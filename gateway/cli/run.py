@@ -110,7 +110,7 @@ def _send(
     from gateway.pipeline import dispatch
 
     to = home.config.partner(partner)
-    channel = home.config.carrier(to).channel
+    channel = home.config.hub(to).channel
     if channel is None or to.status == "draft":
         raise Failure(
             Code.NO_CHANNEL,

@@ -153,8 +153,8 @@ class Config:
             )
         return partner
 
-    def carrier(self, partner: Partner) -> Partner:
-        """By whose channel a partner is reached: its own, or that of the hub it names in `via`."""
+    def hub(self, partner: Partner) -> Partner:
+        """By whose channel a partner is reached: the hub it names in `via`, else the partner itself."""
         return self.partners[partner.via] if partner.via else partner
 
     def by_party(self, party: PartyId) -> Partner | None:

@@ -310,7 +310,7 @@ def _addressed(home: Home, header: Interchange) -> _Piece:
         piece.doubts.append(f"it is from {header.sender}; we are {home.config.us.isa}")
     if partner is None:
         piece.doubts.append(f"{header.receiver} is no partner in partners.toml")
-    elif partner.status == "draft" or home.config.carrier(partner).channel is None:
+    elif partner.status == "draft" or home.config.hub(partner).channel is None:
         why = "is a draft" if partner.status == "draft" else "has no channel"
         piece.doubts.append(f"{partner.name} {why} in partners.toml")
     elif header.usage != partner.usage:

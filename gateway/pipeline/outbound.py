@@ -587,17 +587,17 @@ def queue_file(
     content_type: str,
     correlation: str | None = None,
 ) -> str:
-    """Have stored bytes sent to a partner, by its carrier; the id of the transmission."""
+    """Have stored bytes sent to a partner, by its hub if it has one; the id of the transmission."""
     now = home.now()
     identity = new_id(now)
-    carrier = home.config.carrier(partner)
+    hub = home.config.hub(partner)
     conn.execute(
         insert(transmission),
         {
             "id": identity,
             "direction": "out",
-            "partner": carrier.name,
-            "channel": {"as2": "as2", None: "none"}.get(carrier.channel, "sftp"),
+            "partner": hub.name,
+            "channel": {"as2": "as2", None: "none"}.get(hub.channel, "sftp"),
             "status": "queued",
             "filename": filename,
             "content_type": content_type,
@@ -614,8 +614,8 @@ def queue_file(
 
 def queue_sending(home: Home, conn: Connection, transmission_id: str, partner: Partner) -> None:
     """Have a stored transmission sent, behind what goes to the same partner before it."""
-    carrier = home.config.carrier(partner)
-    attempts = carrier.as2.retry.attempts if carrier.as2 is not None else 32
+    hub = home.config.hub(partner)
+    attempts = hub.as2.retry.attempts if hub.as2 is not None else 32
     home.engine.enqueue(
         conn,
         lane=f"{partner.name}:out",

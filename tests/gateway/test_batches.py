@@ -23,7 +23,8 @@ from gateway import config, numbers, queries
 from gateway.cli import main
 from gateway.config import Batch, ConfigInvalid
 from gateway.erp import Arrival
-from gateway.pipeline import from_erp
+from gateway.pipeline import batching, from_erp
+from gateway.pipeline.replay import Step, replay
 from gateway.store.lane_tables import job
 from x12 import codec
 
@@ -226,6 +227,25 @@ def test_a_document_that_can_no_longer_be_written_is_held_and_holds_up_no_other(
             assert ours is not None
             assert theirs is not None
             assert [numbers.peek(conn, ours, theirs, level) for level in numbers.LEVELS] == [2, 2, 2]
+
+
+def test_the_documents_of_a_partner_who_has_left_are_held_each_by_itself(tmp_path: Path) -> None:
+    with trading(tmp_path, agreed('{ count = 50, within = "1d" }')) as t:
+        bill(t, "A", "B")
+        (batch,) = run(t, "batch", "list")
+        file = tmp_path / "partners.toml"
+        file.write_text(
+            PARTNERS[: PARTNERS.index("[partner.shop]")] + PARTNERS[PARTNERS.index("[partner.depot]") :]
+        )
+        assert t.home.reload()
+        now = t.home.now()
+        t.home.store.write(lambda conn: batching.release(t.home, conn, "shop", batch["id"], now))
+        eventually(lambda: len(t.documents(status="held", reason="UNKNOWN_PARTNER")) == 2)
+        file.write_text(PARTNERS)
+        assert t.home.reload()
+        for row in t.documents():
+            assert replay(t.home, row.id) is Step.ISSUE
+        eventually(lambda: len(t.outbox("shop")) == 2)
 
 
 def test_the_timer_of_a_batch_that_left_full_is_gone(tmp_path: Path) -> None:
