@@ -34,15 +34,17 @@ class RelatedData(Value, frozen=True):
 
 
 class ErrorContext(Value, frozen=True):
-    """Where in a transaction an error was found, by the name of what stood there (`name`, `value`)."""
+    """What an error is about: a `name` with its value, or a rule and the place that triggered it."""
 
-    name: str | None = None
+    name: str
     value: str | None = None
     segment: str | None = None
     position: int | None = None
     loop: str | None = None
     element: int | None = None
     component: int | None = None
+    repetition: int | None = None
+    data_element: str | None = None
     extra: Extra = ()
 
 
@@ -59,10 +61,10 @@ class ApplicationError(Value, frozen=True):
     element: int | None = None
     component: int | None = None
     repetition: int | None = None
-    data_element: int | None = None
+    data_element: str | None = None
     value: str | None = None
     should_be: str | None = None
-    context: tuple[ErrorContext, ...] = ()
+    contexts: tuple[ErrorContext, ...] = ()
     notes: tuple[Note, ...] = ()
     related: tuple[RelatedData, ...] = ()
     extra: Extra = ()

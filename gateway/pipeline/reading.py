@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 import mappings
 from edi import documents
-from edi.documents import Acknowledgment, Document, SalesOrder
+from edi.documents import Acknowledgment, ApplicationAdvice, Document, SalesOrder, Verdict
 from edi.guide import Guide, GuideError
 from edi.guide import load as load_guide
 from edi.problems import CannotWrite, EdiError, NotEdi, Problem, Severity
@@ -42,6 +42,7 @@ from gateway.store.tables import order, transmission
 from x12 import acks, check, codec, dictionary
 
 PART = 50  # documents recorded in one transaction
+_REASONS = 5  # that are told of one verdict
 
 
 def read(home: Home, job: Job) -> Done:
@@ -511,6 +512,10 @@ class _Reading:
             reconcile.acknowledged(self.home, conn, partner, values["id"], read.document)
         elif read.document is not None:
             note("read", f"{what}: {values['status'].replace('_', ' ')}")
+            if isinstance(read.document, ApplicationAdvice):
+                for verdict in read.document.verdicts:
+                    if verdict.refused:
+                        note("refused", f"{partner.name} refuses {_refused(verdict)}")
             if isinstance(read.document, SalesOrder):
                 self._begin_order(conn, partner, values, read.document)
             queue_delivery(self.home, conn, values["id"])
@@ -622,6 +627,13 @@ def _map(partner: Partner, item: Transaction, verdict: Check, values: dict[str, 
         }
         return None
     return msgspec.structs.replace(document, partner=partner.name)
+
+
+def _refused(verdict: Verdict) -> str:
+    """A document of ours that a partner's application turned down, and why."""
+    what = f"{verdict.transaction_set or verdict.number_type.replace('_', ' ')} {verdict.number}"
+    reasons = [error.message or error.code.replace("_", " ") for error in verdict.errors[:_REASONS]]
+    return f"{what}: {', '.join(reasons)}" if reasons else what
 
 
 class _Note(NamedTuple):

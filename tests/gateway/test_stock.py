@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from trading import ORDER, RETAILER, SHIPMENT, US, WAREHOUSE, Trading, eventually, trading
 
 from edi.documents import (
@@ -37,6 +38,7 @@ from edi.documents import (
 from edi.tree import PartyId
 from gateway.pipeline.from_erp import Refused, take
 from gateway.simulate import envelope
+from gateway.store.tables import event
 from x12 import writer
 
 OTHER = PartyId("ZZ", "OTHER")
@@ -228,6 +230,11 @@ def test_an_invoice_that_the_retailers_application_refuses_is_told_where_its_ord
         assert [error.code for error in advice.verdicts[0].errors] == ["missing_or_invalid_unit_cost"]
         (order,) = t.documents(type="850")
         assert row.correlation == order.id
+        with t.home.store.read() as conn:
+            told = conn.execute(
+                select(event.c.text).where(event.c.document == row.id, event.c.name == "refused")
+            )
+            assert told.scalars().all() == [f"shop refuses {rows[1][-1]} {rows[1][3]}: {rows[2][2]}"]
 
 
 def test_a_verdict_on_the_documents_of_several_orders_is_part_of_none_of_them(tmp_path: Path) -> None:

@@ -298,7 +298,7 @@ DOCUMENTS: dict[str, Document] = {
                         segment="IT1",
                         position=9,
                         element=4,
-                        data_element=212,
+                        data_element="212",
                         value="3.25",
                         should_be="3.2",
                         notes=(Note(type="GEN", text="SEE ORDER"),),
@@ -371,8 +371,8 @@ def test_an_error_in_a_component_is_told_in_005010_with_what_is_around_it() -> N
         position=12,
         element=2,
         component=1,
-        data_element=87,
-        context=(ErrorContext(name="SSCC", value="00006141410000000015", segment="HL", position=11),),
+        data_element="87",
+        contexts=(ErrorContext(name="SSCC", value="00006141410000000015", segment="HL", position=11),),
     )
     verdict = Verdict(status="on_hold", number_type="shipment", number="SH-1", errors=(error,))
     advice = ApplicationAdvice(number="ADV-2", advised_on=DAY, purpose="original", verdicts=(verdict,))
