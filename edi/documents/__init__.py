@@ -28,7 +28,13 @@ from edi.documents.advice import (
     RelatedData,
     Verdict,
 )
-from edi.documents.answers import Acknowledgment, ElementError, SegmentError, TransactionStatus
+from edi.documents.answers import (
+    Acknowledgment,
+    ElementError,
+    InterchangeAcknowledgment,
+    SegmentError,
+    TransactionStatus,
+)
 from edi.documents.billing import Invoice, InvoiceLine, QuantityDifference
 from edi.documents.catalog import (
     CatalogLine,
@@ -261,6 +267,7 @@ __all__ = [
     "Industry",
     "InquiredItem",
     "InquiryLevel",
+    "InterchangeAcknowledgment",
     "InventoryAdjustment",
     "InventoryPosition",
     "Invoice",
@@ -412,6 +419,7 @@ Document = (
     | ReturnAuthorization
     | ApplicationAdvice
     | Acknowledgment
+    | InterchangeAcknowledgment
 )
 
 DOCUMENTS: dict[str, type[Document]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Document)}

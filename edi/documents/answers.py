@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+from edi.documents.advice import ErrorContext
 from edi.documents.parts import Extra, Value
 
 
@@ -14,6 +17,7 @@ class ElementError(Value, frozen=True):
     repetition: int | None = None
     data_element: str | None = None
     value: str | None = None
+    contexts: tuple[ErrorContext, ...] = ()
     extra: Extra = ()
 
 
@@ -24,6 +28,7 @@ class SegmentError(Value, frozen=True):
     position: int
     loop: str | None = None
     code: str | None = None
+    contexts: tuple[ErrorContext, ...] = ()
     elements: tuple[ElementError, ...] = ()
     extra: Extra = ()
 
@@ -52,5 +57,23 @@ class Acknowledgment(Value, frozen=True, tag_field="schema", tag="tradelane.ackn
     version: str | None = None
     errors: tuple[str, ...] = ()
     transactions: tuple[TransactionStatus, ...] = ()
+    partner: str | None = None
+    extra: Extra = ()
+
+
+class InterchangeAcknowledgment(
+    Value, frozen=True, tag_field="schema", tag="tradelane.interchange_acknowledgment/1"
+):
+    """A partner's answer to one interchange of ours (TA1, X12.5): its envelope alone was looked at.
+
+    `note` is the code that says why, absent where there is none; `sent_on` and `sent_time` are the
+    interchange's.
+    """
+
+    control_number: str
+    status: str
+    note: str | None = None
+    sent_on: dt.date | None = None
+    sent_time: dt.time | None = None
     partner: str | None = None
     extra: Extra = ()
