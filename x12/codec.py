@@ -9,10 +9,11 @@ becomes problems of the event it belongs to.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
+from edi.elements import fault_in, problems_in_row
 from edi.problems import Fault, NotEdi, Problem, Severity
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, PartyId, Separators, Transaction
 from x12 import dictionary
@@ -294,7 +295,9 @@ class _Reader:
                         trailer = segment
                         break
                     if tag in ("TA1", "ISB", "ISE", "ISX"):
-                        loose.extend([segment.text] if len(loose) < _KEPT else [])
+                        if len(loose) < _KEPT:
+                            loose.append(segment.text)
+                            problems += self._in_loose(segment)
                     elif len(problems) < _KEPT:
                         problems.append(_misplaced(segment))
         except _GivenUpError as error:
@@ -309,9 +312,21 @@ class _Reader:
                 told = [replace(problem, severity=Severity.WARNING) for problem in told]
             problems += told
             problems += _echo(iea, control_number, "ISA13", trailer.offset)
-        return InterchangeEnd(
-            stated, groups, tuple(problems), tuple(loose), trailer.text if trailer else ""
-        )
+        return InterchangeEnd(stated, groups, tuple(problems), tuple(loose), trailer.text if trailer else "")
+
+    def _in_loose(self, segment: _Segment) -> Iterator[Problem]:
+        """What is wrong with a TA1: nothing that would speak against the groups beside it."""
+        if segment.tag != "TA1":
+            return
+        definition = dictionary.segment("TA1", dictionary.VERSIONS[-1])
+        assert definition is not None
+        row = segment.text.split(self._separators.element)
+        for found in problems_in_row(definition, row, self._separators):
+            place = segment.offset + found.at
+            yield Problem(
+                found.fault, found.message, Severity.WARNING, "TA1", None, found.element,
+                offset=place, value=found.value, reference=found.reference,
+            )  # fmt: skip
 
     def _too_long(self) -> _GivenUpError:
         return _GivenUpError(f"no segment terminator within {self._limits.segment} bytes", self._offset)
@@ -380,12 +395,16 @@ class _Reader:
         wrong = [(i, f"GS{i:02} is required") for i in (1, 2, 3, 6, 8) if not _at(gs, i)]
         if _at(gs, 1) and _at(gs, 1) not in dictionary.functional_ids():
             wrong.append((1, f"GS01 {_at(gs, 1)[:20]!r} is no functional identifier"))
-        problems = tuple(
+        problems = [
             Problem(Fault.ENVELOPE_MALFORMED, message, segment="GS", element=i, offset=offset)
             for i, message in wrong
-        )
+        ]
+        judged = [i for i in range(2, 9) if _at(gs, i)]
+        if dictionary.base_version(_at(gs, 8)) is None:  # its date may be of six digits
+            judged = [i for i in judged if i != 4]
+        problems += _in_header("GS", gs, judged, lambda i: offset + _start(gs, i))
         return Group(
-            _at(gs, 1), _at(gs, 2), _at(gs, 3), _at(gs, 6), _at(gs, 8), offset, segment.text, problems
+            _at(gs, 1), _at(gs, 2), _at(gs, 3), _at(gs, 6), _at(gs, 8), offset, segment.text, tuple(problems)
         )
 
     # transactions
@@ -613,6 +632,7 @@ def _take_isa(text: str, offset: int) -> _Isa:
         return unreadable(
             Fault.ENVELOPE_MALFORMED, "ISA is not complete; it has 16 elements and a terminator"
         )
+    starts = [sum(len(part) + 1 for part in parts[:i]) for i in range(17)]
     parts[16] = component = tail[0]
     utf8 = _UTF8.match(tail, 1)
     terminator = utf8[0] if utf8 else tail[1]
@@ -648,10 +668,27 @@ def _take_isa(text: str, offset: int) -> _Isa:
         severity = Severity.WARNING if number else Severity.ERROR
         message = f"ISA13 {number!r} is no number" if number else "ISA13 is required"
         problems.append(problem(Fault.CONTROL_NUMBER_INVALID, message, severity, 13))
+    judged = [i for i in range(1, 16) if i not in (11, 13, *wrong)]
+    problems += _in_header("ISA", parts, judged, lambda i: offset + starts[i])
     line_end = _LINE_END.match(text, length)
     suffix = line_end[0] if line_end else ""
     separators = Separators(element, component, terminator, repetition, suffix=suffix)
     return _Isa(parts, separators, length, tuple(problems))
+
+
+def _in_header(
+    tag: str, row: list[str], judged: Iterable[int], place: Callable[[int], int]
+) -> Iterator[Problem]:
+    """What is wrong with the values of a header. It is read all the same, but for invisible characters."""
+    definition = dictionary.segment(tag, dictionary.VERSIONS[-1])
+    assert definition is not None
+    for i in judged:
+        element = definition.elements[i - 1].element
+        if wrong := fault_in(element, row[i]):
+            fault, what = wrong
+            severity = Severity.ERROR if fault is Fault.CHARACTER_INVALID else Severity.WARNING
+            message = f"{tag}{i:02} {element.name} {row[i][:20]!r} {what}"
+            yield Problem(fault, message, severity, tag, None, i, offset=place(i), value=row[i][:80])
 
 
 def _what_is_missing(head: str) -> str:
