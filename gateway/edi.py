@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import mappings
 import x12
-from edi.documents import Document
+from edi.documents import Document, InterchangeAcknowledgment
 from edi.guide import Guide
 from edi.pretty import Names
 from edi.pretty import pretty as render
@@ -31,6 +31,7 @@ __all__ = [
     "Answer", "Envelope", "Mapped", "acknowledge", "check", "documents", "inspect", "pretty", "read", "write",
 ]  # fmt: skip
 
+_STATUS = {"A": "accepted", "E": "accepted_with_errors", "R": "rejected"}  # TA104
 _LOOKED_AT = 64 * 1024  # bytes that may stand before the first interchange
 
 
@@ -153,9 +154,9 @@ def _acknowledgment(
 
 
 class Mapped(NamedTuple):
-    """A transaction of a file as a document, or None with the problems that prevent it."""
+    """A transaction or TA1 of a file (`name`: "850 0001") as a document, or None with what prevents it."""
 
-    transaction: Transaction
+    name: str
     document: Document | None
     problems: tuple[Problem, ...]
 
@@ -163,19 +164,42 @@ class Mapped(NamedTuple):
 def documents(
     stream: BinaryIO, overlay: Callable[[str], Path | None] = lambda type: None
 ) -> Iterator[Mapped]:
-    """Every transaction of a file as a canonical document. `overlay` names a partner's map of a set.
+    """Every transaction and TA1 of a file as a canonical document. `overlay` names a partner's map of a set.
 
     What the checker rejects is not mapped. Raises NotEdi, and MapError for an overlay that is wrong.
     """
     for event in read(stream):
-        if isinstance(event, Transaction):
-            yield _mapped(event, overlay)
+        match event:
+            case Interchange():
+                separators = event.separators
+            case Transaction():
+                yield _mapped(event, overlay)
+            case InterchangeEnd():
+                answers = (segment for segment in event.loose if segment.startswith("TA1"))
+                for ack in (acks.read_ta1(segment, separators) for segment in answers):
+                    yield Mapped(f"TA1 {ack.control_number}", _interchange_answer(ack), ())
+
+
+def _interchange_answer(ack: InterchangeAck) -> InterchangeAcknowledgment:
+    """A TA1 as a document; a date or time that is none is left out."""
+    try:
+        sent = datetime.strptime(f"20{ack.date}{ack.time}", "%Y%m%d%H%M")
+    except ValueError:
+        sent = None
+    return InterchangeAcknowledgment(
+        control_number=ack.control_number,
+        status=_STATUS.get(ack.status, ack.status),
+        note=None if ack.note in ("", "000") else ack.note,
+        sent_on=sent.date() if sent else None,
+        sent_time=sent.time() if sent else None,
+    )
 
 
 def _mapped(transaction: Transaction, overlay: Callable[[str], Path | None]) -> Mapped:
+    name = f"{transaction.type} {transaction.control_number}"
     definition = dictionary.definition(transaction.type, transaction.version)
     if definition is None:
-        return Mapped(transaction, None, x12.check(transaction).problems)
+        return Mapped(name, None, x12.check(transaction).problems)
     chosen = overlay(transaction.type)
     try:
         map = mappings.load(definition, chosen)
@@ -183,12 +207,12 @@ def _mapped(transaction: Transaction, overlay: Callable[[str], Path | None]) -> 
         if chosen is not None:
             raise
         problems = x12.check(transaction).problems or (Problem(Fault.MAPPING_FAILED, str(error)),)
-        return Mapped(transaction, None, problems)
+        return Mapped(name, None, problems)
     checked = x12.check(transaction, readers=map.readers)
     if checked.status == "rejected":
-        return Mapped(transaction, None, checked.problems)
+        return Mapped(name, None, checked.problems)
     document, problems = map.read_checked(checked, transaction.separators)
-    return Mapped(transaction, document, problems)
+    return Mapped(name, document, problems)
 
 
 def write(

@@ -204,7 +204,7 @@ def ack(file: BinaryIO, *, kind: str, control_number: int) -> None:
 @click.argument("file", type=INPUT)
 @click.option("--partner", metavar="NAME", help="Read with this partner's maps.")
 def documents(file: BinaryIO, *, partner: str | None) -> None:
-    """Write each transaction as a canonical document, one JSON object a line.
+    """Write each transaction, and each TA1, as a canonical document, one JSON object a line.
 
     What cannot be read as one is told on stderr, and the exit code is 5.
     """
@@ -219,13 +219,12 @@ def documents(file: BinaryIO, *, partner: str | None) -> None:
                 click.echo(output.inert(encode(mapped.document).decode()))
                 continue
             failed = True
-            name = f"{mapped.transaction.type} {mapped.transaction.control_number}"
             for problem in mapped.problems:
                 told = as_json(problem)
                 if output.settings().json:
-                    click.echo(output.to_json({"transaction": name, **told}), err=True)
+                    click.echo(output.to_json({"transaction": mapped.name, **told}), err=True)
                 else:
-                    output.note(f"{name}: {_told(told)}")
+                    output.note(f"{mapped.name}: {_told(told)}")
     if failed:
         output.finish(Exit.FINDINGS)
 
