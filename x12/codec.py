@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import BinaryIO, NamedTuple
 
-from edi.elements import fault_in, problems_in_row
+from edi.elements import RowCheck, fault_in, problems_in_row, row_check
 from edi.problems import Fault, NotEdi, Problem, Severity
+from edi.schema import SegmentDef
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, PartyId, Separators, Transaction
 from x12 import dictionary
 
@@ -318,8 +320,7 @@ class _Reader:
         """What is wrong with a TA1: nothing that would speak against the groups beside it."""
         if segment.tag != "TA1":
             return
-        definition = dictionary.segment("TA1", dictionary.VERSIONS[-1])
-        assert definition is not None
+        definition, _ = _header("TA1")
         row = segment.text.split(self._separators.element)
         for found in problems_in_row(definition, row, self._separators):
             place = segment.offset + found.at
@@ -680,8 +681,10 @@ def _in_header(
     tag: str, row: list[str], judged: Iterable[int], place: Callable[[int], int]
 ) -> Iterator[Problem]:
     """What is wrong with the values of a header. It is read all the same, but for invisible characters."""
-    definition = dictionary.segment(tag, dictionary.VERSIONS[-1])
-    assert definition is not None
+    definition, holds = _header(tag)
+    text = "".join(row)
+    if len(row) == len(definition.elements) + 1 and holds(row) and text.isascii() and text.isprintable():
+        return
     for i in judged:
         element = definition.elements[i - 1].element
         if wrong := fault_in(element, row[i]):
@@ -689,6 +692,13 @@ def _in_header(
             severity = Severity.ERROR if fault is Fault.CHARACTER_INVALID else Severity.WARNING
             message = f"{tag}{i:02} {element.name} {row[i][:20]!r} {what}"
             yield Problem(fault, message, severity, tag, None, i, offset=place(i), value=row[i][:80])
+
+
+@cache
+def _header(tag: str) -> tuple[SegmentDef, RowCheck]:
+    definition = dictionary.segment(tag, dictionary.VERSIONS[-1])
+    assert definition is not None
+    return definition, row_check(definition, len(definition.elements))
 
 
 def _what_is_missing(head: str) -> str:

@@ -299,3 +299,55 @@ def test_an_odd_character_is_found_wherever_in_a_long_file_it_stands(odd: str) -
         wrong = [at for at, verdict in enumerate(verdicts) if verdict == "rejected"]
         assert wrong == ([] if odd == "é" else [damaged])
         assert [at for at, t in enumerate(transactions(data)) if not t.plain and at == damaged]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault", "segment", "element", "severity"),
+    [
+        (b"*260106*", b"*260136*", Fault.DATE_INVALID, "ISA", 9, "warning"),
+        (b"*1230*U", b"*2530*U", Fault.TIME_INVALID, "ISA", 10, "warning"),
+        (b"*ZZ*", b"*QQ*", Fault.CODE_UNKNOWN, "ISA", 5, "warning"),
+        (b"*0*P*", b"*0*X*", Fault.CODE_UNKNOWN, "ISA", 15, "warning"),
+        (b"*SENDER  ", b"*SEN\x07ER  ", Fault.CHARACTER_INVALID, "ISA", 6, "error"),
+        (b"*SENDER*", b"*SEN\x07ER*", Fault.CHARACTER_INVALID, "GS", 2, "error"),
+        (b"*RECEIVER*", b"*\xe2\x80\xaeR*", Fault.CHARACTER_INVALID, "GS", 3, "error"),
+        (b"*20260106*", b"*20260136*", Fault.DATE_INVALID, "GS", 4, "warning"),
+        (b"*1230*3", b"*1290*3", Fault.TIME_INVALID, "GS", 5, "warning"),
+    ],
+)
+def test_values_of_headers_are_looked_at_and_told_with_their_place(
+    old: bytes, new: bytes, fault: Fault, segment: str, element: int, severity: str
+) -> None:
+    data = document("850")
+    at = data.index(old)
+    data = data[:at] + new + data[at + len(old) :]
+    (problem,) = [p for event in events(data) for p in event.problems]
+    assert (problem.fault, problem.segment, problem.element) == (fault, segment, element)
+    assert problem.severity == severity
+    assert problem.offset is not None
+    assert problem.value is not None
+    assert data[problem.offset :].decode("latin-1").startswith(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("ta1", "fault", "element"),
+    [
+        ("TA1*00000001*260105*1200*A*000", Fault.TOO_SHORT, 1),
+        ("TA1*000000001*260135*1200*A*000", Fault.DATE_INVALID, 2),
+        ("TA1*000000001*260105*2500*A*000", Fault.TIME_INVALID, 3),
+        ("TA1*000000001*260105*1200*Q*000", Fault.CODE_UNKNOWN, 4),
+        ("TA1*000000001*260105*1200*R*099", Fault.CODE_UNKNOWN, 5),
+        ("TA1*000000001*260105*1200*R", Fault.ELEMENT_MISSING, 5),
+        ("TA1*000000001*260105*1200*A*000*X", Fault.ELEMENT_NOT_DEFINED, 6),
+    ],
+)
+def test_a_ta1_is_checked_like_any_segment(ta1: str, fault: Fault, element: int) -> None:
+    head = document("850")[:107]
+    good = head + b"TA1*000000001*260105*1200*A*000~\nIEA*0*000000007~\n"
+    assert [p for event in events(good) for p in event.problems] == []
+    data = head + ta1.encode() + b"~\nIEA*0*000000007~\n"
+    (problem,) = [p for event in events(data) for p in event.problems]
+    assert (problem.fault, problem.segment, problem.element) == (fault, "TA1", element)
+    assert problem.offset == 107 + len("*".join(ta1.split("*")[:element])) + (
+        fault is not Fault.ELEMENT_MISSING
+    )
