@@ -57,7 +57,11 @@ class Code(StrEnum):
         Exit.CONFLICT,
         "The folder already has a partners.toml, which init never replaces.",
     )
-    DOCUMENT_UNKNOWN = ("DOCUMENT-UNKNOWN", Exit.NOT_FOUND, "No stored document or transmission has this id.")
+    DOCUMENT_UNKNOWN = (
+        "DOCUMENT-UNKNOWN",
+        Exit.NOT_FOUND,
+        "No stored document or transmission, or transaction set of a file, has this id.",
+    )
     FILE_MISSING = ("FILE-MISSING", Exit.NOT_FOUND, "A file named on the command line does not exist.")
     FILE_UNREADABLE = ("FILE-UNREADABLE", Exit.FAILURE, "A file named on the command line could not be read.")
     NOT_EDI = ("NOT-EDI", Exit.FINDINGS, "The bytes hold no interchange: no ISA, UNA or UNB.")
@@ -65,6 +69,11 @@ class Code(StrEnum):
         "NUMBER-USED",
         Exit.CONFLICT,
         "A control number asked for has been used; what is sent under it again is taken for a duplicate.",
+    )
+    NOT_DEFINED = (
+        "NOT-DEFINED",
+        Exit.NOT_FOUND,
+        "The standard, as it is known here, has no set or segment of this name.",
     )
     CANNOT_WRITE = ("CANNOT-WRITE", Exit.FINDINGS, "A document cannot be expressed in the set asked for.")
     BAD_DOCUMENT = ("BAD-DOCUMENT", Exit.FINDINGS, "A line of the input is no canonical document.")

@@ -232,7 +232,7 @@ class _Page:
             "must" if least else "used",
             _times(least, most),
             notes.get(0, ""),
-            tuple(_in_words(segment.tag, note) for note in segment.notes),
+            tuple(in_words(segment.tag, note) for note in segment.notes),
             () if use.index in self.frame else tuple(_elements(segment, notes, None)),
             tuple(_variant(rule, use.index, segment) for rule in parts),
         )
@@ -289,7 +289,7 @@ def _element(use: ElementUse, designator: str, note: str) -> Element:
     )
 
 
-def _in_words(tag: str, note: SyntaxNote) -> str:
+def in_words(tag: str, note: SyntaxNote) -> str:
     """A syntax note (X12.6 section 3.5.3) as a sentence."""
     first, *others = names = [f"{tag}{position:02}" for position in note.positions]
     return {

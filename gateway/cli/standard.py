@@ -1,0 +1,172 @@
+"""The standard as it is known here, to be read beside a printed guide: a set, or a segment with its codes."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli import output
+from gateway.cli.output import Command
+from gateway.errors import Code, Failure
+
+if TYPE_CHECKING:
+    from edi.schema import ElementDef, ElementUse, LoopDef, SegmentDef, SegmentUse, SetDef
+
+_WIDTH = 100
+_FEW, _MANY = 12, 60  # codes told with their meaning, and told at all
+_VERSION = click.option("--version", default="004010", show_default=True, help="004010 or 005010.")
+
+
+@click.command("set", cls=Command, short_help="A set as the standard has it: segments, loops, how often.")
+@click.argument("type", metavar="SET")
+@_VERSION
+def set_(type: str, version: str) -> None:
+    """The segments and loops of a set in order, each with whether it must be there and how often it may."""
+    from x12 import dictionary
+
+    definition = dictionary.definition(type, version)
+    if definition is None:
+        known = ", ".join(dictionary.sets(dictionary.base_version(version) or dictionary.VERSIONS[0]))
+        raise Failure(
+            Code.NOT_DEFINED,
+            f"set {type[:20]} is not defined in version {version[:20]}; these are: {known}",
+            next="tradelane edi set 850",
+        )
+    output.value(_set_as_json(definition), lambda: "\n".join(_set_lines(definition)))
+
+
+@click.command(
+    "segment", cls=Command, short_help="A segment: elements, conditions, codes."
+)
+@click.argument("tag", metavar="SEGMENT")
+@_VERSION
+@click.option("--codes", is_flag=True, help="Every code with what it means, also of long lists.")
+def segment(tag: str, *, version: str, codes: bool) -> None:
+    """The elements of a segment with type, length and codes, and the conditions on them."""
+    from x12 import dictionary
+
+    base = dictionary.base_version(version)
+    found = dictionary.segment(tag.upper(), base) if base is not None else None
+    if found is None:
+        raise Failure(
+            Code.NOT_DEFINED,
+            f"segment {tag[:20]} is not defined in version {version[:20]}",
+            next="tradelane edi set 850",
+        )
+    output.value(_segment_as_json(found), lambda: "\n".join(_segment_lines(found, codes=codes)))
+
+
+def _times(most: int) -> str:
+    return str(most) if most else ">1"
+
+
+def _set_lines(definition: SetDef) -> Iterator[str]:
+    about = f"in groups {definition.functional_id}, version {definition.version}"
+    yield f"{definition.type} {definition.name}, {about}"
+    yield ""
+    yield from _children_lines(definition.children, 0)
+
+
+def _children_lines(children: tuple[SegmentUse | LoopDef, ...], depth: int) -> Iterator[str]:
+    from edi.schema import LoopDef
+
+    for child in children:
+        if isinstance(child, LoopDef):
+            label = f"{'  ' * depth}loop {child.id}"
+            yield f"{label:64} {child.requirement}  {_times(child.repeat):>6}"
+            yield from _children_lines(child.children, depth + 1)
+        else:
+            label = f"{'  ' * depth}{child.segment.tag:4}{child.segment.name}"
+            yield f"{label[:64]:64} {child.requirement}  {_times(child.max_use):>6}"
+
+
+def _set_as_json(definition: SetDef) -> dict[str, Any]:
+    from edi.schema import LoopDef
+
+    def told(child: SegmentUse | LoopDef) -> dict[str, Any]:
+        if isinstance(child, LoopDef):
+            inner = [told(one) for one in child.children]
+            return {
+                "loop": child.id,
+                "requirement": child.requirement,
+                "max": child.repeat or None,
+                "children": inner,
+            }
+        return {
+            "segment": child.segment.tag,
+            "name": child.segment.name,
+            "requirement": child.requirement,
+            "max": child.max_use or None,
+        }
+
+    return {
+        "set": definition.type,
+        "name": definition.name,
+        "functional_id": definition.functional_id,
+        "version": definition.version,
+        "children": [told(child) for child in definition.children],
+    }
+
+
+def _segment_lines(found: SegmentDef, *, codes: bool) -> Iterator[str]:
+    from gateway.sheet import in_words
+
+    yield f"{found.tag} {found.name}"
+    yield ""
+    for position, use in enumerate(found.elements, 1):
+        yield from _element_lines(f"{found.tag}{position:02}", use, 0, every_code=codes)
+    if found.notes:
+        yield ""
+    for note in found.notes:
+        name = note.kind + "".join(f"{position:02}" for position in note.positions)
+        yield f"{name:10} {in_words(found.tag, note)}"
+
+
+def _element_lines(designator: str, use: ElementUse, depth: int, *, every_code: bool) -> Iterator[str]:
+    element = use.element
+    kind = f"{element.type} {element.min}/{element.max}" if not element.components else "composite"
+    repeat = f"  up to {use.repeat} times" if use.repeat > 1 else ""
+    label = f"{'  ' * depth}{designator:8} {element.id:>5}  {element.name[:48]:48}"
+    yield f"{label} {use.requirement}  {kind}{repeat}"
+    for number, inner in enumerate(element.components, 1):
+        yield from _element_lines(f"{designator}-{number}", inner, depth + 1, every_code=every_code)
+    yield from _code_lines(element, " " * (16 + 2 * depth), every_code=every_code)
+
+
+def _code_lines(element: ElementDef, lead: str, *, every_code: bool) -> Iterator[str]:
+    from x12 import dictionary
+
+    codes = sorted(element.codes or ())
+    if every_code or len(codes) <= _FEW:
+        for code in codes:
+            yield f"{lead}{code:6} {dictionary.meaning(element.id, code) or ''}".rstrip()
+    elif len(codes) <= _MANY:
+        yield from textwrap.wrap(" ".join(codes), _WIDTH, initial_indent=lead, subsequent_indent=lead)
+    else:
+        yield f"{lead}{len(codes)} codes, told by --codes"
+
+
+def _segment_as_json(found: SegmentDef) -> dict[str, Any]:
+    def told(use: ElementUse) -> dict[str, Any]:
+        element = use.element
+        return {
+            "element": element.id,
+            "name": element.name,
+            "requirement": use.requirement,
+            "repeat": use.repeat,
+            "type": element.type or None,
+            "min": element.min,
+            "max": element.max,
+            "codes": sorted(element.codes) if element.codes else None,
+            "components": [told(inner) for inner in element.components],
+        }
+
+    return {
+        "segment": found.tag,
+        "name": found.name,
+        "elements": [told(use) for use in found.elements],
+        "notes": [note.kind + "".join(f"{p:02}" for p in note.positions) for note in found.notes],
+    }
