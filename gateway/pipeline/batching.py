@@ -48,7 +48,7 @@ def join(
     ).first()
     if open_ is None:
         batch, leaves_at, count = identity, terms.leaves_at(now, home.config.us.timezone), 1
-        _queue(home, conn, partner.name, batch, leaves_at)
+        queue(home, conn, partner.name, batch, uniq=f"batch:{batch}", run_at=leaves_at)
     else:
         batch, leaves_at, count = open_.batch, open_.leaves_at, open_.documents + 1
     if terms.count is not None and count >= terms.count:
@@ -75,7 +75,7 @@ def release(home: Home, conn: Connection, partner: str, batch: str, now: datetim
     """Let a batch leave at once, with what it has."""
     conn.execute(update(document_table).where(BATCHED, document_table.c.batch == batch).values(leaves_at=now))
     home.engine.cancel(conn, uniq=f"batch:{batch}")
-    _queue(home, conn, partner, batch, None)
+    queue(home, conn, partner, batch, uniq=f"batch:{batch}:now")
 
 
 def flush(home: Home, conn: Connection, partner: str) -> None:
@@ -86,14 +86,23 @@ def flush(home: Home, conn: Connection, partner: str) -> None:
         home.note(conn, "flushed", text, partner=partner, document=row.batch)
 
 
-def _queue(home: Home, conn: Connection, partner: str, batch: str, leaves_at: datetime | None) -> None:
+def queue(
+    home: Home,
+    conn: Connection,
+    partner: str,
+    batch: str,
+    *,
+    uniq: str | None = None,
+    run_at: datetime | None = None,
+) -> None:
+    """Have a batch leave, now or at a time."""
     home.engine.enqueue(
         conn,
         lane=f"{partner}:due",
         kind="batch",
         payload={"batch": batch, "partner": partner},
-        uniq=f"batch:{batch}" + (":now" if leaves_at is None else ""),
-        run_at=leaves_at,
+        uniq=uniq,
+        run_at=run_at,
     )
 
 

@@ -162,6 +162,8 @@ def close_batch(home: Home, job: Job) -> Done:
             _hold(home, conn, row, DeadReason.MAPPING_FAILED, why)
         for part in parts:
             _leave(home, conn, partner, part)
+        if conn.execute(_of_batch(job)).first() is not None:  # one joined while the others were written
+            batching.queue(home, conn, partner.name, job.payload["batch"])
         failpoint("batch:written")
         after_commit(conn, lambda: failpoint("batch:committed"))
 

@@ -22,9 +22,11 @@ from edi.tree import Group, Interchange, Transaction
 from gateway import config, numbers, queries
 from gateway.cli import main
 from gateway.config import Batch, ConfigInvalid
+from gateway.engine import Job
 from gateway.erp import Arrival
-from gateway.pipeline import batching, from_erp
+from gateway.pipeline import batching, from_erp, outbound
 from gateway.pipeline.replay import Step, replay
+from gateway.server import start_engine
 from gateway.store.lane_tables import job
 from x12 import codec
 
@@ -246,6 +248,21 @@ def test_the_documents_of_a_partner_who_has_left_are_held_each_by_itself(tmp_pat
         for row in t.documents():
             assert replay(t.home, row.id) is Step.ISSUE
         eventually(lambda: len(t.outbox("shop")) == 2)
+
+
+def test_what_joins_while_its_batch_is_written_leaves_right_after_it(tmp_path: Path) -> None:
+    with trading(tmp_path, agreed('{ count = 50, within = "1d" }'), run=False) as t:
+        bill(t, "A")
+        (batch,) = run(t, "batch", "list")
+        payload = {"batch": batch["id"], "partner": "shop"}
+        written = outbound.close_batch(t.home, Job(0, "shop:due", "batch", payload, None, 1, 1, ""))
+        bill(t, "B")
+        assert written.commit is not None
+        t.home.store.write(written.commit)
+        assert [(row.number, row.status) for row in t.documents()] == [("A", "sent"), ("B", "batched")]
+        start_engine(t.home)
+        eventually(lambda: len(t.outbox("shop")) == 2)
+        assert t.home.engine.drain(10.0)
 
 
 def test_the_timer_of_a_batch_that_left_full_is_gone(tmp_path: Path) -> None:
