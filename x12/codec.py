@@ -45,7 +45,7 @@ class Limits(NamedTuple):
     elements: int = 1000  # of one segment; not counted in a set that is shorter than a segment may be
     segments: int = 100_000  # of one transaction
     transaction: int = 16 * 1024 * 1024
-    broken: int = 1000  # headers of any kind that are wrong or lack their trailer, in all of a stream
+    broken: int = 1000  # headers of any kind that are wrong or have not their trailers, in all of a stream
 
 
 LIMITS = Limits()
@@ -333,10 +333,10 @@ class _Reader:
         return _GivenUpError(f"no segment terminator within {self._limits.segment} bytes", self._offset)
 
     def _count_broken(self) -> None:
-        """Counts a header that is wrong or lacks its trailer; too many of them raise."""
+        """Counts a header that is wrong or has not its trailer; too many of them raise."""
         self._broken += 1
         if self._broken > self._limits.broken:
-            message = f"more than {self._limits.broken} headers are wrong or lack their trailers"
+            message = f"more than {self._limits.broken} headers are wrong or have not their trailers"
             raise _GivenUpError(message, self._offset)
 
     # groups
@@ -356,6 +356,8 @@ class _Reader:
                     ahead = self._transactions_ahead(group, seen)
                     transactions += len(ahead) or 1
                     yield from ahead or self._transaction(group, seen)
+                    if any(transaction.problems for transaction in ahead):
+                        self._count_broken()
                 elif tag in ("GS", "IEA", "ISA"):
                     break
                 else:
@@ -470,7 +472,7 @@ class _Reader:
         yield transaction
         if given_up:
             raise given_up
-        if any(problem.fault is Fault.TRAILER_MISSING for problem in transaction.problems):
+        if any(problem.severity is Severity.ERROR for problem in transaction.problems):
             self._count_broken()
 
     def _too_large(self, offset: int) -> Problem:
