@@ -19,15 +19,18 @@ VERSIONS = ("004010", "005010")
 _FACTS = Path(__file__).parent / "facts"
 _SET_ID_LENGTH = 3
 
-# CTT01 counts the detail lines and CTT02 adds up their quantities; the warehouse sets total in W76 and W03.
+# CTT01 counts the detail lines and CTT02 adds up their quantities; the warehouse sets total in W76, W03, W14.
 _TOTALS = {
     "810": (Total("CTT", 1, "IT1"), Total("CTT", 2, "IT1", 2)),
+    "846": (Total("CTT", 1, "LIN"),),
     "850": (Total("CTT", 1, "PO1"), Total("CTT", 2, "PO1", 2)),
     "855": (Total("CTT", 1, "PO1"), Total("CTT", 2, "PO1", 2)),
     "856": (Total("CTT", 1, "HL"), Total("CTT", 2, "SN1", 2)),
     "860": (Total("CTT", 1, "POC"),),
     "865": (Total("CTT", 1, "POC"),),
     "940": (Total("W76", 1, "W01", 1),),
+    "943": (Total("W03", 1, "W04", 1),),
+    "944": (Total("W14", 1, "W07", 1),),
     "945": (Total("W03", 1, "W12", 3),),
 }
 

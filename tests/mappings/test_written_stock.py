@@ -51,7 +51,7 @@ from edi.documents import (
     Transport,
     Verdict,
 )
-from edi.problems import CannotWrite
+from edi.problems import CannotWrite, Fault
 
 DAY = dt.date(2026, 1, 5)
 LATER = dt.date(2026, 1, 12)
@@ -442,3 +442,18 @@ def test_a_receipt_of_a_real_warehouse_tells_what_came_in_which_lots() -> None:
     assert [line.lot for line in receipt.lines] == [f"2241396{n}" for n in range(2, 7)]
     assert {line.received for line in receipt.lines} == {Decimal(120)}
     assert receipt.lines[0].packing[0].weight == Decimal(1800)
+
+
+@pytest.mark.parametrize(
+    ("transaction_set", "total", "wrong"),
+    [("943", "W03*120*", "W03*121*"), ("944", "W14*118*", "W14*119*"), ("846", "CTT*1", "CTT*2")],
+)
+def test_a_total_that_is_not_that_of_the_lines_is_told(transaction_set: str, total: str, wrong: str) -> None:
+    document = RECEIPT if transaction_set == "944" else DOCUMENTS[transaction_set]
+    rows = accepted(document, transaction_set, "004010")
+    body = "\n".join("*".join(row) for row in rows)
+    assert body.count(total) == 1
+    functional_id = {"943": "AR", "944": "RE", "846": "IB"}[transaction_set]
+    text = f"ST*{transaction_set}*0001\n{body.replace(total, wrong)}"
+    _, check = checked(interchange(text, functional_id=functional_id))
+    assert [problem.fault for problem in check.problems] == [Fault.TOTAL_MISMATCH]
