@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 
+from msgspec.structs import replace
+
 from edi.documents import (
     Dated,
     Invoice,
@@ -116,7 +118,7 @@ def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, 
                 quantity=shipped.shipped,
                 unit=unit,
                 price=price,
-                ids=(line.ids if line else None) or _labelled(shipped.ids),
+                ids=_labelled((line.ids if line else None) or shipped.ids),
                 description=line.description if line else None,
             )
         )
@@ -135,9 +137,23 @@ def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, 
     )
 
 
+def grocery_invoice(invoice: Invoice) -> Invoice:
+    """The 880 of an invoice: it tells how much was shipped in all, and its lines have no numbers.
+
+    The total is of several units where the lines are: then it has none, and a person has to decide.
+    """
+    units = {line.unit for line in invoice.lines}
+    return replace(
+        invoice,
+        lines=tuple(replace(line, number=None, ids=_by_place(line.ids)) for line in invoice.lines),
+        shipped=sum((line.quantity or Decimal(0) for line in invoice.lines), Decimal(0)),
+        shipped_unit=units.pop() if len(units) == 1 else None,
+    )
+
+
 def unpriced(invoice: Invoice) -> str | None:
     """Why an invoice for a shipment must not leave by itself: a line of it has no price."""
-    numbers = [line.number or "?" for line in invoice.lines if line.price is None]
+    numbers = [line.number or str(i) for i, line in enumerate(invoice.lines, 1) if line.price is None]
     if not numbers:
         return None
     return f"the order has no price in the unit that was shipped for line {', '.join(numbers)}"
@@ -184,8 +200,13 @@ def _warehouse_line(line: OrderLine) -> WarehouseLine:
 
 
 def _labelled(ids: dict[str, str]) -> dict[str, str]:
-    """Ids as other documents qualify them: W12-06 is a case's UPC by its place alone."""
+    """Ids as other documents qualify them: G68-04 and W12-06 are a case's UPC by their place alone."""
     return {"upc_case" if kind == "upc_case_code" else kind: id for kind, id in ids.items()}
+
+
+def _by_place(ids: dict[str, str]) -> dict[str, str]:
+    """Ids as grocery documents have them: a case's UPC of 12 digits has a place of its own, G17-04."""
+    return {"upc_case_code" if (kind, len(id)) == ("upc_case", 12) else kind: id for kind, id in ids.items()}
 
 
 def _item_level(items: _Matching, shipped: ShippedLine) -> Level:
@@ -193,7 +214,7 @@ def _item_level(items: _Matching, shipped: ShippedLine) -> Level:
     return Level(
         kind="item",
         item=line.number if line else None,
-        ids=(line.ids if line else None) or _labelled(shipped.ids),
+        ids=_labelled((line.ids if line else None) or shipped.ids),
         shipped=shipped.shipped,
         unit=shipped.unit or (line.unit if line else None),
         ordered=line.quantity if line else shipped.ordered,

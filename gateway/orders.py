@@ -22,6 +22,8 @@ from edi.documents import (
     Invoice,
     LoadTender,
     LoadTenderAnswer,
+    OrderAcknowledgment,
+    OrderChange,
     OrderStatus,
     OrderStatusInquiry,
     Party,
@@ -50,6 +52,7 @@ from x12.writer import Row
 log = logging.getLogger(__name__)
 
 ACCEPTED = ("accepted", "accepted_with_errors")
+_INVOICES = ("810", "880")
 _LONGEST_NUMBER = 22  # BIG02, W0502
 
 
@@ -69,6 +72,9 @@ def correlation(conn: Connection, partner: Partner, identity: str, document: Doc
     match document:
         case SalesOrder():
             return identity
+        case OrderChange():
+            changed = find(conn, document.number, partner.name)
+            return changed.correlation if changed is not None else None
         case ShipmentConfirmation():
             return _issued(conn, "warehouse_order", document.number, partner.name)
         case LoadTenderAnswer():
@@ -92,8 +98,10 @@ def correlation(conn: Connection, partner: Partner, identity: str, document: Doc
 
 
 def purchase_orders(document: Document) -> tuple[str, ...]:
-    """The customer's order numbers that a document names, each once."""
+    """The order numbers of customers of ours that a document names, each once."""
     match document:
+        case OrderAcknowledgment():
+            return (document.number,)
         case Invoice() | WarehouseOrder() | ShipmentConfirmation() | StockTransfer():
             return (document.purchase_order,) if document.purchase_order else ()
         case ShipNotice():
@@ -253,22 +261,41 @@ def _notice_and_invoice(
         select(func.count(document_table.c.cause.distinct())).where(
             document_table.c.correlation == found.correlation,
             document_table.c.direction == "out",
-            document_table.c.type.in_(("856", "810")),
+            document_table.c.type.in_(("856", *_INVOICES)),
         )
     ).scalar_one()
     number = f"{sales_order.number[: _LONGEST_NUMBER - 4]}-{shipments + 1}"
     now = home.now().astimezone(home.config.us.timezone)
     notice = derivation.ship_notice(sales_order, confirmation, confirmation.shipment or number, now)
     invoice = derivation.invoice(sales_order, confirmation, number, now.date())
-    following: list[tuple[str, ShipNotice | Invoice, str | None]] = [
-        ("856", notice, None),
-        ("810", invoice, derivation.unpriced(invoice)),
-    ]
+    doubt = derivation.unpriced(invoice) or _changed(conn, found.correlation)
+    following: list[tuple[str, ShipNotice | Invoice, str | None]] = [("856", notice, None)]
+    if (billed := _billed(customer)) is not None:
+        following += [(billed, derivation.grocery_invoice(invoice) if billed == "880" else invoice, doubt)]
     return [
         _prepared(home, customer, type, document, doubt)
         for type, document, doubt in following
         if customer.agreement(type, "out")
     ]
+
+
+def _billed(customer: Partner) -> str | None:
+    """The set in which a customer gets its invoices; of several agreed, the first."""
+    return next((type for type in _INVOICES if customer.agreement(type, "out")), None)
+
+
+def _changed(conn: Connection, correlation: str) -> str | None:
+    """Why the order's own prices and quantities may hold no longer: its customer has changed it."""
+    change = conn.execute(
+        select(document_table.c.type).where(
+            document_table.c.correlation == correlation,
+            document_table.c.direction == "in",
+            document_table.c.kind == "order_change",
+            document_table.c.status.in_(ACCEPTED),
+        )
+    ).scalar()
+    told = f"the customer has changed the order by {change}: what to bill is for a person to decide"
+    return told if change else None
 
 
 def _prepared(
@@ -335,7 +362,9 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
 
     for row in rows:
         what = f"{row.type} {row.number or row.transaction_control or ''}".strip()
-        if row.kind == "acknowledgment" or row.type in outbound.ACKNOWLEDGMENTS:
+        if row.type in outbound.ACKNOWLEDGMENTS:
+            if row.direction == "out" and row.sent != "delivered":
+                owed("us", f"to send the {row.type} for group {row.number}", row.ack_due_at)
             continue
         if row.status in {"held", "rejected"}:
             owed("us", f"a person to look at {what}: {row.error}")
@@ -352,7 +381,7 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
         elif row.ack not in {*ACCEPTED, "none"}:
             owed(row.partner, f"the acknowledgment of {what} ({row.ack})", row.ack_due_at)
     have = {(row.direction, row.type) for row in rows}
-    for direction, type, owner in _expected(home, found):
+    for direction, type, owner in _expected(home, found, have):
         if (direction, type) not in have:
             owed(owner, f"the {type}")
             if direction == "in":  # what follows from it cannot be owed yet
@@ -367,13 +396,15 @@ def close_carried(home: Home, conn: Connection, transmission_id: str) -> None:
         close_if_done(home, conn, correlation)
 
 
-def _expected(home: Home, found: Record[Any]) -> list[tuple[str, str, str]]:
-    """The chain of an order as (direction, type, who makes it)."""
-    expected: list[tuple[str, str, str]] = []
+def _expected(home: Home, found: Record[Any], have: set[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """The chain of an order as (direction, type, who makes it); a change that came needs its answer, too."""
+    customer = home.config.partners.get(found.partner)
+    agreed = {one.type for one in customer.agreements if one.direction == "out"} if customer else set()
+    answers = ["855"] + (["865"] if ("in", "860") in have else [])
+    expected = [("out", type, "erp") for type in answers if type in agreed]
     if found.warehouse:
         expected += [("out", "940", "us"), ("in", "945", found.warehouse)]
-    customer = home.config.partners.get(found.partner)
     maker = "us" if found.warehouse else "erp"  # nothing comes from which we could make them
-    if customer is not None:
-        expected += [("out", type, maker) for type in ("856", "810") if customer.agreement(type, "out")]
-    return expected
+    billed = _billed(customer) if customer else None
+    following = [type for type in ("856", billed) if type in agreed]
+    return expected + [("out", type, maker) for type in following if type is not None]

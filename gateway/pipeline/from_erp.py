@@ -30,6 +30,8 @@ from edi.documents import (
     LoadTender,
     LoadTenderAnswer,
     NotADocument,
+    OrderAcknowledgment,
+    OrderChange,
     OrderStatus,
     OrderStatusInquiry,
     Organization,
@@ -65,11 +67,13 @@ from x12 import check, codec
 
 # The set that a document is written as; of several, the one agreed with the partner, else the first.
 _SETS: dict[type[Document], tuple[str, ...]] = {
-    SalesOrder: ("850",),
+    SalesOrder: ("850", "875"),
+    OrderChange: ("860",),
+    OrderAcknowledgment: ("855", "865"),
     WarehouseOrder: ("940",),
     ShipmentConfirmation: ("945",),
     ShipNotice: ("856",),
-    Invoice: ("810",),
+    Invoice: ("810", "880"),
     PaymentAdvice: ("820",),
     RoutingRequest: ("753",),
     RoutingInstructions: ("754",),
@@ -194,6 +198,8 @@ def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
     sets = _SETS.get(type(document))
     if sets is None:
         raise Refused("acknowledgments are made by the gateway, not by the ERP")
+    if isinstance(document, OrderAcknowledgment) and document.answers_change:
+        sets = ("865",)  # an 855 cannot say what it answers
     name: str | None = getattr(document, "partner", None)
     to_customer = not isinstance(document, LoadTender)  # a carrier is offered what somebody else ordered
     numbers = orders.purchase_orders(document)

@@ -163,7 +163,7 @@ def test_what_is_no_document_or_names_no_partner_is_refused_with_the_reason(tmp_
             b"{": "no canonical document",
             INVOICE + b"}": "names no partner",
             INVOICE + b', "partner": "nobody"}': "no partner is named 'nobody'",
-            INVOICE + b', "partner": "depot"}': "no 810 to depot is agreed",
+            INVOICE + b', "partner": "depot"}': "no 810 or 880 to depot is agreed",
         }
         for number, (data, reason) in enumerate(cases.items()):
             path = t.home.erp.inbox / f"{number}.json"
