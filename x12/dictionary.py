@@ -78,9 +78,9 @@ def definition(transaction_set: str, version: str) -> SetDef | None:
 
 
 def segment(tag: str, version: str) -> SegmentDef | None:
-    """A segment of any set of a version."""
-    tables = _version(version)
-    return tables.segment(tag) if tag in tables.segments else None
+    """A segment of any set of a version, or of its envelope; None where there is no such one."""
+    base = base_version(version)
+    return _version(base).segment(tag) if base and tag in _version(base).segments else None
 
 
 def meaning(element: str, code: str) -> str | None:

@@ -127,6 +127,8 @@ def test_what_is_not_defined_is_none() -> None:
     assert dictionary.definition("850", "003050") is None
     assert dictionary.definition("../850", "004010") is None
     assert dictionary.base_version("../../") is None
+    assert dictionary.segment("BEG", "../../") is None
+    assert dictionary.segment("ZZZ", "004010") is None
     assert dictionary.functional_id("000") is None
     assert dictionary.meaning("353", "no such code") is None
 
