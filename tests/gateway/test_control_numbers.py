@@ -15,16 +15,18 @@ from numbers_victim import OURS, THEIRS
 from sqlalchemy import Connection, select
 from trading import ORDER, PARTNERS, RETAILER, eventually, trading
 
-from edi.tree import PartyId
+from edi.tree import Group, Interchange, PartyId, Transaction
 from gateway import numbers, queries
 from gateway.pipeline.replay import Step, replay
 from gateway.store import Store
 from gateway.store.tables import event
+from x12 import codec
 
 ROOT = Path(__file__).parents[2]
 WRITERS = 8
 RULES = 'control_numbers = { on_gap = "quarantine", on_duplicate = "warn" }'
 DOCUMENTS = 600
+INVOICES = 40  # of each writer
 
 
 def writer(path: Path, name: int) -> subprocess.Popen[str]:
@@ -66,6 +68,54 @@ def test_eight_writers_of_which_any_may_be_killed_use_each_number_once_and_leave
     assert sorted(first for first, *_ in taken) == list(range(1, len(texts) + 1))
     sets = sorted(number for _, *rest in taken for number in rest)
     assert sets == list(range(1, len(sets) + 1))
+
+
+def issuer(home: Path, writer: int) -> subprocess.Popen[str]:
+    script = Path(__file__).parent / "invoices_victim.py"
+    command = [sys.executable, script, home, f"W{writer}", INVOICES]
+    return subprocess.Popen(list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_documents_of_eight_processes_have_each_number_once_whatever_was_killed(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    with trading(tmp_path, run=False) as t:
+        running = [issuer(tmp_path, number) for number in range(WRITERS)]
+        killed = 0
+        for at in chance.sample(range(WRITERS), 5):
+            process = running[at]
+            assert process.stdout is not None
+            assert process.stdout.readline() == "running\n"
+            time.sleep(chance.uniform(0.0, 0.05))
+            killed += process.poll() is None
+            process.kill()
+            process.communicate()
+            running[at] = issuer(tmp_path, at)
+        for process in running:
+            process.communicate(timeout=60)
+            assert process.returncode == 0
+        assert killed >= 2, "the work ended before enough kills: the test proved nothing"
+        rows = t.documents(direction="out", type="810")
+        names = {f"W{number}-{at}" for number in range(WRITERS) for at in range(INVOICES)}
+        assert sorted(row.number for row in rows) == sorted(names)
+        once = [str(number) for number in range(1, len(names) + 1)]
+        for level in ("interchange_control", "group_control", "transaction_control"):
+            assert sorted((getattr(row, level) for row in rows), key=int) == once
+        sent = {one["id"]: one["sha256"] for one in queries.transmissions(t.home, "out")}
+        assert len(sent) == len(names)
+        for row in rows:  # and what is written is what is recorded
+            with t.home.store.fetch(sent[row.transmission]) as stream:
+                (header, group, item, *_) = codec.read(stream)
+            assert isinstance(header, Interchange)
+            assert isinstance(group, Group)
+            assert isinstance(item, Transaction)
+            written = [header.control_number, group.control_number, item.control_number]
+            assert list(map(int, written)) == [
+                int(row.interchange_control),
+                int(row.group_control),
+                int(row.transaction_control),
+            ]
 
 
 def test_numbers_roll_over_after_999999999(tmp_path: Path) -> None:
