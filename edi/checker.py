@@ -81,7 +81,8 @@ class Checker:
             or not (self._rules is None or self._rules.hold(rows, places))
         ):
             return self._thorough(transaction, rows, places, sorted(set(doubted)), [])
-        return Check("accepted", (), rows, tuple(places), tuple(runs), tuple(values))
+        found = tuple(places)
+        return Check("accepted", (), rows, found, tuple(runs), tuple(values), found)
 
     def check_thoroughly(self, transaction: Transaction) -> Check:
         """What `check` finds, found by the detailed level alone, which takes about ten times as long."""
@@ -155,7 +156,8 @@ class Checker:
         problems = (*transaction.problems, *(problem for _, _, problem in found[:_PROBLEMS]))
         known = tuple(place for place in places if place is not None)
         complete = len(known) == len(rows) and known[-1:] == (self.definition.nodes[-1].index,)
-        return Check(status_of(problems), problems, rows, known if complete else None)
+        followed = tuple(places)
+        return Check(status_of(problems), problems, rows, known if complete else None, followed=followed)
 
     def _in_rows(
         self, rows: list[Row], places: Sequence[int | None], doubted: Sequence[int], separators: Separators

@@ -168,7 +168,8 @@ class Check(NamedTuple):
     `rows` are its segments split at the element separator (row[0] is the tag), ready for a map; `places` one
     node index per row, or None where the structure could not be followed to the end. `runs` divide the rows
     of a transaction in which nothing was doubted, in order, and `values` are what the readers that the check
-    was given have made of each.
+    was given have made of each. `followed` is for whoever shows the transaction: `places` with None for a row
+    that has none, empty where the set is not defined.
     """
 
     status: str  # accepted | accepted_with_errors | rejected
@@ -177,3 +178,4 @@ class Check(NamedTuple):
     places: tuple[int, ...] | None
     runs: tuple[Run, ...] = ()
     values: tuple[Any, ...] = ()
+    followed: tuple[int | None, ...] = ()

@@ -17,10 +17,10 @@ import mappings
 import x12
 from edi.documents import Document, InterchangeAcknowledgment
 from edi.guide import Guide
-from edi.pretty import Names
-from edi.pretty import pretty as render
+from edi.pretty import Line, Names, lines
 from edi.problems import CannotWrite, Fault, NotEdi, Problem
 from edi.report import report, structural
+from edi.schema import SegmentDef
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
 from mappings import MapError
 from x12 import acks, codec, dictionary, writer
@@ -68,11 +68,36 @@ def check(stream: BinaryIO, guide_for: Callable[[str], Guide | None] = lambda ty
     return report(read(stream), lambda transaction: x12.check(transaction, guide_for(transaction.type)))
 
 
-def pretty(stream: BinaryIO) -> Iterator[str]:
-    """The lines of a file for human eyes (`edi.pretty`). Raises NotEdi."""
+def pretty(
+    stream: BinaryIO,
+    guide_for: Callable[[str], Guide | None] = lambda type: None,
+    transaction: str | None = None,
+    *,
+    only_problems: bool = False,
+) -> Iterator[Line]:
+    """The lines of a file for human eyes (`edi.pretty`), checked as by `check`.
+
+    `transaction` selects by ST02, whatever its zeros in front. Raises NotEdi.
+    """
+    names = Names(
+        lambda found: x12.check(found, guide_for(found.type)),
+        dictionary.definition,
+        _segment,
+        dictionary.meaning,
+    )
+    wanted = None
+    if transaction is not None:
+        number = transaction.lstrip("0")
+        wanted = lambda found: found.control_number.lstrip("0") == number  # noqa: E731
     events = read(stream)
     first = next(events)
-    return render(chain([first], events), Names(x12.check, dictionary.definition, dictionary.meaning))
+    return lines(chain([first], events), names, wanted, only_problems=only_problems)
+
+
+def _segment(tag: str, version: str) -> SegmentDef | None:
+    """A segment as the version has it; those of envelopes are the same in all."""
+    known = (base for base in dictionary.VERSIONS if base.startswith(version[:6] or "-"))
+    return dictionary.segment(tag, next(known, dictionary.VERSIONS[-1]))
 
 
 class Answer(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ import click
 from gateway.cli import output
 from gateway.cli.output import Group
 from gateway.cli.parameters import INPUT, ISA
+from gateway.cli.standard import segment, set_
 from gateway.errors import Code, Exit, Failure
 
 if TYPE_CHECKING:
@@ -23,6 +26,21 @@ if TYPE_CHECKING:
     from gateway.edi import Envelope
 
 _COLOURS = {"error": "red", "rejected": "red", "warning": "yellow", "accepted": "green"}
+_STYLES: dict[str, dict[str, Any]] = {  # of the parts of a line of `edi.pretty`
+    "title": {"bold": True},
+    "loop": {"fg": "cyan"},
+    "tag": {"fg": "cyan", "bold": True},
+    "reference": {"dim": True},
+    "value": {"bold": True},
+    "absent": {"dim": True},
+    "meaning": {"fg": "green"},
+    "accepted": {"fg": "green"},
+    "accepted_with_errors": {"fg": "yellow"},
+    "rejected": {"fg": "red", "bold": True},
+    "error": {"fg": "red"},
+    "warning": {"fg": "yellow"},
+    "note": {"dim": True},
+}
 
 
 @click.group(cls=Group, short_help="Look into, check, answer and write EDI files.")
@@ -31,6 +49,10 @@ def edi() -> None:
 
     FILE may be - for stdin.
     """
+
+
+edi.add_command(set_)
+edi.add_command(segment)
 
 
 @edi.command(short_help="The envelope tree, with problems of structure.")
@@ -147,19 +169,49 @@ def _told(problem: dict[str, Any]) -> str:
 
 @edi.command(short_help="A file with names, meanings and loops.")
 @click.argument("file", type=INPUT)
-def pretty(file: BinaryIO) -> None:
-    """Show a file with names, code meanings and loops, and its problems in place."""
+@click.option(
+    "--guide", metavar="PARTNER", help="By this partner's guides as well, or by a guide's .toml file."
+)
+@click.option("--transaction", metavar="ST02", help="Only transaction sets with this control number.")
+@click.option("--problems-only", "only_problems", is_flag=True, help="Only segments with problems.")
+@click.option("--width", type=click.IntRange(40), metavar="COLUMNS", help="As on a terminal of this width.")
+@click.option("--color", is_flag=True, help="Coloured also where stdout is no terminal.")
+def pretty(
+    file: BinaryIO,
+    *,
+    guide: str | None,
+    transaction: str | None,
+    only_problems: bool,
+    width: int | None,
+    color: bool,
+) -> None:
+    """Show a file with names, code meanings and loops, and its problems in place.
+
+    On a terminal lines are cut to its width; piped, they are whole. Under --json a line is an object.
+    """
+    from edi.pretty import spans
+    from edi.report import as_json
     from gateway import edi
 
-    with _edi_failures():
-        lines = edi.pretty(file)
-    if output.settings().json:
-        output.value({"lines": list(lines)}, "")
-        return
-    for line in lines:
-        told = line.lstrip()
-        colour = "red" if told.startswith("!! ") else "yellow" if told.startswith("! ") else None
-        output.line(line, colour, bold=not line.startswith(" ") and colour is None)
+    with _edi_failures(), guide_failures():
+        found = edi.pretty(
+            file, guides(guide) if guide else lambda type: None, transaction, only_problems=only_problems
+        )
+        if output.settings().json:
+            for line in found:
+                click.echo(
+                    output.to_json(line._asdict() | {"problem": line.problem and as_json(line.problem)})
+                )
+            return
+        if width is None and sys.stdout.isatty():
+            width = shutil.get_terminal_size().columns
+        told = False
+        for line in found:
+            told = told or line.kind == "set"
+            for laid_out in spans(line, width):
+                output.styled(((span.text, _STYLES.get(span.style)) for span in laid_out), always=color)
+    if transaction is not None and not told:
+        raise Failure(Code.DOCUMENT_UNKNOWN, f"no transaction set has the control number {transaction}")
 
 
 @edi.command(short_help="The 997 or 999, and the TA1, that answer a file.")

@@ -180,6 +180,12 @@ def line(text: str, fg: str | None = None, *, bold: bool = False) -> None:
     click.echo(click.style(safe(text), fg=fg, bold=bold or None), color=None if colored() else False)
 
 
+def styled(parts: Iterable[tuple[str, Mapping[str, Any] | None]], *, always: bool = False) -> None:
+    """Print one line in parts, each with what click.style takes, on a terminal or `always`."""
+    text = "".join(click.style(safe(part), **style) if style else safe(part) for part, style in parts)
+    click.echo(text, color=False if not colored() else True if always else None)
+
+
 def note(message: str) -> None:
     """A message for a person, on stderr; `--quiet` leaves it out."""
     if not settings().quiet:

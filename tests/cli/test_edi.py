@@ -1,6 +1,7 @@
 """`edi`: one file in, its report, answer, documents or rendering out."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -225,10 +226,40 @@ def test_pretty_names_segments_codes_and_marks_the_problem_in_place(run: Run, or
     ran = run("edi", "pretty", order)
     assert ran.exit == 0
     assert "Beginning Segment for Purchase Order" in ran.out
-    assert "02 Purchase Order Type Code: SA = Stand-alone Order" in ran.out
+    assert "BEG02   Purchase Order Type Code            SA = Stand-alone Order" in ran.out
     lines = ran.out.splitlines()
-    (mark,) = [number for number, line in enumerate(lines) if "!! DATE_INVALID" in line]
-    assert "20261332" in "".join(lines[mark - 3 : mark])
+    (mark,) = [number for number, line in enumerate(lines) if line.strip() == "^" * 8]
+    assert lines[mark - 1].endswith("BEG05   Date                                20261332")
+    assert lines[mark + 1].split()[:2] == ["error", "DATE_INVALID"]
+
+
+def test_pretty_shows_one_transaction_or_only_what_has_problems(run: Run, order: Path) -> None:
+    sets = [
+        line["reference"] for line in run("edi", "pretty", order, "--json").lines if line["kind"] == "set"
+    ]
+    assert sets == ["0001", "0002"]
+    one = run("edi", "pretty", order, "--transaction", "1")
+    assert ("4500042" in one.out, "4500043" in one.out) == (True, False)
+    bad = run("edi", "pretty", order, "--problems-only", "--json").lines
+    assert [line["reference"] for line in bad if line["kind"] == "segment"] == ["BEG"]
+    assert [line["problem"]["fault"] for line in bad if line["kind"] == "problem"] == ["DATE_INVALID"]
+    assert bad[-1]["problem"]["offset"] == ORDER.index("20261332")
+    none = run("edi", "pretty", order, "--transaction", "7")
+    assert (none.exit, none.err.split()[0]) == (3, "DOCUMENT-UNKNOWN")
+
+
+def test_pretty_is_coloured_only_when_asked_or_on_a_terminal(run: Run, order: Path) -> None:
+    assert "\x1b" not in run("edi", "pretty", order).out
+    coloured = run("edi", "pretty", order, "--color").out
+    assert "\x1b[31m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == run("edi", "pretty", order).out
+    assert "\x1b" not in run("edi", "pretty", order, "--color", "--no-color").out
+
+
+def test_pretty_keeps_to_the_width_asked_for(run: Run, order: Path) -> None:
+    wide = run("edi", "pretty", order, "--width", 80).out
+    assert max(map(len, wide.splitlines())) <= 80
+    assert "…" in wide
 
 
 def test_a_terminal_is_not_steered_by_what_a_partner_wrote(run: Run) -> None:

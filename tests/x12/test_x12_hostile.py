@@ -52,7 +52,7 @@ def test_a_file_cut_at_any_byte_ends_in_problems(line_end: str) -> None:
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "x12"
 FILES = [p.read_bytes() for p in sorted(SAMPLES.rglob("*")) if p.is_file() and p.stat().st_size < 6000]
-NAMES = Names(x12.check, dictionary.definition, dictionary.meaning)
+NAMES = Names(x12.check, dictionary.definition, dictionary.segment, dictionary.meaning)
 PIECES = st.one_of(
     st.binary(max_size=4),
     st.sampled_from(
