@@ -41,7 +41,30 @@ def acknowledged(
     home: Home, conn: Connection, partner: Partner, identity: str, answer: Acknowledgment
 ) -> None:
     """Apply a partner's 997 or 999 to the documents of ours that it names (X12.20)."""
-    sent = conn.execute(
+    group, elsewhere = _answered(conn, partner, answer)
+    if not group:
+        _unmatched(home, conn, partner, identity, answer)
+        return
+    by_control = {_named(status): status for status in answer.transactions}
+    for row in group:
+        _close(home, conn, identity, row, answer, by_control.get((row.type, plain(row.transaction_control))))
+    if elsewhere:
+        text = f"{', '.join(elsewhere)} in group {answer.functional_id} {answer.control_number}"
+        home.note(conn, "unmatched", f"an acknowledgment names what was not sent: {text}",
+                  partner=partner.name, document=identity)  # fmt: skip
+
+
+def _named(status: TransactionStatus) -> tuple[str, str]:
+    return status.type, plain(status.control_number)
+
+
+def _answered(conn: Connection, partner: Partner, answer: Acknowledgment) -> tuple[list[Row[Any]], list[str]]:
+    """The documents of the group of ours that is answered, and the sets named that it does not have.
+
+    Group numbers roll over, and are counted by more than one where an ERP writes X12 itself: of those with
+    this number, sent to this partner in this version, the latest that has the sets named is meant.
+    """
+    rows = conn.execute(
         select(document_table)
         .where(
             document_table.c.direction == "out",
@@ -51,23 +74,43 @@ def acknowledged(
         )
         .order_by(document_table.c.created_at.desc())
     ).all()
-    if not sent:
-        _unmatched(home, conn, partner, identity, answer)
-        return
-    latest = sent[0].interchange_control  # group numbers roll over: the latest group of this number is meant
-    by_control = {plain(status.control_number): status for status in answer.transactions}
-    for row in sent:
-        if row.interchange_control == latest:
-            _close(home, conn, identity, row, answer, by_control.get(plain(row.transaction_control)))
+    groups: dict[tuple[str | None, str], list[Row[Any]]] = {}
+    for row in rows:
+        if not answer.version or answer.version[:6] == (row.version or "")[:6]:
+            groups.setdefault((row.transmission, row.interchange_control), []).append(row)
+    named = {_named(status) for status in answer.transactions}
+
+    def has(group: list[Row[Any]]) -> set[tuple[str, str]]:
+        return named & {(row.type, plain(row.transaction_control)) for row in group}
+
+    best = max(groups.values(), key=lambda group: len(has(group)), default=[])
+    if named and not has(best):
+        return [], []
+    return best, [f"{type} {number}" for type, number in sorted(named - has(best))]
 
 
 def _verdict(answer: Acknowledgment, status: TransactionStatus | None) -> tuple[str, str]:
-    """The state a document gets and why; a group answered as a whole answers for each of its transactions."""
-    if status is None:
-        state = {"partially_accepted": "rejected"}.get(answer.status, answer.status)
-        return state, _codes("the group", "716", answer.errors)
-    faults = [_fault(segment) for segment in status.segments]
-    return status.status, "; ".join(filter(None, [_codes("the set", "718", status.errors), *faults]))
+    """The state a document gets and why.
+
+    A group that is rejected is so with everything in it. Where an answer leaves sets out, its counts tell
+    what became of them; where they do not, "partial" asks a person to look.
+    """
+    said = status.status if status is not None else answer.status
+    if answer.status.startswith("rejected"):
+        said = answer.status
+    if said == "partially_accepted":
+        named = sum(one.status in orders.ACCEPTED for one in answer.transactions)
+        left_out = (answer.received or 0) - len(answer.transactions)
+        said = {named + left_out: "accepted", named: "rejected"}.get(answer.accepted or 0, "partial")
+    reasons = []
+    if status is None or answer.status.startswith("rejected"):
+        reasons.append(_codes("the group", "716", answer.errors))
+    if status is not None:
+        reasons += [_codes("the set", "718", status.errors), *map(_fault, status.segments)]
+    if said.startswith("rejected_"):  # lists 715 and 717: M, W and X
+        reasons.append(said.removeprefix("rejected_") + " failed")
+        said = "rejected"
+    return said, "; ".join(filter(None, reasons))
 
 
 def _fault(segment: SegmentError) -> str:
@@ -146,7 +189,7 @@ def _close(
             document=identity,
         )
         return
-    if state == "rejected":
+    if state in {"rejected", "partial"}:
         why = "; ".join(filter(None, [why, _what_stood_there(home, row, answered)]))
     late = ", late" if row.ack == "overdue" else ""
     conn.execute(
@@ -187,19 +230,27 @@ def interchange_acknowledged(
     ta1 = acks.read_ta1(segment, header.separators)
     number = plain(ta1.control_number)
     text = f"{partner.name} answers interchange {number} with TA1 {ta1.status}, note {ta1.note}"
-    sent = conn.execute(
-        select(document_table).where(
+    rows = conn.execute(
+        select(document_table)
+        .where(
             document_table.c.direction == "out",
             document_table.c.partner == partner.name,
             document_table.c.interchange_control == number,
         )
+        .order_by(document_table.c.created_at.desc())
     ).all()
-    if not sent:
+    if not rows:
         home.note(conn, "unmatched", f"{text}; no such interchange was sent", partner=partner.name)
-    for one in sent:
+    for one in rows:
+        if one.transmission != rows[0].transmission:  # of before the numbers began anew
+            continue
         rejected = ta1.status == "R" and ta1.note != _DUPLICATE and one.ack in _OPEN
         if rejected:
-            conn.execute(update(document_table).where(document_table.c.id == one.id).values(ack="rejected"))
+            conn.execute(
+                update(document_table)
+                .where(document_table.c.id == one.id)
+                .values(ack="rejected", ack_at=home.now())
+            )
             home.engine.cancel(conn, uniq=f"ack-due:{one.id}")
         home.note(
             conn,

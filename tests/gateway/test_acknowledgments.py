@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from trading import ORDER, PARTNERS, RETAILER, US, WAREHOUSE, Trading, eventually, trading
 
+from edi.documents import Acknowledgment, TransactionStatus
 from edi.tree import PartyId
 from gateway import queries
 from gateway.errors import Code, Failure
-from gateway.pipeline import outbound
+from gateway.pipeline import outbound, reconcile
 from gateway.simulate import envelope
 from gateway.store.lane_tables import job, lane
+from gateway.store.tables import document
 from x12 import acks, writer
 
 
@@ -134,6 +136,75 @@ def test_an_answer_to_nothing_we_sent_is_kept_and_says_so(
         assert t.documents(id=row.id)[0].ack == "waiting"
 
 
+def sent_later(t: Trading, row: Any, **other: Any) -> str:
+    """A document of another sending that has this one's number of group or interchange."""
+    values = dict(row._mapping) | {"id": f"{row.id}-later", "created_at": row.created_at + timedelta(hours=1)}
+    t.home.store.write(lambda conn: conn.execute(insert(document), values | other))
+    return str(values["id"])
+
+
+def test_of_two_groups_of_one_number_the_one_that_has_the_set_is_answered(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        row = order_at_the_depot(t)
+        other = sent_later(t, row, interchange_control="800", transaction_control="77", ack_due_at=None)
+        t.drop(t.file("997", answered(row, status="A"), WAREHOUSE), "depot", "answer.x12")
+        eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
+        assert t.documents(id=other)[0].ack == "waiting"
+        stray = answered(row, status="A")
+        stray[1][2] = "0555"
+        t.drop(t.file("997", stray, WAREHOUSE), "depot", "stray.x12")
+        eventually(lambda: t.documents(direction="in", reason="UNMATCHED"))
+        assert t.documents(id=other)[0].ack == "waiting"
+
+
+def ta1(own: int, number: int, status: str, note: str) -> bytes:
+    said = acks.InterchangeAck(f"{number:09}", "261124", "1000", status, note)
+    return writer.write(envelope(WAREHOUSE, US, own, "997", "004010"), [], loose=[acks.write_ta1(said)])
+
+
+def test_a_ta1_rejects_the_latest_interchange_of_its_number_unless_that_repeats_another(
+    tmp_path: Path,
+) -> None:
+    with trading(tmp_path) as t:
+        row = order_at_the_depot(t)
+        number = int(row.interchange_control)
+        t.drop(ta1(51, number, "R", "025"), "depot", "repeated.x12")
+        eventually(lambda: [note for note in notes(t) if "note 025" in note])
+        assert t.documents(id=row.id)[0].ack == "waiting"
+        later = sent_later(t, row, transmission=None, correlation=None, ack_due_at=None)
+        t.drop(ta1(52, number, "R", "021"), "depot", "rejected.x12")
+        eventually(lambda: t.documents(id=later)[0].ack == "rejected")
+        assert t.documents(id=later)[0].ack_at is not None
+        assert t.documents(id=row.id)[0].ack == "waiting"
+
+
+GOOD, BAD = (
+    TransactionStatus("940", number, status) for number, status in (("1", "accepted"), ("2", "rejected"))
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "accepted", "named", "of", "verdict"),
+    [
+        ("accepted", 3, (), None, "accepted"),
+        ("accepted_with_errors", 3, (), None, "accepted_with_errors"),
+        ("rejected", 0, (), None, "rejected"),
+        ("rejected", 0, (GOOD,), GOOD, "rejected"),
+        ("partially_accepted", 1, (GOOD, BAD), GOOD, "accepted"),
+        ("partially_accepted", 1, (GOOD, BAD), BAD, "rejected"),
+        ("partially_accepted", 2, (BAD,), None, "accepted"),
+        ("partially_accepted", 1, (GOOD,), None, "rejected"),
+        ("partially_accepted", 1, (BAD,), None, "partial"),
+        ("rejected_authentication", 0, (), None, "rejected"),
+    ],
+)
+def test_a_set_that_an_answer_leaves_out_has_the_verdict_its_counts_tell(
+    status: str, accepted: int, named: tuple[Any, ...], of: TransactionStatus | None, verdict: str
+) -> None:
+    answer = Acknowledgment("OW", "1", status, received=3, accepted=accepted, transactions=named)
+    assert reconcile._verdict(answer, of)[0] == verdict
+
+
 def test_an_overdue_acknowledgment_is_told_and_a_late_one_counts(tmp_path: Path) -> None:
     with trading(tmp_path, agreed("out", "940", 'due = "1s"')) as t:
         row = order_at_the_depot(t)
@@ -152,6 +223,9 @@ def test_an_answer_of_ours_that_has_not_left_in_time_is_told_as_ours(tmp_path: P
         t.drop(t.file("850", ORDER, RETAILER), "shop")
         (late,) = eventually(lambda: queries.overdue(t.home))
         assert (late["type"], late["number"], late["owner"]) == ("997", "1", "us")
+        chain = queries.order_chain(t.home, "PO-77")
+        assert chain is not None
+        assert ("us", "to send the 997 for group 1") in {(due["owner"], due["what"]) for due in chain["due"]}
         assert late["ack_due_at"] - t.documents(direction="in")[0].created_at <= timedelta(seconds=1)
         file = tmp_path / "partners.toml"
         file.write_text(partners)
