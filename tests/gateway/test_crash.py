@@ -21,6 +21,8 @@ from stage import Appearances, Consumer, Stage, make_template, stage, until, vis
 from edi import documents
 from edi.documents import Invoice
 from gateway import failpoints
+from gateway.simulate import GATEWAY, RETAILER, WAREHOUSE, envelope
+from x12 import writer
 
 # A later hit of a point is another moment: the acknowledgment instead of the order, the invoice instead of
 # the notice, the warehouse's file instead of the retailer's message.
@@ -121,6 +123,30 @@ def test_a_document_of_the_erp_taken_before_the_death_is_sent_once(day: Stage) -
     assert visible(day.erp / "in") == []
     assert visible(day.erp / "done") == ["invoice.json"]
     assert [(one.type, one.document.number) for one in day.retailer.received] == [("810", "INV-1")]
+
+
+def test_x12_of_the_erp_split_before_the_death_goes_to_each_receiver_once(day: Stage) -> None:
+    day.start(crash_at=FROM_ERP)
+    bill = [["BIG", "20261102", "INV-1"], ["IT1", "", "1", "EA", "1"], ["TDS", "100"], ["CTT", "1"]]
+    ship = [["W05", "N", "PO-1"], ["N1", "ST", "STORE"], ["LX", "1"], ["W01", "1", "EA", "", "VN", "A"],
+            ["W76", "1"]]  # fmt: skip
+    data = b"".join(
+        writer.write(envelope(GATEWAY, to, 700 + at, type, "004010"), [writer.Body(type, 1, rows)])
+        for at, (to, type, rows) in enumerate(
+            [(RETAILER, "810", bill), (WAREHOUSE, "940", ship), (RETAILER, "810", bill)]
+        )
+    )
+    (day.erp / "day.x12").write_bytes(data)
+    (day.erp / "day.x12").rename(day.erp / "in" / "day.x12")
+    day.wait_for_death()
+    assert visible(day.erp / "in") == ["day.x12"]
+    day.start()
+    until(lambda: len(day.retailer.received) == 2 and day.warehouse.received, "each has come")
+    day.finish()
+    assert visible(day.erp / "done") == ["day.x12"]
+    came = [one for one in (*day.retailer.received, *day.warehouse.received) if one.type != "997"]
+    came.sort(key=lambda one: one.header.control_number)
+    assert b"".join(one.data for one in came) == data
 
 
 @pytest.mark.parametrize("instead", ["nothing", "a file"])
