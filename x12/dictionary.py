@@ -62,7 +62,7 @@ def _functional_id(transaction_set: str) -> str | None:
 @cache
 def functional_ids() -> frozenset[str]:
     """Every GS01 there is."""
-    return _version(VERSIONS[-1]).element("479").codes or frozenset()
+    return frozenset().union(*(_version(version).element("479").codes or () for version in VERSIONS))
 
 
 def definition(transaction_set: str, version: str) -> SetDef | None:

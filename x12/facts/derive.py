@@ -27,6 +27,7 @@ LONGEST_MEANING = 60
 SERVICE = ("ISA", "TA1", "IEA", "GS", "GE")
 STAEDI_TYPES = {"identifier": "ID", "string": "AN", "numeric": "N0", "date": "DT", "time": "TM"}
 LATER = {("004010", "ST"): ("1705",)}  # elements that one source has before the version that brought them
+JOINED = ("479",)  # code lists that are those of either source
 NOTES = {  # of 005010 on elements that 004010 has not, as implementation guides of it print them
     "DMG": "P0102 P1011 C1105",
     "MEA": "R03050608 E0412 L050412 L060412 L07030506 E0803 P1112",
@@ -200,6 +201,8 @@ class Version:
         if kept and identity in self.elements:
             return
         if codes := self.lists.get(element.get("QualifierRef", "")) or element.get("Codes"):
+            if identity in JOINED:
+                codes = dict.fromkeys(self.sef[".CODES"][identity].split(","), "") | codes
             self.codes[identity] = {code: short(meaning) for code, meaning in codes.items()}
         kind, low, high = self.type_and_lengths(element)
         if previous := self.elements.get(identity):
