@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from maps_support import SAMPLES, accepted, checked, flat, interchange, standard
 
@@ -41,6 +43,7 @@ from edi.documents import (
     Tax,
     Terms,
 )
+from edi.problems import CannotWrite
 
 DAY, LATER = dt.date(2026, 1, 5), dt.date(2026, 1, 12)
 PLACE = Address(street=("1 MAIN ST",), city="AKRON", state="OH", postal_code="44301", country="US")
@@ -264,6 +267,8 @@ def test_an_answer_says_whether_it_is_about_an_order_or_about_a_change_of_it() -
     assert isinstance(second, OrderAcknowledgment)
     assert (first.answers_change, second.answers_change) == (False, True)
     assert OrderAcknowledgment(number="1", lines=(AnsweredLine(change="add"),)).answers_change
+    with pytest.raises(CannotWrite, match="sequence"):
+        standard("855").write(second)
 
 
 def read(name: str) -> Any:
@@ -382,3 +387,110 @@ def test_an_order_for_many_stores_says_how_much_each_gets() -> None:
     (line,) = order.lines
     assert line.distributions[0].quantities == {"0012": "6", "0044": "4"}
     assert (line.prices[0].type, line.prices[0].price) == ("retail", Decimal("19.99"))
+
+
+RETAILERS = {
+    "855": (
+        "PR",
+        """
+        ST*855*0001
+        BAK*00*AC*PO-1*20260105****SO-1*20260106
+        REF*DP*038
+        DTM*068*20260112
+        N1*ST*STORE 12*92*0012
+        PO1*1*12*EA*2.5*PE*UP*012345678905*VN*AB1
+        PID*F*08***BLUE WIDGET
+        ACK*IB*12*EA*068*20260119
+        PO1*2*4*EA*10**UP*012345678912
+        ACK*IS*4*EA****UP*012345678929
+        CTT*2
+        """,
+    ),
+    "860": (
+        "PC",
+        """
+        ST*860*0001
+        BCH*04*SA*PO-1**1*20260105*****20260108
+        REF*DP*038
+        REF*IA*446963
+        FOB*PP
+        DTM*001*20260120
+        DTM*037*20260110
+        N1*ST*STORE 12*92*0012
+        POC*1*QI*18*6*EA*2.5*PE*UP*012345678905*VN*AB1
+        PID*F*08***BLUE WIDGET
+        SDQ*EA*92*0012*11*0044*7
+        POC*2*DI*4*4*EA*10**UP*012345678912
+        CTT*2
+        """,
+    ),
+    "865": (
+        "CA",
+        """
+        ST*865*0001
+        BCA*04*AT*PO-1**1*20260105***SO-1*20260109*20260108
+        N1*ST*STORE 12*92*0012
+        POC*1*QI*18*6*EA*2.5*PE*UP*012345678905*VN*AB1
+        ACK*IA*18*EA*068*20260112
+        CTT*1
+        """,
+    ),
+    "875": (
+        "OG",
+        """
+        ST*875*0001
+        G50*N*20260105*PO-1
+        N9*DP*038
+        G61*BD*A BUYER*TE*3305550100
+        G62*02*20260112
+        NTE*DEL*CALL FIRST
+        G66*PP*M
+        G23*08*3*****10**30
+        N1*ST*DC 4*9*1234567890004
+        G68*40*CA*18.4*012345678905*VN*AB1
+        G69*BEANS
+        G70*12*14*OZ
+        G72*54*02******-250
+        G76*40*CA*600*LB
+        """,
+    ),
+    "880": (
+        "GP",
+        """
+        ST*880*0001
+        G01*20260112*INV-1*20260105*PO-1
+        N9*BM*BOL-1
+        G62*11*20260112
+        G23*08*3*****10**30
+        N1*ST*DC 4*9*1234567890004
+        G17*40*CA*18.4*012345678905*VN*AB1
+        G69*BEANS
+        G31*40*CA*600*LB
+        G33*73600
+        """,
+    ),
+}
+
+
+def every(value: Any) -> Iterator[Any]:
+    """A document and everything in it."""
+    yield value
+    fields = value.__struct_fields__ if isinstance(value, msgspec.Struct) else ()
+    inner = value if isinstance(value, tuple) else [getattr(value, name) for name in fields]
+    for part in inner:
+        if isinstance(part, msgspec.Struct | tuple):
+            yield from every(part)
+
+
+@pytest.mark.parametrize("kind", RETAILERS)
+def test_what_retailers_and_their_suppliers_use_of_a_set_is_all_in_fields(kind: str) -> None:
+    functional_id, body = RETAILERS[kind]
+    transaction, check = checked(interchange(body, functional_id=functional_id))
+    assert check.problems == ()
+    document, problems = standard(kind).read(check.rows, check.places, transaction.separators)
+    assert problems == ()
+    assert document is not None
+    structs = [part for part in every(document) if isinstance(part, msgspec.Struct)]
+    assert len(structs) >= 4
+    assert [part for part in structs if getattr(part, "extra", ())] == []
+    assert flat(standard(kind).write(document), transaction.separators) == check.rows[1:-1]
