@@ -166,23 +166,25 @@ def raw(id: str) -> None:
 def explain(id: str) -> None:
     """What is wrong with a document, where, and what to do next."""
     from gateway import queries
-    from gateway.pipeline.replay import Step, replay
+    from gateway.pipeline.replay import BY_NUMBER, Step, replay
 
     with open_home() as home:
         found = _get(home, id)
         replayable = replay(home, id, dry_run=True) is not Step.NOTHING
     inside = [one for one in found.get("documents") or () if one["status"] in {"rejected", "held"}]
+    release = " --release" if found["status"] == "held" and found.get("reason") in BY_NUMBER else ""
     told = {
         "id": id,
         "status": found["status"],
         "reason": found.get("reason"),
         "error": found.get("error"),
         "problems": _problems(found),
+        "answers": _answers(found),
         "next": _next(found, inside),
         "commands": [
             *(f"tradelane doc explain {one['id']}" for one in inside),
             f"tradelane doc raw {id}",
-            *([f"tradelane doc replay {id}"] if replayable else []),
+            *([f"tradelane doc replay {id}{release}"] if replayable else []),
         ],
     }
     output.value(
@@ -191,11 +193,18 @@ def explain(id: str) -> None:
             [
                 f"{told['status']}: {told['error'] or 'no error'}",
                 *(f"  {_place(problem)}: {problem['message']}" for problem in told["problems"]),
+                *(f"  {answer}" for answer in told["answers"]),
                 f"Next: {told['next']}",
                 *(f"      {command}" for command in told["commands"]),
             ]
         ),
     )
+
+
+def _answers(found: dict[str, Any]) -> list[str]:
+    """What the partner said to a document of ours, or that it said nothing in time."""
+    told = {"acknowledged", "rejected", "overdue"} if found.get("ack", "none") != "none" else set()
+    return [event["text"] for event in found["events"] if event["event"] in told]
 
 
 def _problems(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -221,7 +230,9 @@ def _next(found: dict[str, Any], inside: list[dict[str, Any]]) -> str:
     if found.get("ack") == "overdue":
         return "ask the partner for its acknowledgment; a late one still counts"
     if found.get("ack") == "rejected":
-        return "correct what the partner names in the timeline, and send it anew"
+        return "correct what the partner names, and send it anew"
+    if found.get("ack") == "partial":
+        return "ask the partner what became of it: it accepts only a part of what was sent with it"
     if inside and not found.get("reason"):
         return f"{len(inside)} of its {len(found['documents'])} documents are not accepted: explain each"
     return _NEXT.get(found.get("reason") or "", "nothing: it is not waiting for a person")
@@ -231,8 +242,10 @@ _NEXT = {
     "SENDER_MISMATCH": "if the id is theirs, add it to their aliases in partners.toml and replay it",
     "RECEIVER_UNKNOWN": "if the id is ours, correct isa under [us] in partners.toml and replay it",
     "WRONG_USAGE": "agree on T or P with the partner; correct usage in partners.toml and replay it",
-    "DUPLICATE_ICN": "ask the partner whether it is a new interchange; then they send it under a new number",
-    "CONTROL_GAP": "ask the partner for what has not come; once it has, or on_gap is changed, replay it",
+    "DUPLICATE_ICN": "ask the partner whether it is new; if so, release it, or they send it anew",
+    "DUPLICATE": "nothing: what it answers was answered before, and stays as it was",
+    "UNMATCHED": "ask the partner what it answers: nothing of this number was sent to them",
+    "CONTROL_GAP": "ask the partner for what has not come; once it has, replay it, or release it as it is",
     "ENVELOPE_BROKEN": "ask the partner to send it again, complete",
     "EDI_REJECTED": "the partner has been told by our 997; they correct it and send it again",
     "MAPPING_FAILED": "correct the map or what it needs, then replay it",
@@ -258,15 +271,16 @@ _NEXT = {
 
 @doc.command()
 @click.argument("id")
+@click.option("--release", is_flag=True, help="Read it though its control number speaks against it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done again, and do nothing.")
-def replay(id: str, dry_run: bool) -> None:
+def replay(id: str, release: bool, dry_run: bool) -> None:
     """Do again what failed or was held: read it, hand it to the ERP, or send it. Its bytes are unchanged."""
     from gateway import queries
     from gateway.pipeline.replay import Step, replay
 
     with open_home() as home:
         _get(home, id)
-        step = replay(home, id, dry_run=dry_run)
+        step = replay(home, id, release=release, dry_run=dry_run)
         if step is Step.NOTHING:
             output.value({"id": id, "step": None}, f"{id} is not waiting: nothing to do")
             return

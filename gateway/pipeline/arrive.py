@@ -90,12 +90,17 @@ def _state(conn: Connection, source: Source, blob: Blob) -> tuple[str, str | Non
     return "stored", None, None
 
 
-def queue_reading(home: Home, conn: Connection, transmission_id: str, partner: str | None) -> None:
-    """Have a stored transmission read, behind what the same partner sent before."""
+def queue_reading(
+    home: Home, conn: Connection, transmission_id: str, partner: str | None, *, release: bool = False
+) -> None:
+    """Have a stored transmission read, behind what the same partner sent before.
+
+    With `release`, no control number in it is held against it: a person has decided.
+    """
     home.engine.enqueue(
         conn,
         lane=f"{partner or 'unknown'}:in",
         kind="read",
-        payload={"transmission": transmission_id},
+        payload={"transmission": transmission_id} | ({"release": True} if release else {}),
         uniq=f"read:{transmission_id}",
     )

@@ -21,7 +21,16 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 import mappings
 from edi import documents
-from edi.documents import Acknowledgment, ApplicationAdvice, Document, SalesOrder, Verdict
+from edi.documents import (
+    Acknowledgment,
+    ApplicationAdvice,
+    Document,
+    LoadTenderAnswer,
+    SalesOrder,
+    ShipmentConfirmation,
+    StockReceipt,
+    Verdict,
+)
 from edi.guide import Guide, GuideError
 from edi.guide import load as load_guide
 from edi.problems import CannotWrite, EdiError, NotEdi, Problem, Severity
@@ -41,6 +50,7 @@ from gateway.store.tables import interchange as interchange_table
 from gateway.store.tables import order, transmission
 from x12 import acks, check, codec, dictionary
 
+_ANSWERS = (ShipmentConfirmation, StockReceipt, LoadTenderAnswer)  # each to one document of ours
 PART = 50  # documents recorded in one transaction
 _REASONS = 5  # that are told of one verdict
 
@@ -255,6 +265,7 @@ class _Reading:
 
     def _judge_number(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
         header, rules = envelope.header, envelope.partner.control_numbers
+        released = "release" in self.job.payload
         key = (str(header.sender), str(header.receiver), header.control_number)
         earlier = conn.execute(
             select(interchange_table)
@@ -278,12 +289,12 @@ class _Reading:
             text = f"{number} stands twice in this file"
             if earlier:
                 text = f"{number} was read before, in {earlier[0].transmission}, with other content"
-            if rules.on_duplicate == "quarantine":
+            if rules.on_duplicate == "quarantine" and not released:
                 envelope.refuse("held", DeadReason.DUPLICATE_ICN, text)
             else:
                 envelope.remark = ("duplicate", text)
         elif missing := self._gap(conn, envelope):
-            if rules.on_gap == "quarantine":
+            if rules.on_gap == "quarantine" and not released:
                 envelope.refuse("held", DeadReason.CONTROL_GAP, missing)
             else:
                 envelope.remark = ("gap", missing)
@@ -516,6 +527,8 @@ class _Reading:
                 for verdict in read.document.verdicts:
                     if verdict.refused:
                         note("refused", f"{partner.name} refuses {_refused(verdict)}")
+            if isinstance(read.document, _ANSWERS) and values["correlation"] is None:
+                note("unmatched", f"{what} answers nothing that we sent to {partner.name}")
             if isinstance(read.document, SalesOrder):
                 self._begin_order(conn, partner, values, read.document)
             queue_delivery(self.home, conn, values["id"])

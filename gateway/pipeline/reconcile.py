@@ -179,11 +179,18 @@ def _close(
     )
     what = f"{row.type} {row.number or row.transaction_control}"
     if row.ack not in _OPEN:
-        conn.execute(update(document_table).where(document_table.c.id == identity).values(reason="DUPLICATE"))
+        text = (
+            f"another acknowledgment of {what} from {row.partner}: it was {row.ack}, now {state}; unchanged"
+        )
+        conn.execute(
+            update(document_table)
+            .where(document_table.c.id == identity)
+            .values(reason="DUPLICATE", error=text)
+        )
         home.note(
             conn,
             "duplicate",
-            f"another acknowledgment of {what} from {row.partner}: it was {row.ack}, now {state}; unchanged",
+            text,
             partner=row.partner,
             correlation=row.correlation,
             document=identity,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from edi import documents
 from edi.problems import EdiError
-from gateway.errors import Code, Failure
+from gateway.errors import Code, DeadReason, Failure
 from gateway.home import Home
 from gateway.pipeline import arrive, delivering, outbound, sending
 from gateway.store.lane_tables import job
@@ -26,9 +26,15 @@ class Step(Enum):
     NOTHING = "nothing"
 
 
-def replay(home: Home, identity: str, *, dry_run: bool = False) -> Step:
-    """Queue a document's or transmission's failed step again. Raises Failure, StoreUnavailable."""
+BY_NUMBER = frozenset({DeadReason.DUPLICATE_ICN, DeadReason.CONTROL_GAP})  # what `release` lets pass
 
+
+def replay(home: Home, identity: str, *, release: bool = False, dry_run: bool = False) -> Step:
+    """Queue a document's or transmission's failed step again. Raises Failure, StoreUnavailable.
+
+    With `release`, a file that is held for its control number is read though the number was used before, or
+    others are missing; what has been read before with the same content stays a duplicate.
+    """
     with home.store.read() as conn:
         held = conn.execute(
             select(document).where(
@@ -40,8 +46,12 @@ def replay(home: Home, identity: str, *, dry_run: bool = False) -> Step:
 
     def record(conn: Connection) -> Step:
         step, carried = _step(conn, identity)
+        by_number = carried is not None and carried.status == "held" and carried.reason in BY_NUMBER
+        if release and not (step is Step.READ and by_number):
+            raise Failure(Code.USAGE, f"{identity} is not held for a control number",
+                          next=f"tradelane doc explain {identity}")  # fmt: skip
         if step is not Step.NOTHING and not dry_run:
-            _queue(home, conn, step, identity, carried)
+            _queue(home, conn, step, identity, carried, release=release)
         return step
 
     return home.store.write(record)
@@ -94,7 +104,9 @@ def _step(conn: Connection, identity: str) -> tuple[Step, Row[Any] | None]:
     return Step.NOTHING, carried
 
 
-def _queue(home: Home, conn: Connection, step: Step, identity: str, carried: Row[Any] | None) -> None:
+def _queue(
+    home: Home, conn: Connection, step: Step, identity: str, carried: Row[Any] | None, *, release: bool
+) -> None:
     again = new_id(home.now())
     if step is Step.DELIVER:
         conn.execute(
@@ -111,7 +123,7 @@ def _queue(home: Home, conn: Connection, step: Step, identity: str, carried: Row
             .values(status="stored", reason=None, error=None, done_at=None)
         )
         _forget(conn, f"read:{carried.id}", again)
-        arrive.queue_reading(home, conn, carried.id, carried.partner)
+        arrive.queue_reading(home, conn, carried.id, carried.partner, release=release)
     elif carried is not None:
         conn.execute(
             update(transmission)
@@ -129,7 +141,7 @@ def _queue(home: Home, conn: Connection, step: Step, identity: str, carried: Row
     home.note(
         conn,
         "replayed",
-        f"an operator asked to {step.value} again",
+        f"an operator asked to {step.value} again" + (", whatever its control number" if release else ""),
         partner=carried.partner if carried is not None else None,
         document=identity if carried is None or carried.id != identity else None,
         transmission=carried.id if carried is not None else None,

@@ -129,7 +129,34 @@ def test_dead_letters_are_listed_and_explained_with_what_to_do(traded: Path) -> 
 
 
 def test_every_dead_letter_reason_has_a_next_step() -> None:
-    assert set(_NEXT) == {reason.value for reason in DeadReason}
+    of_acknowledgments = {"DUPLICATE", "UNMATCHED"}
+    assert set(_NEXT) == {reason.value for reason in DeadReason} | of_acknowledgments
+
+
+def test_what_a_partner_says_of_a_document_is_explained_with_what_we_sent(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "order.x12")
+        eventually(lambda: t.sent("depot", "940"))
+        (row,) = t.documents(type="940")
+        said = [
+            ["AK1", "OW", row.group_control],
+            ["AK2", "940", f"{int(row.transaction_control):04}"],
+            ["AK3", "W05", "2", "", "8"],
+            ["AK4", "2", "285", "6", "PO-77"],
+            ["AK5", "R", "5"],
+            ["AK9", "R", "1", "1", "0"],
+        ]
+        t.drop(t.file("997", said, WAREHOUSE), "depot", "answer.x12")
+        eventually(lambda: t.documents(id=row.id)[0].ack == "rejected")
+    explained = run(tmp_path, "doc", "explain", row.id, "--json").lines[0]
+    assert explained["answers"] == [
+        "depot rejects 940 PO-77: W05 at 2: W0502 invalid character in data element (6) 'PO-77'; "
+        "we sent W05*N*PO-77*PO-77"
+    ]
+    assert explained["next"] == "correct what the partner names, and send it anew"
+    (listed,) = run(tmp_path, "ack", "list", "--json", "--state", "rejected").lines
+    assert (listed["id"], listed["state"], listed["ack_late"]) == (row.id, "rejected", False)
+    assert run(tmp_path, "ack", "list", "--state", "lost").code == Exit.USAGE
 
 
 def test_ack_overdue_is_quiet_while_nothing_is(traded: Path) -> None:

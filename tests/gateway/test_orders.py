@@ -108,6 +108,11 @@ def test_a_shipment_for_an_unknown_order_still_reaches_the_erp_and_leads_to_noth
         assert not t.documents(direction="out", type="856")
         (row,) = t.documents(type="945")
         assert row.correlation is None
+        told = queries.one(t.home, row.id)
+        assert told is not None
+        assert ("unmatched", "945 PO-77 from depot answers nothing that we sent to depot") in {
+            (event["event"], event["text"]) for event in told["events"]
+        }
 
 
 def test_the_erp_gets_each_document_with_its_partner_named(tmp_path: Path) -> None:

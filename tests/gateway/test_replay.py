@@ -8,7 +8,8 @@ import pytest
 from trading import ORDER, PARTNERS, RETAILER, SHIPMENT, WAREHOUSE, Trading, eventually, trading
 
 from edi.documents import decode
-from gateway.errors import Failure
+from gateway import queries
+from gateway.errors import Code, Failure
 from gateway.pipeline.replay import Step, replay
 
 STRANGER = RETAILER._replace(qualifier="12", id="UNLISTED")
@@ -42,6 +43,36 @@ def test_an_interchange_accepted_later_takes_no_place_of_one_accepted_before(tmp
         assert len(t.sent("shop", "997")) == 2
         assert len(t.outbox("shop")) == 3
         assert all(row.delivered_at is not None for row in t.documents(type="850"))
+
+
+def test_what_is_held_for_its_number_is_read_when_a_person_releases_it(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop")
+        eventually(lambda: len(t.sent("depot", "940")) == 1 and quiet(t))
+        t.number = 0
+        again = t.drop(t.file("850", OTHER, RETAILER), "shop", "b.x12")
+        eventually(lambda: quiet(t) and queries.dead(t.home))
+        assert replay(t.home, again) is Step.READ
+        eventually(lambda: quiet(t) and queries.dead(t.home))
+        assert [one["reason"] for one in queries.dead(t.home)] == ["DUPLICATE_ICN"]
+        assert replay(t.home, again, release=True) is Step.READ
+        eventually(lambda: len(t.sent("depot", "940")) == 2 and quiet(t))
+        assert at_erp(t) == ["SalesOrder PO-77", "SalesOrder PO-78"]
+        assert queries.dead(t.home) == []
+        timeline = queries.one(t.home, again)
+        assert timeline is not None
+        assert "an operator asked to read again, whatever its control number" in [
+            event["text"] for event in timeline["events"]
+        ]
+
+
+def test_nothing_but_a_control_number_is_released(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        identity = t.drop(t.file("850", OTHER, STRANGER), "shop")
+        eventually(lambda: quiet(t) and queries.dead(t.home))
+        with pytest.raises(Failure) as refused:
+            replay(t.home, identity, release=True)
+        assert refused.value.code is Code.USAGE
 
 
 def test_a_document_held_beside_a_delivered_one_is_read_again_alone(tmp_path: Path) -> None:
