@@ -84,10 +84,10 @@ class Trading:
         self.home = home
         self.number = 0
 
-    def file(self, type: str, rows: list[list[str]], sender: PartyId) -> bytes:
+    def file(self, type: str, rows: list[list[str]], sender: PartyId, version: str = "004010") -> bytes:
         """An interchange of one transaction under the next control number."""
         self.number += 1
-        head = envelope(sender, US, self.number, type, "004010")
+        head = envelope(sender, US, self.number, type, version)
         return writer.write(head, [writer.Body(type, self.number, rows)])
 
     def drop(self, data: bytes, partner: str, name: str = "a.x12", **more: Any) -> str:
