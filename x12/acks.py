@@ -499,6 +499,7 @@ _ISA_NOTES = (  # by element, ISA01 to ISA16
     *("010", "011", "012", "013", "005", "006", "007", "008"),
     *("014", "015", "016", "017", "018", "019", "020", "027"),
 )
+_SEPARATOR_NOTES = {16: "027", None: "004"}  # of components; of segments
 _IEA_NOTES = {Fault.CONTROL_NUMBER_MISMATCH: "001", Fault.COUNT_MISMATCH: "021", Fault.TRAILER_MISSING: "023"}
 
 
@@ -526,8 +527,8 @@ def _note(problem: Problem) -> str:
     if problem.segment == "IEA" and problem.fault in _IEA_NOTES:
         return _IEA_NOTES[problem.fault]
     if problem.fault is Fault.SEPARATORS_INVALID:
-        return "026"
-    if problem.segment == "GS" and problem.fault is Fault.ENVELOPE_MALFORMED:
+        return _SEPARATOR_NOTES.get(problem.element, "026")
+    if problem.segment == "GS":
         return "024"
     if problem.segment == "ISA" and problem.element:
         return _ISA_NOTES[problem.element - 1]

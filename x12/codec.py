@@ -621,14 +621,15 @@ def _take_isa(text: str, offset: int) -> _Isa:
     ) -> Problem:
         return Problem(fault, message, severity, "ISA", element=element, offset=offset)
 
-    def unreadable(fault: Fault, message: str) -> _Isa:
+    def unreadable(fault: Fault, message: str, element: int | None = None) -> _Isa:
         elements = (["ISA", *parts[1:17]] + [""] * 17)[:17]
-        return _Isa([value[:20] for value in elements], None, 3, (problem(fault, message),))
+        told = problem(fault, message, element=element)
+        return _Isa([value[:20] for value in elements], None, 3, (told,))
 
     element = text[3:4]
     parts = ["ISA"]
     if not element or element.isalnum() or element in _BLANK:
-        return unreadable(Fault.SEPARATORS_INVALID, f"ISA: {element!r} cannot separate elements")
+        return unreadable(Fault.SEPARATORS_INVALID, f"ISA: {element!r} cannot separate elements", 1)
     parts = text.split(element, 16)
     tail = parts[-1]
     if len(parts) < 17 or len(tail) < 2:
@@ -653,11 +654,13 @@ def _take_isa(text: str, offset: int) -> _Isa:
     if repetition.isalnum() or repetition == " ":
         repetition = ""
     services = [element, component, terminator]
-    if any(c.isalnum() or c in (" ", "\t") for c in (component, terminator)) or component in ("\r", "\n"):
+    unfit = [c for c in (component, terminator) if c.isalnum() or c in (" ", "\t")]
+    if unfit or component in ("\r", "\n"):
         message = f"ISA: {component!r} and {terminator!r} cannot be separators"
-        return unreadable(Fault.SEPARATORS_INVALID, message)
+        return unreadable(Fault.SEPARATORS_INVALID, message, None if unfit == [terminator] else 16)
     if len(set(services)) < len(services):
-        return unreadable(Fault.SEPARATORS_INVALID, "ISA: one character is used as two separators")
+        message = "ISA: one character is used as two separators"
+        return unreadable(Fault.SEPARATORS_INVALID, message, 16 if component in (element, "") else None)
     problems = []
     if repetition and repetition in services:
         message = f"ISA11: {repetition!r} is another separator too and is not taken as repetition separator"
