@@ -299,7 +299,7 @@ def test_a_large_file_that_cannot_be_answered_has_no_effect_at_all(tmp_path: Pat
     ]
     data = writer.write(envelope(RETAILER, US, 1, "850", "004010"), bodies)
     with trading(tmp_path) as t:
-        bad = t.drop(data.replace(b"GS*PO*RETAIL", b"GS*PO*\x01\x1b[31m"), "shop", "bad.x12")
+        bad = t.drop(data.replace(b"GS*PO*RETAIL", b"GS*PO*RET>AIL"), "shop", "bad.x12")
         eventually(lambda: transmissions(t, id=bad)[0].status == "held")
         assert transmissions(t, id=bad)[0].reason == DeadReason.ENVELOPE_BROKEN
         assert t.documents() == []
