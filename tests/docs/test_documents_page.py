@@ -11,7 +11,7 @@ from x12 import dictionary
 
 PAGE = (Path(__file__).parents[2] / "docs" / "documents.md").read_text()
 LISTED = {
-    set: name
+    type: name
     for name, sets in re.findall(r"\| `(\w+)` \| ([\w, ]+)", PAGE)
     for type in sets.strip().split(", ")
 }
