@@ -27,10 +27,14 @@ class Reference(Value, frozen=True):
 
 
 class Dated(Value, frozen=True):
-    """A date with its meaning, such as "requested_ship". `time` is local to the time code `zone`."""
+    """A date with its meaning, such as "requested_ship". `time` is local to the time code `zone`.
+
+    Warehouse and grocery sets give the time a meaning of its own, `time_type`; there none goes without.
+    """
 
     type: str
     on: dt.date | None = None
+    time_type: str | None = None
     time: dt.time | None = None
     zone: str | None = None
     extra: Extra = ()

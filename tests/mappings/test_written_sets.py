@@ -88,7 +88,10 @@ DOCUMENTS: dict[str, Document] = {
         purchase_order="PO-1",
         parties=(SHIP_TO,),
         references=(Reference(type="department", value="038"),),
-        dates=(Dated(type="requested_ship", on=DAY),),
+        dates=(
+            Dated(type="requested_ship", on=DAY),
+            Dated(type="scheduled_delivery", on=DAY, time_type="scheduled_delivery", time=dt.time(9, 30)),
+        ),
         notes=(Note(type="WHI", text="CALL FIRST"),),
         routing=(Routing(ids={"scac": "UPSN"}, method="motor_common", payment="prepaid"),),
         groups=grouped(
