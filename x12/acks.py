@@ -494,7 +494,46 @@ class InterchangeAck(NamedTuple):
     status: str  # A, E, R
     note: str
 
+    def __str__(self) -> str:
+        """The status and its reason in words: `TA1 R, 021: count of groups`."""
+        told = f", {self.note}: {NOTES.get(self.note, 'no note of the standard')}"
+        return f"TA1 {self.status}" + (told if self.note != "000" else "")
 
+
+NOTES = {  # list I18, in our words
+    "000": "no error",
+    "001": "ISA13 and IEA02 differ",
+    "002": "standard not supported",
+    "003": "version of the envelope not supported",
+    "004": "segment terminator",
+    "005": "qualifier of the sender",
+    "006": "sender",
+    "007": "qualifier of the receiver",
+    "008": "receiver",
+    "009": "receiver not known",
+    "010": "qualifier of the authorization",
+    "011": "authorization",
+    "012": "qualifier of the password",
+    "013": "password",
+    "014": "date",
+    "015": "time",
+    "016": "standard, or repetition separator",
+    "017": "version",
+    "018": "control number",
+    "019": "request for an acknowledgment",
+    "020": "usage",
+    "021": "count of groups",
+    "022": "structure of the envelope",
+    "023": "ends too early",
+    "024": "content, such as a group header",
+    "025": "control number used before",
+    "026": "element separator",
+    "027": "component separator",
+    "028": "date of a deferred delivery",
+    "029": "time of a deferred delivery",
+    "030": "time code of a deferred delivery",
+    "031": "grade of service",
+}
 _ISA_NOTES = (  # by element, ISA01 to ISA16
     *("010", "011", "012", "013", "005", "006", "007", "008"),
     *("014", "015", "016", "017", "018", "019", "020", "027"),

@@ -381,7 +381,7 @@ def answer_interchange(
         "TA1",
         _emit(home, conn, partner, [], addressing, None, loose)[0],
         header.version,
-        f"TA1 {ack.status}, note {ack.note}, to {partner.name} for interchange {header.control_number}",
+        f"to {partner.name} for interchange {header.control_number}: {ack}",
         number=header.control_number,
         cause=cause,
         correlation=None,

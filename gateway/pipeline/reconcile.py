@@ -236,7 +236,7 @@ def interchange_acknowledged(
         return  # ISB, ISE and other service segments
     ta1 = acks.read_ta1(segment, header.separators)
     number = plain(ta1.control_number)
-    text = f"{partner.name} answers interchange {number} with TA1 {ta1.status}, note {ta1.note}"
+    text = f"{partner.name} answers interchange {number} with {ta1}"
     rows = conn.execute(
         select(document_table)
         .where(

@@ -169,7 +169,8 @@ def test_a_ta1_rejects_the_latest_interchange_of_its_number_unless_that_repeats_
         row = order_at_the_depot(t)
         number = int(row.interchange_control)
         t.drop(ta1(51, number, "R", "025"), "depot", "repeated.x12")
-        eventually(lambda: [note for note in notes(t) if "note 025" in note])
+        told = f"acknowledged: depot answers interchange {number} with TA1 R, 025: control number used before"
+        eventually(lambda: told in notes(t))
         assert t.documents(id=row.id)[0].ack == "waiting"
         later = sent_later(t, row, transmission=None, correlation=None, ack_due_at=None)
         t.drop(ta1(52, number, "R", "021"), "depot", "rejected.x12")

@@ -12,7 +12,7 @@ import x12
 from edi.guide import Guide, read_guide
 from edi.problems import Fault
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
-from x12 import acks
+from x12 import acks, dictionary
 from x12.acks import ElementAck, GroupAck, SegmentAck, TransactionAck
 from x12.writer import Body, writable, write
 
@@ -298,6 +298,18 @@ def test_a_ta1_answers_the_envelope(old: bytes, new: bytes, expected: tuple[str,
     groups = [e for e in found if isinstance(e, Group)]
     ack = acks.answer_interchange(first, last, groups=groups)
     assert (ack.status, ack.note) == expected
+
+
+def test_every_note_of_a_ta1_is_of_the_list_and_has_words() -> None:
+    ta1 = dictionary.segment("TA1", "004010")
+    assert ta1 is not None
+    listed = ta1.elements[4].element.codes
+    assert listed is not None
+    given = {*acks._ISA_NOTES, *acks._IEA_NOTES.values(), *acks._SEPARATOR_NOTES.values()}
+    assert given <= set(acks.NOTES) <= set(listed)
+    said = acks.InterchangeAck("000000007", "260106", "1230", "R", "021")
+    assert str(said) == "TA1 R, 021: count of groups"
+    assert str(said._replace(status="A", note="000")) == "TA1 A"
 
 
 def test_a_ta1_is_read_back_and_can_reject_for_a_reason_of_the_gateway() -> None:
