@@ -58,19 +58,21 @@ def checked(data: bytes) -> tuple[Transaction, Check]:
 
 
 def flat(rows: Iterable[Row], separators: Separators = Separators()) -> list[list[str]]:  # noqa: B008
-    """Written rows as `Check.rows` has them: each composite one text."""
-    component = separators.component
-    return [[e if isinstance(e, str) else component.join(e) for e in row] for row in rows]
+    """Written rows as `Check.rows` has them: each composite, and each element that repeats, one text."""
+    return [[_text(element, separators) for element in row] for row in rows]
+
+
+def _text(element: str | tuple[str, ...] | list[str | tuple[str, ...]], separators: Separators) -> str:
+    if isinstance(element, list):
+        return separators.repetition.join(_text(part, separators) for part in element)
+    return element if isinstance(element, str) else separators.component.join(element)
 
 
 def accepted(document: Document, transaction_set: str, version: str) -> list[list[str]]:
     """The rows a document is written as, once the full check has accepted them and they read back equal."""
     map = standard(transaction_set, version)
     rows = map.write(document)
-    body = [
-        "*".join(element if isinstance(element, str) else ">".join(element) for element in row)
-        for row in rows
-    ]
+    body = ["*".join(row) for row in flat(rows)]
     segments = (f"ST*{transaction_set}*0001", *body, f"SE*{len(body) + 2}*0001")
     check = x12.check(Transaction(transaction_set, "0001", version, Separators(), segments, 0))
     assert check.problems == ()
