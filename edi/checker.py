@@ -16,6 +16,7 @@ from typing import Any
 
 from edi.elements import Finding, Row, problems_in_row
 from edi.problems import Fault, Problem, Severity, status_of
+from edi.qualified import identified_pairs, is_identification
 from edi.rules import Rules
 from edi.schema import Check, Run, RunReader, SegmentDef, SetDef, Total
 from edi.structure import Misplaced, Structure
@@ -38,6 +39,8 @@ class Checker:
         self._standard = definition.standard or definition
         self._segments = {use.segment.tag: use.segment for use in reversed(self._standard.nodes)}
         self._has_levels = "HL" in self._segments
+        pairs = {tag: identified_pairs(segment) for tag, segment in self._segments.items()}
+        self._identified = {tag: at for tag, at in pairs.items() if at and definition.check_digits}
         nodes: dict[str, list[int]] = {}
         for use in definition.nodes:
             nodes.setdefault(use.segment.tag, []).append(use.index)
@@ -79,6 +82,7 @@ class Checker:
             or transaction.problems
             or next(self._semantics(rows, places), None)
             or not (self._rules is None or self._rules.hold(rows, places))
+            or (self._identified and next(self._check_digits(rows), None))
         ):
             return self._thorough(transaction, rows, places, sorted(set(doubted)), [])
         found = tuple(places)
@@ -194,6 +198,7 @@ class Checker:
                         yield at, finding
             if self._rules is not None:
                 yield from self._rules.findings(rows, places, separators)
+            yield from self._check_digits(rows)
 
         asked: list[tuple[int, int, Problem]] = []
         told = {(p.fault, p.position, p.element, p.component, p.repetition) for _, _, p in found}
@@ -212,6 +217,22 @@ class Checker:
                 problem = replace(problem, message=f"guide of {guide}: {problem.message}", guide=guide)
                 asked.append((at, problem.element or 0, problem))
         return asked
+
+    def _check_digits(self, rows: list[Row]) -> Iterator[tuple[int, Finding]]:
+        """Identifications whose last digit is not the check digit of those before it."""
+        for at, row in enumerate(rows) if self._identified else ():
+            for position in self._identified.get(row[0], ()):
+                if position + 1 >= len(row):
+                    break
+                value, segment = row[position + 1], self._segments[row[0]]
+                if not is_identification(segment, position, row[position], value):
+                    message = f"{row[0]}{position + 1:02} {value!r} has a wrong check digit"
+                    begin = sum(len(earlier) + 1 for earlier in row[: position + 1])
+                    reference = segment.elements[position].element.id
+                    yield at, Finding(
+                        Fault.CHECK_DIGIT_WRONG, message, position + 1,
+                        value=value, reference=reference, at=begin,
+                    )  # fmt: skip
 
     def _problem(
         self,

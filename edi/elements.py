@@ -15,6 +15,7 @@ from functools import cache
 from typing import NamedTuple
 
 from edi.problems import Fault
+from edi.qualified import TIMES, formatted_pairs, in_format
 from edi.schema import ElementDef, ElementUse, SegmentDef, SyntaxNote
 from edi.tree import Separators
 
@@ -131,7 +132,23 @@ def problems_in_row(segment: SegmentDef, row: Row, separators: Separators) -> It
         at += len(value) + 1
     for position in range(len(row), len(segment.elements) + 1):
         yield from _in_element(segment, position, "", separators, at - 1)
+    yield from _in_formats(segment, row)
     yield from _in_notes(segment.tag, segment.elements, segment.notes, row[1:], len(row[0]) + 1)
+
+
+def _in_formats(segment: SegmentDef, row: Row) -> Iterator[Finding]:
+    """Dates that are not in the format that the element before them names (1250 and 1251)."""
+    for position in formatted_pairs(segment):
+        qualifier, value = [*row, "", ""][position : position + 2] if position < len(row) else ("", "")
+        if value and not in_format(qualifier, value):
+            element = segment.elements[position].element
+            fault = Fault.TIME_INVALID if qualifier in TIMES else Fault.DATE_INVALID
+            what = f"is not in the format {qualifier} that {segment.tag}{position:02} names"
+            at = sum(len(earlier) + 1 for earlier in row[: position + 1])
+            designator = f"{segment.tag}{position + 1:02}"
+            yield _finding(
+                (fault, what), designator, element, value, position=position + 1, component=None, at=at
+            )
 
 
 def _in_element(
@@ -380,6 +397,11 @@ def _terms(
         elif use.requirement == "M":
             return None
     terms += [_note_term(note, count, prefix) for note in segment.notes]
+    for position in formatted_pairs(segment):
+        if position < count:
+            names["in_format"] = in_format
+            value = f"{prefix}{position + 1}"
+            terms.append(f"(not {value} or in_format({prefix}{position}, {value}))")
     return None if "False" in terms else [term for term in terms if term]
 
 

@@ -6,6 +6,7 @@
     set = "850"
     version = "004010"                            # absent: whatever version comes
     others = "never"                              # optional segments not named here are not used
+    check_digits = true                           # those of GTIN, UPC, GLN and SSCC have to be right
     note = "Stores only, no drop shipments."      # for the reader of the sheet, as are all notes
 
     [rules]
@@ -58,7 +59,7 @@ from edi.schema import (
 )
 from edi.structure import first_use
 
-_KEYS = ("name", "set", "version", "others", "note", "rules")
+_KEYS = ("name", "set", "version", "others", "check_digits", "note", "rules")
 _USES = ("must", "used", "never")
 _OF_SEGMENT = ("use", "min", "max", "syntax", "elements", "note")
 _OF_ELEMENT = ("use", "min", "max", "repeat", "codes", "note")
@@ -87,6 +88,7 @@ class Guide:
     set: str
     version: str | None
     others_never: bool
+    check_digits: bool
     note: str
     rules: dict[str, dict[str, Any]]
     lines: dict[str, int]  # of the rules, from 1
@@ -132,6 +134,8 @@ def read_guide(data: bytes, file: str = "guide") -> Guide:
     ]
     if table.get("others", "used") not in ("used", "never"):
         findings.append(f"{file}: others: is neither 'used' nor 'never'")
+    if not isinstance(table.get("check_digits", False), bool):
+        findings.append(f"{file}: check_digits: is neither true nor false")
     rules: dict[str, dict[str, Any]] = {}
     lines = {
         match[1] or match[2]: number
@@ -157,6 +161,7 @@ def read_guide(data: bytes, file: str = "guide") -> Guide:
         table["set"],
         table.get("version"),
         table.get("others") == "never",
+        table.get("check_digits", False),
         table.get("note", ""),
         rules,
         lines,
@@ -257,6 +262,7 @@ class _Narrowing:
             children=children,
             nodes=tuple(_uses(children)),
             standard=standard,
+            check_digits=guide.check_digits,
             guide=guide.name,
             rules=tuple(draft.rule() for draft in self.drafts.values()),
         )

@@ -60,6 +60,7 @@ class Fault(StrEnum):
     # meaning within one transaction
     HIERARCHY_BROKEN = "HIERARCHY_BROKEN"
     TOTAL_MISMATCH = "TOTAL_MISMATCH"
+    CHECK_DIGIT_WRONG = "CHECK_DIGIT_WRONG"  # where a guide asks for it
     # between tree and document
     MAPPING_FAILED = "MAPPING_FAILED"
 

@@ -142,6 +142,7 @@ class SetDef:
     standard: SetDef | None = None  # what a guide has narrowed, node by node; its structure is this one's
     guide: str = ""  # whose guide has narrowed it
     rules: tuple[Rule, ...] = ()
+    check_digits: bool = False  # whether those of GTIN, UPC, GLN and SSCC are looked at
 
 
 @dataclass(eq=False, slots=True)

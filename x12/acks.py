@@ -53,6 +53,7 @@ _ELEMENT_CODES = {  # 723 and 621
     Fault.CODE_UNKNOWN: "7",
     Fault.HIERARCHY_BROKEN: "7",
     Fault.TOTAL_MISMATCH: "7",
+    Fault.CHECK_DIGIT_WRONG: "7",
     Fault.DATE_INVALID: "8",
     Fault.TIME_INVALID: "9",
     Fault.CONDITION_EXCLUDES: "10",

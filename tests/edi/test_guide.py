@@ -314,7 +314,7 @@ def test_everything_wrong_with_a_guide_is_told_at_once_in_order_of_lines() -> No
         ('name = "A"\nset = 850', ["g: set: needs a text"]),
         (
             'name = "A"\nset = "850"\nother = 1',
-            ["g: other: is not one of name, set, version, others, note, rules;"],
+            ["g: other: is not one of name, set, version, others, check_digits, note, rules;"],
         ),
         ('name = "A"\nset = "850"\nothers = "no"', ["g: others: is neither 'used' nor 'never'"]),
         ('name = "A"\nset = "850"\nversion = 4010', ["g: version: is no text"]),

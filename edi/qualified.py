@@ -1,0 +1,99 @@
+"""What a qualifier says of the value after it: the format of a date, the check digit of an identification.
+
+Both are semantic notes of the standard, so they need two elements side by side: 1250 and 1251 (DTM05/06,
+DTP02/03), or a product, mark or party qualifier and what it qualifies.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import pairwise
+
+from edi.schema import SegmentDef
+
+_FORMATS = {  # of element 1250, by what their parts look like; a range is two of them with a hyphen
+    "D6": ("%y%m%d",),
+    "D8": ("%Y%m%d",),
+    "DB": ("%m%d%Y",),
+    "DT": ("%Y%m%d%H%M",),
+    "TM": ("%H%M",),
+    "TS": ("%H%M%S",),
+    "RD6": ("%y%m%d",) * 2,
+    "RD8": ("%Y%m%d",) * 2,
+    "RDT": ("%Y%m%d%H%M",) * 2,
+    "RTM": ("%H%M",) * 2,
+}
+TIMES = frozenset({"TM", "TS", "RTM"})
+_LENGTHS: dict[str, dict[str, tuple[int, ...]]] = {  # of what a qualifier announces, by its element
+    "235": {"UP": (12,), "EN": (13,), "EO": (8,), "UK": (14,), "UI": (12,), "UA": (12, 14)},
+    "88": {"GM": (18, 20), "AA": (18,), "AI": (18, 20)},
+    "66": {"UL": (13,)},
+}
+_VALUES = {"235": "234", "88": "87", "66": "67"}  # the element that each of these qualifies
+
+
+def formatted_pairs(segment: SegmentDef) -> tuple[int, ...]:
+    """Positions of the elements 1250 in a segment that are followed by their 1251."""
+    return _pairs(segment, {"1250": "1251"})
+
+
+def identified_pairs(segment: SegmentDef) -> tuple[int, ...]:
+    """Positions of qualifiers in a segment that are followed by an identification with a check digit."""
+    return _pairs(segment, _VALUES)
+
+
+def _pairs(segment: SegmentDef, wanted: dict[str, str]) -> tuple[int, ...]:
+    ids = [use.element.id for use in segment.elements]
+    neighbours = enumerate(pairwise(ids), 1)
+    return tuple(at for at, (first, second) in neighbours if wanted.get(first) == second)
+
+
+def in_format(qualifier: str, value: str) -> bool:
+    """Whether a value is a date, time or period as its qualifier (1250) says; True where that is unknown."""
+    parts = _FORMATS.get(qualifier)
+    if parts is None or not value:
+        return True
+    values = value.split("-")
+    return len(values) == len(parts) and all(map(_matches, values, parts))
+
+
+def _matches(value: str, form: str) -> bool:
+    if not (value.isascii() and value.isdecimal()):
+        return False
+    fields: dict[str, int] = {}
+    at = 0
+    for letter in form.replace("%", ""):
+        end = at + (4 if letter == "Y" else 2)
+        if end > len(value):
+            return False
+        fields[letter] = int(value[at:end])
+        at = end
+    year = fields.get("Y", 2000 + fields.get("y", 0))
+    try:
+        date(year, fields.get("m", 1), fields.get("d", 1))
+    except ValueError:
+        return False
+    clock = fields.get("H", 0) < 24 and fields.get("M", 0) < 60 and fields.get("S", 0) < 60
+    return at == len(value) and clock
+
+
+def check_digit(digits: str) -> str:
+    """The check digit of a GTIN, UPC, GLN or SSCC that has all its other digits (GS1, modulo 10)."""
+    weighted = sum(int(digit) * (3 if at % 2 == 0 else 1) for at, digit in enumerate(reversed(digits)))
+    return str(-weighted % 10)
+
+
+def has_check_digit(digits: str) -> bool:
+    """Whether the last digit is the check digit of those before it."""
+    return digits.isascii() and digits.isdecimal() and check_digit(digits[:-1]) == digits[-1]
+
+
+def is_identification(segment: SegmentDef, position: int, qualifier: str, value: str) -> bool:
+    """Whether a value has the check digit that its qualifier promises; True where it promises none.
+
+    `position` is that of the qualifier. An SSCC may stand behind its application identifier 00.
+    """
+    lengths = _LENGTHS[segment.elements[position - 1].element.id].get(qualifier, ())
+    if len(value) not in lengths:
+        return True
+    return has_check_digit(value[2:] if len(value) == 20 else value)
