@@ -249,15 +249,38 @@ def write(
 ) -> bytes:
     """Documents as transactions of one set, in one group of one interchange, numbered from 1.
 
-    Raises CannotWrite for a document that the set, the map, the checker or the guide does not allow.
+    Raises CannotWrite, with the problems of every document that the set, the map, the checker or the guide
+    does not allow; each says which document it is of.
     """
     definition = dictionary.definition(type, envelope.version)
     if definition is None:
-        raise CannotWrite(f"{type} is not defined in version {envelope.version}")
+        raise CannotWrite(_undefined(type, envelope.version))
     map = mappings.load(definition, overlay)
-    bodies = []
+    separators = writer.writable(envelope.separators, envelope.version)
+    bodies: list[writer.Body] = []
+    refused: list[int] = []
+    problems: list[Problem] = []
+    number = 0
     for number, document in enumerate(found, 1):
-        if not isinstance(document, map.document):
-            raise CannotWrite(f"document {number} is no {map.document.__name__}, which {type} carries")
-        bodies.append(writer.Body(type, number, map.write(document)))
-    return writer.write(envelope, bodies, check=True, guide=guide)
+        try:
+            if not isinstance(document, map.document):
+                raise CannotWrite(f"this is no {map.document.__name__}, which {type} carries")
+            body = writer.Body(type, number, map.write(document))
+            writer.write_transaction(body, separators, envelope.version, guide)
+        except CannotWrite as error:
+            refused.append(number)
+            told = error.problems or (Problem(Fault.MAPPING_FAILED, str(error)),)
+            problems += [replace(p, message=f"document {number}: {p.message}", offset=None) for p in told]
+        else:
+            bodies.append(body)
+    if refused:
+        which = "the document" if number == 1 else f"{len(refused)} of {number} documents"
+        raise CannotWrite(f"{which} cannot be written as {type}", tuple(problems))
+    return writer.write(envelope, bodies)
+
+
+def _undefined(type: str, version: str) -> str:
+    base = dictionary.base_version(version)
+    if base is None:
+        return f"version {version[:20]!r} is not defined here: {' and '.join(dictionary.VERSIONS)} are"
+    return f"{type[:20]!r} is not defined in version {base}; these are: {', '.join(dictionary.sets(base))}"

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from edi.documents import BETWEEN_COMPONENTS, Document, NotADocument, decode, encode
+from edi.documents import BETWEEN_COMPONENTS, BETWEEN_REPETITIONS, Document, NotADocument, decode, encode
 from edi.problems import CannotWrite, Fault, Problem
 from edi.schema import Check, Run, RunReader, SetDef
 from edi.tree import Separators
@@ -36,7 +36,7 @@ from mappings.writer import placed_rows
 __all__ = ["Map", "MapError", "load"]
 
 _SEPARATORS = Separators()
-Row = Sequence[str | tuple[str, ...]]
+Row = Sequence[str | tuple[str, ...] | list[str | tuple[str, ...]]]
 
 _ENVELOPE = frozenset({"ST", "SE", "UNH", "UNT"})
 
@@ -88,6 +88,10 @@ class Map:
         """
         if places is None:
             return None, (Problem(Fault.MAPPING_FAILED, "the structure could not be followed"),)
+        if (repetition := separators.repetition) and any(
+            repetition in element for row in rows for element in row
+        ):
+            rows = [[element.replace(repetition, BETWEEN_REPETITIONS) for element in row] for row in rows]
         start = 1 if rows and rows[0][0] in _ENVELOPE else 0
         end = len(rows) - 1 if len(rows) > start and rows[-1][0] in _ENVELOPE else len(rows)
         try:
@@ -102,7 +106,8 @@ class Map:
     def write(self, document: Document) -> list[Row]:
         """The rows of a transaction without header and trailer; raises CannotWrite with every problem.
 
-        A composite of several components is a tuple of them: separators are the affair of whoever writes.
+        A composite of several components is a tuple of them, and an element that repeats a list of its
+        repetitions: separators are the affair of whoever writes.
         `partner` says whose document it is and stands in no row.
         """
         if not isinstance(document, self.document):
@@ -124,9 +129,18 @@ class Map:
 
 
 def _composites(row: list[str]) -> Row:
-    if not any(BETWEEN_COMPONENTS in element for element in row):
+    if not any(BETWEEN_COMPONENTS in element or BETWEEN_REPETITIONS in element for element in row):
         return row
-    return [tuple(e.split(BETWEEN_COMPONENTS)) if BETWEEN_COMPONENTS in e else e for e in row]
+    return [
+        [_composite(part) for part in element.split(BETWEEN_REPETITIONS)]
+        if BETWEEN_REPETITIONS in element
+        else _composite(element)
+        for element in row
+    ]
+
+
+def _composite(element: str) -> str | tuple[str, ...]:
+    return tuple(element.split(BETWEEN_COMPONENTS)) if BETWEEN_COMPONENTS in element else element
 
 
 def _checked(document: Document) -> None:

@@ -1,8 +1,8 @@
 """Rows to X12 bytes.
 
-A row is a segment split into elements, `row[0]` the tag; a composite is a tuple of its components. Data that
-holds a service character, a control character or no latin-1 character is refused, unless the caller gives a
-character to put in its place.
+A row is a segment split into elements, `row[0]` the tag; a composite is a tuple of its components, and an
+element that repeats a list of its repetitions. Data that holds a service character, a control character or no
+latin-1 character is refused, unless the caller gives a character to put in its place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _USAGES = frozenset("PTI")  # I14: production, test, information
 
-Element = str | tuple[str, ...]
+Element = str | tuple[str, ...] | list[str | tuple[str, ...]]
 Row = Sequence[Element]
 
 
@@ -90,14 +90,15 @@ def join(
     written = 0
     for envelope, bodies in groups:
         sets = 0
+        numbers: set[int] = set()
         for body in bodies:
             if not sets:
                 parts.append(_gs(envelope, separators))
             sets += 1
-            segments = write_transaction(body, separators, replace=replace)
             if check:
-                _refuse_rejected(body, segments, body.convention or envelope.version, separators, guide)
-            parts += segments
+                _refuse_misplaced(body, envelope, numbers)
+            version = envelope.version if check else None
+            parts += write_transaction(body, separators, version, guide, replace=replace)
         if sets:
             written += 1
             parts.append(separators.element.join(("GE", str(sets), str(envelope.group_control_number))))
@@ -110,22 +111,42 @@ def join(
         raise CannotWrite(f"{text[error.start]!r} is no latin-1 character") from None
 
 
-def write_transaction(body: Body, separators: Separators, *, replace: str | None = None) -> list[str]:
-    """The segments ST to SE of one transaction set, without terminators. Raises CannotWrite."""
+def write_transaction(
+    body: Body,
+    separators: Separators,
+    version: str | None = None,
+    guide: Guide | None = None,
+    *,
+    replace: str | None = None,
+) -> list[str]:
+    """The segments ST to SE of one transaction set, without terminators.
+
+    Given the `version` of its group, what the checker would reject is not written, as a `guide` narrows the
+    set. Raises CannotWrite.
+    """
     number = f"{body.control_number:04}"
     header = ["ST", body.type, number, body.convention]
     trailer = ["SE", str(len(body.rows) + 2), number]
-    return _segments([header, *body.rows, trailer], separators, replace)
+    segments = _segments([header, *body.rows, trailer], separators, replace)
+    if version is not None:
+        governing = body.convention or version
+        verdict = x12.check(Transaction(body.type, number, governing, separators, tuple(segments), 0), guide)
+        if verdict.status == "rejected":
+            first = next(p for p in verdict.problems if p.severity is Severity.ERROR)
+            raise CannotWrite(f"the {body.type} would be rejected: {first.message}", verdict.problems)
+    return segments
 
 
-def _refuse_rejected(
-    body: Body, segments: list[str], version: str, separators: Separators, guide: Guide | None
-) -> None:
-    number = f"{body.control_number:04}"
-    verdict = x12.check(Transaction(body.type, number, version, separators, tuple(segments), 0), guide)
-    if verdict.status == "rejected":
-        first = next(p for p in verdict.problems if p.severity is Severity.ERROR)
-        raise CannotWrite(f"the {body.type} would be rejected: {first.message}", verdict.problems)
+def _refuse_misplaced(body: Body, envelope: Envelope, numbers: set[int]) -> None:
+    """What a reader would say of a transaction set in its group; `numbers` are those of sets before it."""
+    belongs = dictionary.functional_id(body.type)
+    if belongs is not None and belongs != envelope.functional_id:
+        raise CannotWrite(
+            f"GS01 {envelope.functional_id} is no group of {body.type}, which goes in {belongs}"
+        )
+    if body.control_number in numbers:
+        raise CannotWrite(f"ST02 {body.control_number:04} stands twice in one group")
+    numbers.add(body.control_number)
 
 
 def _segments(rows: Sequence[Row], separators: Separators, replace: str | None) -> list[str]:
@@ -148,14 +169,24 @@ def _segments(rows: Sequence[Row], separators: Separators, replace: str | None) 
 def _segment(row: Row, separators: Separators, replace: str | None) -> str:
     elements = []
     for position, element in enumerate(row):
-        parts = (element,) if isinstance(element, str) else element
-        clean = [_clean(part, str(row[0]), position, separators, replace) for part in parts]
-        while len(clean) > 1 and not clean[-1]:
-            clean.pop()
-        elements.append(separators.component.join(clean))
+        repetitions = element if isinstance(element, list) else [element]
+        if len(repetitions) > 1 and not separators.repetition:
+            raise CannotWrite(f"{row[0]}{position:02} repeats, which this version has no separator for")
+        clean = [_composite(part, str(row[0]), position, separators, replace) for part in repetitions]
+        elements.append(separators.repetition.join(clean))
     while len(elements) > 1 and not elements[-1]:
         elements.pop()
     return separators.element.join(elements)
+
+
+def _composite(
+    element: str | tuple[str, ...], tag: str, position: int, separators: Separators, replace: str | None
+) -> str:
+    parts = (element,) if isinstance(element, str) else element
+    clean = [_clean(part, tag, position, separators, replace) for part in parts]
+    while len(clean) > 1 and not clean[-1]:
+        clean.pop()
+    return separators.component.join(clean)
 
 
 def _clean(value: str, tag: str, position: int, separators: Separators, replace: str | None) -> str:

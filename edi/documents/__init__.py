@@ -212,6 +212,7 @@ from edi.problems import EdiError
 
 __all__ = [
     "BETWEEN_COMPONENTS",
+    "BETWEEN_REPETITIONS",
     "DOCUMENTS",
     "Acknowledgment",
     "Activity",
@@ -382,6 +383,7 @@ __all__ = [
 ]
 
 BETWEEN_COMPONENTS = "\x1f"
+BETWEEN_REPETITIONS = "\x1d"
 
 
 class NotADocument(EdiError):

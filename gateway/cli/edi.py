@@ -309,6 +309,11 @@ def _overlays(partner: str | None, direction: str = "in") -> Callable[[str], Pat
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A map of your own, on top of the standard one.",
 )
+@click.option(
+    "--separators",
+    metavar="CHARACTERS",
+    help="Of elements, components and segments, and from 004020 on of repetitions: '*>~^'.",
+)
 @click.option("--lines", is_flag=True, help="A line break after each segment.")
 def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | None, **given: Any) -> None:
     """Write canonical documents, one JSON object a line, as one interchange on stdout.
@@ -320,7 +325,7 @@ def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | No
 
     with _edi_failures(), guide_failures():
         overlay = map_file or _overlays(partner, "out")(type)
-        documents = list(_read_documents(file))
+        documents = _read_documents(file)
         if not documents:
             raise Failure(
                 Code.BAD_DOCUMENT,
@@ -334,16 +339,23 @@ def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | No
         click.echo(data, nl=False)
 
 
-def _read_documents(file: BinaryIO) -> Iterator[Document]:
+def _read_documents(file: BinaryIO) -> list[Document]:
+    """The documents of a file, a JSON object a line. Raises Failure with every line that is none."""
     from edi.documents import NotADocument, decode
 
+    found = []
+    wrong = []
     for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
         try:
-            yield decode(line)
+            if line.strip():
+                found.append(decode(line))
         except NotADocument as error:
-            raise Failure(Code.BAD_DOCUMENT, str(error), where=f"line {number}") from error
+            wrong.append((f"line {number}", str(error)))
+    if wrong:
+        (where, what), *others = wrong
+        also = "".join(f"\n  {where}: {what}" for where, what in others)
+        raise Failure(Code.BAD_DOCUMENT, what, where=where, why=also or None)
+    return found
 
 
 def _envelope(type: str, partner: str | None, given: dict[str, Any]) -> Envelope:
@@ -363,6 +375,10 @@ def _envelope(type: str, partner: str | None, given: dict[str, Any]) -> Envelope
         version, usage, separators = found.version(type), found.usage, found.x12.separators
         groups = (config.us.gs or "", found.x12.gs or "")
         now = now.astimezone(config.us.timezone)
+    if given["separators"] is not None:
+        if len(given["separators"]) not in (3, 4):
+            raise click.UsageError("--separators are three or four characters, such as '*>~^'")
+        separators = Separators(*given["separators"])
     if given["lines"]:
         separators = separators._replace(suffix="\n")
     number = given["control_number"]
@@ -394,11 +410,18 @@ def _edi_failures() -> Iterator[None]:
     except MapError as error:
         raise Failure(Code.CONFIG_INVALID, str(error)) from error
     except CannotWrite as error:
-        raise _cannot_write(error) from error
+        raise _Unwritable(error) from error
 
 
-def _cannot_write(error: CannotWrite) -> Failure:
-    from edi.report import as_json
+class _Unwritable(Failure):
+    """Documents that cannot be written, with every problem they have."""
 
-    why = "\n".join(f"  {_told(as_json(problem))}" for problem in error.problems)
-    return Failure(Code.CANNOT_WRITE, str(error), why=f"\n{why}" if why else None)
+    def __init__(self, error: CannotWrite) -> None:
+        from edi.report import as_json
+
+        self.found = [as_json(problem) for problem in error.problems]
+        told = "".join(f"\n  {_told(problem)}" for problem in self.found)
+        super().__init__(Code.CANNOT_WRITE, str(error), why=told or None)
+
+    def as_dict(self) -> dict[str, object]:
+        return super().as_dict() | {"why": None, "problems": self.found}

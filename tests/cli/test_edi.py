@@ -188,6 +188,53 @@ def test_documents_written_back_are_the_same_documents(run: Run, good: Path) -> 
     assert again.out == documents.out
 
 
+def test_repetitions_are_read_and_written_back_as_the_same_bytes(run: Run, tmp_path: Path) -> None:
+    head = "ISA*00*          *00*          *08*A              *ZZ*B              *{}*^*00501*000000001*0*T*>~"
+    body = (
+        "ST*999*0001~AK1*PO*17*005010~AK2*850*0001*005010~IK3*N1*3*N1*8~CTX*CTX>A^CTX>B*N1*3~IK4*4*67*1*x~"
+        "IK5*R*5~AK9*R*1*1*0~SE*9*0001~"
+    )
+    file = tmp_path / "ack.edi"
+    group = f"GS*FA*A*B*20260106*1230*1*X*005010~{body}GE*1*1~IEA*1*000000001~"
+    file.write_text(head.format("260106*1230") + group)
+    found = run("edi", "documents", file)
+    assert found.exit == 0
+    flags = ["--set", "999", "--version", "005010", "--from", "08:A", "--to", "ZZ:B"]
+    written = run("edi", "write", *flags, "--separators", "*>~^", input=found.out.encode())
+    assert body in written.out
+    older = run("edi", "write", "--set", "999", "--version", "004010", input=found.out.encode())
+    assert (older.exit, older.out) == (5, "")
+    assert "CTX01 repeats" in older.err
+
+
+def test_the_separators_can_be_chosen(run: Run, good: Path) -> None:
+    found = run("edi", "documents", good).out.encode()
+    written = run("edi", "write", "--set", "850", "--separators", "|:'", input=found).out
+    assert written.startswith("ISA|00|")
+    assert "BEG|00|SA|4500042||20261124'" in written
+    for wrong in ("*>", "**~", "A>~"):
+        ran = run("edi", "write", "--set", "850", "--separators", wrong, input=found)
+        assert (ran.exit, ran.out) == (2 if len(wrong) < 3 else 5, "")
+
+
+def test_what_is_wrong_with_each_document_is_told_with_its_number(run: Run, good: Path) -> None:
+    first, second = (json.loads(line) for line in run("edi", "documents", good).out.splitlines())
+    first["number"] = "x" * 30
+    first["lines"][0]["unit"] = "furlong"
+    second["number"] = "a*b"
+    lines = "\n".join(json.dumps(document) for document in (first, second, second | {"number": "1"}))
+    ran = run("edi", "write", "--set", "850", "--json", input=lines.encode())
+    assert (ran.exit, ran.out) == (5, "")
+    told = json.loads(ran.err)
+    assert told["what"] == "2 of 3 documents cannot be written as 850"
+    assert [problem["message"].split(":")[0] for problem in told["problems"]] == [
+        *("document 1", "document 1", "document 2"),
+    ]
+    by_hand = run("edi", "write", "--set", "850", input=lines.encode())
+    assert "document 1: " in by_hand.err
+    assert "document 2: BEG03" in by_hand.err
+
+
 def test_write_takes_ids_version_and_map_from_the_partner(
     run: Run, good: Path, home: Path, add_bigmart: object
 ) -> None:
@@ -220,6 +267,12 @@ def test_what_cannot_be_written_is_exit_5_and_writes_nothing(
         line = run("edi", "documents", good).out.encode()
     ran = run("edi", "write", *flags, input=line)
     assert (ran.exit, ran.out, ran.err.split()[0]) == (5, "", code)
+
+
+def test_every_line_that_is_no_document_is_told(run: Run) -> None:
+    ran = run("edi", "write", "--set", "850", input=b'{}\n\n{"schema": "tradelane.nonsense/1"}\n')
+    assert (ran.exit, ran.out, ran.err.split()[0]) == (5, "", "BAD-DOCUMENT")
+    assert ("line 1: " in ran.err, "line 2: " in ran.err, "line 3: " in ran.err) == (True, False, True)
 
 
 def test_pretty_names_segments_codes_and_marks_the_problem_in_place(run: Run, order: Path) -> None:

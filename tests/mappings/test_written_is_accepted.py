@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +11,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from maps_strategies import documents
-from maps_support import standard
-from test_round_trip import SETS, versions
+from maps_support import standard, versions
+from test_round_trip import SETS
+from test_written_sets import DOCUMENTS
 
+from edi.documents import NotADocument, decode, encode
 from edi.problems import CannotWrite
+from edi.report import problems_in
 from edi.tree import PartyId, Separators
 from gateway import edi
+from x12.dictionary import functional_id
 from x12.writer import Envelope
 
 QUICKLY = [phase for phase in Phase if phase is not Phase.shrink]
@@ -56,15 +61,8 @@ ENVELOPES = st.builds(
 
 
 def accepted(data: bytes) -> bool:
-    """Whether there is nothing in a file that `edi check` does not like."""
-    told = edi.check(io.BytesIO(data))
-    (interchange,) = told["interchanges"]
-    problems = [*told["problems"], *interchange["problems"]]
-    for group in interchange["groups"]:
-        problems += group["problems"]
-        for transaction in group["transactions"]:
-            problems += [p for p in transaction["problems"] if p["severity"] == "error"]
-    return not problems
+    """Whether `edi check` accepts every part of a file."""
+    return not [told for told in problems_in(edi.check(io.BytesIO(data))) if told["severity"] == "error"]
 
 
 @pytest.mark.parametrize(
@@ -96,11 +94,55 @@ def test_any_document_is_written_as_the_checker_accepts_it_or_not_at_all(
     written()
 
 
+SPOILT = st.sampled_from(
+    ["", " ", "a*b", "a>b", "a~b", "a^b", "\x07", "\x1f", "\x1d", "\n", "日", "é", "x" * 90]
+)
+
+
+def _texts(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The paths of every text in a JSON value."""
+    if isinstance(value, str):
+        return [path]
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, item in inside for found in _texts(item, (*path, key))]
+
+
+@pytest.mark.parametrize("transaction_set", sorted(DOCUMENTS))
+def test_a_document_with_a_text_spoilt_is_written_as_the_checker_accepts_it_or_not_at_all(
+    transaction_set: str,
+) -> None:
+    whole = json.loads(encode(DOCUMENTS[transaction_set]))
+    paths = [path for path in _texts(whole) if path != ("schema",)]
+    separators = Separators(repetition="^")
+
+    @settings(max_examples=25, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.tuples(st.sampled_from(paths), SPOILT), min_size=1, max_size=3), st.booleans())
+    def written(damage: list[tuple[tuple[str | int, ...], str]], newer: bool) -> None:
+        spoilt = json.loads(json.dumps(whole))
+        for path, text in damage:
+            owner = spoilt
+            for key in path[:-1]:
+                owner = owner[key]
+            owner[path[-1]] = text
+        version = "005010" if newer else versions(transaction_set)[0]
+        said = Envelope(
+            *(PartyId("ZZ", "SENDER"), PartyId("01", "RECEIVER"), 1, 1),
+            *(functional_id(transaction_set) or "", version, datetime(2026, 1, 5, 12, 30)),
+            separators=separators,
+        )
+        try:
+            document = decode(json.dumps(spoilt).encode())
+            data = edi.write(transaction_set, [document], said)
+        except (NotADocument, CannotWrite):
+            return
+        assert accepted(data)
+
+    written()
+
+
 @settings(max_examples=400, deadline=None)
 @given(ENVELOPES)
 def test_any_envelope_is_written_as_it_is_read_or_not_at_all(envelope: Envelope) -> None:
-    from test_written_sets import DOCUMENTS
-
     try:
         data = edi.write("850", [DOCUMENTS["850"]], envelope)
     except CannotWrite:

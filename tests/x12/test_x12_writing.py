@@ -24,6 +24,35 @@ ROW = st.tuples(
 ).map(lambda pair: [pair[0], *pair[1]])
 
 
+REPEATED = st.lists(st.one_of(VALUE, st.tuples(VALUE, VALUE)), min_size=2, max_size=4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(VALUE, REPEATED), min_size=1, max_size=4).filter(lambda row: row[-1]))
+def test_repetitions_are_written_between_their_separator_and_never_where_there_is_none(
+    values: list[str | list[str | tuple[str, ...]]],
+) -> None:
+    body = [["REF", *values, "END"]]
+    (transaction,) = transactions(write(envelope("005010"), [Body("850", 1, body)]))
+    expected = [
+        "^".join(">".join(v).rstrip(">") if isinstance(v, tuple) else v for v in value)
+        if isinstance(value, list)
+        else value
+        for value in values
+    ]
+    assert transaction.segments[1].split("*")[1:-1] == expected
+    if any(isinstance(value, list) for value in values):
+        with pytest.raises(CannotWrite, match="repeats"):
+            write(envelope("004010"), [Body("850", 1, body)])
+
+
+def test_a_set_in_a_group_of_others_and_a_number_given_twice_are_refused_when_asked_to_check() -> None:
+    with pytest.raises(CannotWrite, match="GS01 IN is no group of 850"):
+        write(envelope(functional_id="IN"), [Body("850", 1, rows("850"))], check=True)
+    with pytest.raises(CannotWrite, match="ST02 0001 stands twice"):
+        write(envelope(), [Body("850", 1, rows("850"))] * 2, check=True)
+
+
 def _normal(row: list[str | tuple[str, ...]]) -> list[str]:
     """A row as it is read: components joined, nothing empty at the end of anything."""
     values = [v if isinstance(v, str) else ">".join(v).rstrip(">") for v in row]
