@@ -95,6 +95,27 @@ class Transaction:
     problems: tuple[Problem, ...] = ()
     plain: bool = False
 
+    def offset_of(self, position: int, element: int = 0, component: int = 0) -> int:
+        """Where in the file a segment begins, counted from 1, or its element, or the component of that.
+
+        One that is absent would begin where what is there ends.
+        """
+        before, segment = self.segments[: position - 1], self.segments[position - 1]
+        if self.offsets is not None:
+            offset = self.offsets[position - 1]
+        else:
+            offset = self.offset + sum(map(len, before)) + self.gap * len(before)
+        if not element:
+            return offset
+        parts = segment.split(self.separators.element)
+        if element >= len(parts):
+            return offset + len(segment)
+        offset += sum(len(part) + 1 for part in parts[:element])
+        if component and self.separators.component:
+            inner = parts[element].split(self.separators.component)[: component - 1]
+            offset += min(sum(len(part) + 1 for part in inner), len(parts[element]))
+        return offset
+
 
 @dataclass(frozen=True, slots=True)
 class GroupEnd:

@@ -28,7 +28,8 @@ from x12.acks import GroupAck, InterchangeAck
 from x12.writer import Envelope
 
 __all__ = [
-    "Answer", "Envelope", "Mapped", "acknowledge", "check", "documents", "inspect", "pretty", "read", "write",
+    "Answer", "Envelope", "Mapped", "acknowledge", "check", "documents", "inspect", "located", "pretty",
+    "read", "write",
 ]  # fmt: skip
 
 _STATUS = {"A": "accepted", "E": "accepted_with_errors", "R": "rejected"}  # TA104
@@ -237,7 +238,15 @@ def _mapped(transaction: Transaction, overlay: Callable[[str], Path | None]) -> 
     if checked.status == "rejected":
         return Mapped(name, None, checked.problems)
     document, problems = map.read_checked(checked, transaction.separators)
-    return Mapped(name, document, problems)
+    return Mapped(name, document, tuple(located(problem, transaction) for problem in problems))
+
+
+def located(problem: Problem, transaction: Transaction) -> Problem:
+    """A problem that a map has told by segment and element, with its place in the file."""
+    if problem.position is None or problem.offset is not None:
+        return problem
+    place = transaction.offset_of(problem.position, problem.element or 0, problem.component or 0)
+    return replace(problem, offset=place)
 
 
 def write(

@@ -72,6 +72,12 @@ def check(
         message = f"set {transaction.type[:20]!r} is not defined in version {transaction.version[:12]}"
     value = transaction.version if element is None else transaction.type
     problem = Problem(
-        fault, message, segment="ST", position=1, element=element, offset=transaction.offset, value=value
+        fault,
+        message,
+        segment="ST",
+        position=1,
+        element=element,
+        offset=transaction.offset_of(1, element or 0),
+        value=value,
     )
     return Check("rejected", (*transaction.problems, problem), rows, None)

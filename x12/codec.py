@@ -570,15 +570,13 @@ class _Reader:
                 problems += _echo(se, number, "ST02", se_offset, position)
         if not seen.first_time(number):
             message = f"ST02 {number[:20]!r} was given to an earlier transaction set of this group"
-            problems.append(_st(Fault.CONTROL_NUMBER_REPEATED, message, 2, number, offset=offset))
+            problems.append(_st(Fault.CONTROL_NUMBER_REPEATED, message, st, 2, offset))
         expected = dictionary.functional_id(_at(st, 1)) if group.functional_id else None
         if expected and expected != group.functional_id:
             message = (
                 f"GS01 is {group.functional_id[:20]!r}, but {st[1][:20]} belongs into a group {expected!r}"
             )
-            problems.append(
-                _st(Fault.FUNCTIONAL_ID_MISMATCH, message, 1, st[1], offset=offset, severity=Severity.WARNING)
-            )
+            problems.append(_st(Fault.FUNCTIONAL_ID_MISMATCH, message, st, 1, offset, Severity.WARNING))
         return Transaction(
             _at(st, 1),
             number,
@@ -726,9 +724,15 @@ def _start(row: list[str], position: int) -> int:
 
 
 def _st(
-    fault: Fault, message: str, element: int, value: str, *, offset: int, severity: Severity = Severity.ERROR
+    fault: Fault,
+    message: str,
+    st: list[str],
+    element: int,
+    offset: int,
+    severity: Severity = Severity.ERROR,
 ) -> Problem:
-    return Problem(fault, message, severity, "ST", 1, element, offset=offset, value=value)
+    place = offset + _start(st, element)
+    return Problem(fault, message, severity, "ST", 1, element, offset=place, value=_at(st, element))
 
 
 def _misplaced(segment: _Segment) -> Problem:

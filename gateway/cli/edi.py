@@ -64,8 +64,8 @@ def inspect(file: BinaryIO) -> None:
     """
     from gateway import edi
 
-    with output.progress("reading"):
-        found = edi.inspect(file)
+    with output.reading("reading", file) as stream:
+        found = edi.inspect(stream)
     _print_report(found)
     if found["problems"]:
         output.finish(Exit.FINDINGS)
@@ -81,8 +81,8 @@ def check(file: BinaryIO, *, guide: str | None) -> None:
     from edi.report import problems_in
     from gateway import edi
 
-    with output.progress("checking"), guide_failures():
-        found = edi.check(file, guides(guide) if guide else lambda type: None)
+    with output.reading("checking", file) as stream, guide_failures():
+        found = edi.check(stream, guides(guide) if guide else lambda type: None)
     _print_report(found)
     if any(problem["severity"] == "error" for problem in problems_in(found)):
         output.finish(Exit.FINDINGS)
@@ -205,11 +205,12 @@ def pretty(
             return
         if width is None and sys.stdout.isatty():
             width = shutil.get_terminal_size().columns
+        colour = output.colored() and (color or sys.stdout.isatty())
         told = False
         for line in found:
             told = told or line.kind == "set"
             for laid_out in spans(line, width):
-                output.styled(((span.text, _STYLES.get(span.style)) for span in laid_out), always=color)
+                output.styled(((span.text, _STYLES.get(span.style)) for span in laid_out), colour=colour)
     if transaction is not None and not told:
         raise Failure(Code.DOCUMENT_UNKNOWN, f"no transaction set has the control number {transaction}")
 

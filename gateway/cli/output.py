@@ -10,7 +10,10 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shutil
+import stat
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
 import click
 
@@ -26,6 +29,8 @@ from gateway.errors import Code, Exit, Failure, GatewayError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.progress import Progress
+    from rich.status import Status
 
     from gateway.config import Config
 
@@ -176,14 +181,21 @@ _STYLES = {
 
 
 def line(text: str, fg: str | None = None, *, bold: bool = False) -> None:
-    """Print one line of a page, coloured on a terminal."""
-    click.echo(click.style(safe(text), fg=fg, bold=bold or None), color=None if colored() else False)
+    """Print one line of a page, coloured on a terminal; one that is wider than that goes on indented."""
+    shown = safe(text)
+    if sys.stdout.isatty() and len(shown) > (columns := shutil.get_terminal_size().columns):
+        indent = " " * min(len(shown) - len(shown.lstrip()) + 4, columns // 2)
+        shown = textwrap.fill(shown, columns, subsequent_indent=indent, break_on_hyphens=False)
+    click.echo(click.style(shown, fg=fg, bold=bold or None), color=None if colored() else False)
 
 
-def styled(parts: Iterable[tuple[str, Mapping[str, Any] | None]], *, always: bool = False) -> None:
-    """Print one line in parts, each with what click.style takes, on a terminal or `always`."""
-    text = "".join(click.style(safe(part), **style) if style else safe(part) for part, style in parts)
-    click.echo(text, color=False if not colored() else True if always else None)
+def styled(parts: Iterable[tuple[str, Mapping[str, Any] | None]], *, colour: bool) -> None:
+    """Write one line in parts, each with what click.style takes; piped, lines go out many at a time."""
+    if colour:
+        text = "".join(click.style(safe(part), **style) if style else safe(part) for part, style in parts)
+    else:
+        text = safe("".join(part for part, _ in parts))
+    sys.stdout.write(f"{text}\n")
 
 
 def note(message: str) -> None:
@@ -200,25 +212,71 @@ def finish(code: Exit) -> NoReturn:
 @contextmanager
 def progress(what: str) -> Iterator[None]:
     """Shows on a terminal that something goes on, once it has taken a second, until it is done."""
+
+    def show(console: Console) -> Status:
+        return console.status(safe(what))
+
+    with _shown_late(show):
+        yield
+
+
+@contextmanager
+def reading(what: str, file: BinaryIO) -> Iterator[BinaryIO]:
+    """The file, of which a bar on a terminal shows how much has been read, once that has taken a second."""
+    watched = _Watched(file)
+
+    def show(console: Console) -> Progress:
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        bar = Progress(*columns, console=console, transient=True)
+        known = os.fstat(file.fileno())
+        task = bar.add_task(safe(what), total=known.st_size if stat.S_ISREG(known.st_mode) else None)
+        watched.told = lambda taken: bar.update(task, completed=taken)
+        return bar
+
+    with _shown_late(show):
+        yield cast("BinaryIO", watched)
+
+
+class _Watched:
+    """A file that tells how much of it has been read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._taken = 0
+        self.told: Callable[[int], None] | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._taken += len(data)
+        if self.told is not None:
+            self.told(self._taken)
+        return data
+
+
+@contextmanager
+def _shown_late(show: Callable[[Console], Status | Progress]) -> Iterator[None]:
+    """What is shown on stderr once this has taken a second, where a person looks at it."""
     if settings().quiet or settings().json or not sys.stderr.isatty():
         yield
         return
-    running: list[Any] = []
+    running: list[Status | Progress] = []
     plain = not colored()
 
-    def show() -> None:
-        running.append(_console(err=True, plain=plain).status(safe(what)))
+    def start() -> None:
+        running.append(show(_console(err=True, plain=plain)))
         running[0].start()
 
-    timer = threading.Timer(1.0, show)
+    timer = threading.Timer(1.0, start)
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
         timer.join()
-        for status in running:
-            status.stop()
+        for shown in running:
+            shown.stop()
 
 
 def console() -> Console:

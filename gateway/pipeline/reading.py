@@ -38,6 +38,7 @@ from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
 from gateway import numbers, orders
 from gateway.config import Ack, Partner
+from gateway.edi import located
 from gateway.engine import Dead, Done, Job
 from gateway.errors import DeadReason
 from gateway.failpoints import failpoint
@@ -636,7 +637,8 @@ def _map(partner: Partner, item: Transaction, verdict: Check, values: dict[str, 
             "status": "held",
             "reason": DeadReason.MAPPING_FAILED,
             "error": values["error"] or problems[0].message,
-            "problems": values["problems"] + [msgspec.to_builtins(problem) for problem in problems],
+            "problems": values["problems"]
+            + [msgspec.to_builtins(located(problem, item)) for problem in problems],
         }
         return None
     return msgspec.structs.replace(document, partner=partner.name)

@@ -175,6 +175,16 @@ def test_documents_are_a_line_each_and_what_is_rejected_is_told_with_exit_5(run:
     assert (told["transaction"], told["fault"]) == ("850 0002", "DATE_INVALID")
 
 
+def test_what_a_map_cannot_read_is_told_with_its_place_in_the_file(run: Run) -> None:
+    huge = GOOD.replace("PO1*1*48*", "PO1*1*48E99*", 1)
+    ran = run("edi", "documents", "-", "--json", input=huge.encode())
+    assert (ran.exit, len(ran.lines)) == (5, 1)
+    told = json.loads(ran.err)
+    assert (told["transaction"], told["fault"], told["segment"]) == ("850 0001", "MAPPING_FAILED", "PO1")
+    assert (told["position"], told["element"], told["value"]) == (4, 2, "48E99")
+    assert told["offset"] == huge.index("48E99")
+
+
 def test_documents_written_back_are_the_same_documents(run: Run, good: Path) -> None:
     documents = run("edi", "documents", good)
     assert documents.exit == 0

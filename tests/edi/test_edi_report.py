@@ -8,6 +8,7 @@ from pathlib import Path
 
 import x12
 from edi.report import problems_in, report, structural
+from edi.tree import Transaction
 from x12.codec import read
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "x12"
@@ -63,3 +64,23 @@ def test_values_are_shown_as_the_characters_their_bytes_mean() -> None:
     data = BROKEN.read_bytes().replace(b"SOLON*OH", "SÃO PAULO*XÉX".encode())
     problems = list(problems_in(report(read(io.BytesIO(data)), x12.check)))
     assert "XÉX" in {p["value"] for p in problems}
+
+
+def test_a_transaction_knows_where_an_element_is_as_the_checker_tells_it() -> None:
+    compared = 0
+    for path in (path for path in sorted(SAMPLES.rglob("*")) if path.is_file()):
+        data = path.read_bytes()
+        if b"ISA" not in data:
+            continue
+        for event in read(io.BytesIO(data)):
+            if not isinstance(event, Transaction):
+                continue
+            for problem in x12.check(event).problems:
+                if problem.position is None or problem.repetition or problem.offset is None:
+                    continue
+                if problem.segment != event.segments[problem.position - 1].split(event.separators.element)[0]:
+                    continue  # one that is missing there
+                place = event.offset_of(problem.position, problem.element or 0, problem.component or 0)
+                assert place == problem.offset, (path.name, problem)
+                compared += 1
+    assert compared > 100
