@@ -38,9 +38,7 @@ def set_(type: str, version: str) -> None:
     output.value(_set_as_json(definition), lambda: "\n".join(_set_lines(definition)))
 
 
-@click.command(
-    "segment", cls=Command, short_help="A segment: elements, conditions, codes."
-)
+@click.command("segment", cls=Command, short_help="A segment: elements, conditions, codes.")
 @click.argument("tag", metavar="SEGMENT")
 @_VERSION
 @click.option("--codes", is_flag=True, help="Every code with what it means, also of long lists.")
