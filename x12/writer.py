@@ -7,6 +7,7 @@ latin-1 character is refused, unless the caller gives a character to put in its 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import x12
 from edi.elements import decoded
-from edi.problems import CannotWrite, Severity
+from edi.problems import CannotWrite, Fault, Problem, Severity
 from edi.tree import PartyId, Separators, Transaction
 from x12 import dictionary
 
@@ -155,25 +156,46 @@ def _segments(rows: Sequence[Row], separators: Separators, replace: str | None) 
     try:
         segments = [element.join(row) for row in rows]  # type: ignore[arg-type]
     except TypeError:  # a composite among them
-        return [_segment(row, separators, replace) for row in rows]
+        return _looked_at(rows, separators, replace)
     text = "".join(segments)
     if (
         text.count(element) != sum(map(len, rows)) - len(rows)
         or not (text.isascii() and text.isprintable())
         or any(s and s in text for s in (separators.component, separators.segment, separators.repetition))
     ):
-        return [_segment(row, separators, replace) for row in rows]
+        return _looked_at(rows, separators, replace)
     return [segment.rstrip(element) for segment in segments]
 
 
+def _looked_at(rows: Sequence[Row], separators: Separators, replace: str | None) -> list[str]:
+    """Joined rows, each value looked at. Raises CannotWrite with every one that cannot be written."""
+    segments = []
+    problems: list[Problem] = []
+    for position, row in enumerate(rows, 1):
+        try:
+            segments.append(_segment(row, separators, replace))
+        except CannotWrite as refused:
+            problems += [dataclasses.replace(problem, position=position) for problem in refused.problems]
+    if problems:
+        raise CannotWrite(problems[0].message, tuple(problems))
+    return segments
+
+
 def _segment(row: Row, separators: Separators, replace: str | None) -> str:
+    tag = str(row[0])
     elements = []
+    problems: list[Problem] = []
     for position, element in enumerate(row):
-        repetitions = element if isinstance(element, list) else [element]
-        if len(repetitions) > 1 and not separators.repetition:
-            raise CannotWrite(f"{row[0]}{position:02} repeats, which this version has no separator for")
-        clean = [_composite(part, str(row[0]), position, separators, replace) for part in repetitions]
-        elements.append(separators.repetition.join(clean))
+        try:
+            repetitions = element if isinstance(element, list) else [element]
+            if len(repetitions) > 1 and not separators.repetition:
+                raise _refused("repeats, which this version has no separator for", tag, position, "")
+            clean = [_composite(part, tag, position, separators, replace) for part in repetitions]
+            elements.append(separators.repetition.join(clean))
+        except CannotWrite as refused:
+            problems += refused.problems
+    if problems:
+        raise CannotWrite(problems[0].message, tuple(problems))
     while len(elements) > 1 and not elements[-1]:
         elements.pop()
     return separators.element.join(elements)
@@ -198,8 +220,15 @@ def _clean(value: str, tag: str, position: int, separators: Separators, replace:
     bad = {c for c in value if c in service or c < " " or c == "\x7f" or c > ("\x7f" if garbled else "\xff")}
     if bad and (replace is None or replace in bad):
         shown = " ".join(sorted(map(repr, bad)))
-        raise CannotWrite(f"{tag}{position:02} {value[:40]!r} holds {shown}, which cannot be written")
+        raise _refused(f"{value[:40]!r} holds {shown}, which cannot be written", tag, position, value)
     return "".join(replace if replace is not None and c in bad else c for c in value)
+
+
+def _refused(why: str, tag: str, position: int, value: str) -> CannotWrite:
+    message = f"{tag}{position:02} {why}"
+    return CannotWrite(
+        message, (Problem(Fault.CHARACTER_INVALID, message, segment=tag, element=position, value=value),)
+    )
 
 
 def writable(given: Separators, version: str) -> Separators:

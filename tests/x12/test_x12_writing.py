@@ -127,6 +127,22 @@ def test_data_that_would_change_the_meaning_of_the_bytes_is_refused_or_replaced(
     assert transactions(data)[0].segments[1] in ("REF*DP*a?b", "REF*DP*?")
 
 
+def test_every_value_that_cannot_be_written_is_told_with_its_place() -> None:
+    body: list[list[str | tuple[str, ...]]] = [
+        ["BEG", "00", "SA", "PO*1", "", "2026~"],
+        ["REF", "DP", "1"],
+        ["PO1", "1", "1\x07", ("a>b", "c")],
+    ]
+    with pytest.raises(CannotWrite) as refused:
+        write(envelope(), [Body("850", 1, body)])
+    assert [(p.segment, p.position, p.element, p.value) for p in refused.value.problems] == [
+        ("BEG", 2, 3, "PO*1"),
+        ("BEG", 2, 5, "2026~"),
+        ("PO1", 4, 2, "1\x07"),
+        ("PO1", 4, 3, "a>b"),
+    ]
+
+
 def test_the_repetition_separator_is_refused_only_where_the_version_has_one() -> None:
     body = [["REF", "DP", "a^b"]]
     assert b"a^b" in write(envelope("004010"), [Body("850", 1, body)])
