@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from x12_bombs import BOMBS as FILES_OF_1_MIB
 from x12_support import DOCUMENTS, check, document, envelope, events, raw, shape, transactions
 
 import x12
@@ -297,3 +298,12 @@ def test_endless_content_of_any_kind_is_read_in_constant_memory(
     peak, *faults = run.stdout.split()
     assert int(peak) < 128
     assert faults or piece == "~"
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_every_operation_on_every_hostile_file_ends_within_its_limits(part: int) -> None:
+    names = sorted(FILES_OF_1_MIB)[part::6]
+    argv = [sys.executable, str(Path(__file__).parent / "x12_endings.py"), *names]
+    run = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.splitlines() == names
