@@ -70,7 +70,8 @@ class Checker:
             places += run.nodes
             end = len(places)
             part = rows[at:end]
-            value = readers[run](part, separators.component) if run in readers else None
+            read = readers.get(run)
+            value = read(part, separators.component) if read else None
             if value is None and not run.check(part):
                 doubted += range(at, end)
             values.append(value)
@@ -191,10 +192,9 @@ class Checker:
         def findings() -> Iterator[tuple[int, Misplaced | Finding]]:
             for at in doubted:
                 place = places[at]
-                if place is not None:
-                    for finding in problems_in_row(
-                        self.definition.nodes[place].segment, rows[at], separators
-                    ):
+                segment = None if place is None else self.definition.nodes[place].segment
+                if segment is not None and segment is not self._segment_at(rows[at], place):
+                    for finding in problems_in_row(segment, rows[at], separators):
                         yield at, finding
             if self._rules is not None:
                 yield from self._rules.findings(rows, places, separators)
@@ -269,8 +269,11 @@ class Checker:
             for at, finding in _levels(rows):
                 yield at, finding, Severity.ERROR
         for node, totals in self._totals.items():
-            at = places.index(node) if node in places else len(rows)
-            for total, counted in totals if at < len(rows) else ():
+            try:
+                at = places.index(node)
+            except ValueError:
+                continue
+            for total, counted in totals:
                 stated = rows[at][total.element] if total.element < len(rows[at]) else ""
                 if stated and (expected := _expected(total, stated, rows, places, counted)) is not None:
                     reference = self.definition.nodes[node].segment.elements[total.element - 1].element.id

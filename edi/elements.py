@@ -282,7 +282,8 @@ def _in_notes(
         return position <= len(values) and values[position - 1] != ""
 
     length = sum(len(value) + 1 for value in values) - 1
-    for kind, positions in notes:
+    for note in notes:
+        kind, positions = note
         having = [p for p in positions if present(p)]
         lacking = [p for p in positions if not present(p)]
         names = [f"{prefix}{p:02}" for p in positions]
@@ -302,7 +303,7 @@ def _in_notes(
             excess = kind == "E"
             yield Finding(
                 Fault.CONDITION_EXCLUDES if excess else Fault.CONDITION_UNMET,
-                f"{message} (syntax note {kind}{''.join(f'{p:02}' for p in positions)})",
+                f"{message} (syntax note {note})",
                 position,
                 value=values[position - 1] if excess else None,
                 reference=uses[position - 1].element.id,

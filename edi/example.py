@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple
 
 from edi.elements import fault_in
 from edi.schema import (
@@ -17,7 +17,6 @@ from edi.schema import (
     ElementDef,
     ElementUse,
     LoopDef,
-    Qualifier,
     Rule,
     SegmentDef,
     SegmentUse,
@@ -45,19 +44,12 @@ _PRODUCTS = {"UP": "012345678905", "UI": "012345678905", "UA": "012345678905", "
 _PRODUCTS |= {"UK": "10012345678902", "IN": "B-100", "VN": "SKU-100", "CB": "C-100", "BP": "B-100"}
 
 
-class _Asked(NamedTuple):
-    """A segment that has to be there: values by element, as a guide's qualifiers choose them."""
-
-    values: dict[int, str]
-
-
 def example(definition: SetDef, *, full: bool = False) -> list[Row]:
     """The rows between ST and SE of a transaction that the definition's checker accepts.
 
     It has what is mandatory, or with `full` one of everything that is used. A composite is a tuple.
     """
-    rows = _Example(definition, full=full).rows()
-    return rows
+    return _Example(definition, full=full).rows()
 
 
 class _Example:
@@ -102,34 +94,34 @@ class _Example:
 
     def asked(
         self, use: SegmentUse, requirement: str, most: int, within: tuple[tuple[int, Row], ...]
-    ) -> list[_Asked]:
-        """The segments to write at one place."""
+    ) -> list[dict[int, str]]:
+        """The segments to write at one place: of each, values by element, as qualifiers choose them."""
         rules = [rule for rule in self.definition.rules if use.index in rule.nodes and _holds(rule, within)]
         if any(rule.qualifier is None and rule.most == 0 for rule in rules):
             return []
-        found: list[_Asked] = []
+        found: list[dict[int, str]] = []
         for rule in rules:
             wanted = rule.least or (1 if self.full and rule.most != 0 else 0)
             if rule.qualifier is not None and rule.most != 0 and (rule.is_loop or rule.least):
                 for number in range(wanted):
                     codes = rule.qualifier.codes
-                    found.append(_Asked({rule.qualifier.element: codes[number % len(codes)]}))
+                    found.append({rule.qualifier.element: codes[number % len(codes)]})
         least = max([rule.least for rule in rules if rule.qualifier is None], default=0)
         least = max(least, 1 if requirement == "M" or (self.full and use.segment.tag not in _RARE) else 0)
         if use.segment.tag == "HL" and most != 1 and least:
             least = 2
         limits = [rule.most for rule in rules if rule.qualifier is None and rule.most is not None]
         while len(found) < least:
-            found.append(_Asked({}))
+            found.append({})
         limit = min([*limits, most or len(found)])
         return found[:limit]
 
     # one segment
 
-    def segment(self, use: SegmentUse, asked: _Asked, within: tuple[tuple[int, Row], ...]) -> Row:
+    def segment(self, use: SegmentUse, asked: dict[int, str], within: tuple[tuple[int, Row], ...]) -> Row:
         segment, followed = use.segment, set[int]()
         for _ in range(_ROUNDS):
-            row = self.written(segment, dict(asked.values))
+            row = self.written(segment, asked)
             more = [
                 (number, rule)
                 for number, rule in enumerate(self.definition.rules)
@@ -137,7 +129,7 @@ class _Example:
                 and number not in followed
                 and use.index in rule.nodes
                 and _holds(rule, within)
-                and (rule.qualifier is None or _is(row, rule.qualifier))
+                and (rule.qualifier is None or rule.qualifier.chooses(row))
             ]
             if not more:
                 break
@@ -202,35 +194,28 @@ def _holds(rule: Rule, within: tuple[tuple[int, Row], ...]) -> bool:
 
     def matches(loop: Around) -> bool:
         row = around.get(loop.first)
-        return row is not None and (loop.qualifier is None or _is(row, loop.qualifier))
+        return row is not None and (loop.qualifier is None or loop.qualifier.chooses(row))
 
     return all(matches(loop) for loop in rule.within)
 
 
-def _is(row: Row, qualifier: Qualifier) -> bool:
-    return qualifier.element < len(row) and row[qualifier.element] in qualifier.codes
-
-
 def _both(one: SegmentDef, other: SegmentDef) -> SegmentDef:
     """What both narrowings of a segment ask."""
-    elements = []
-    for first, second in zip(one.elements, other.elements, strict=True):
-        strict = next((r for r in "NM" if r in (first.requirement, second.requirement)), first.requirement)
-        a, b = first.element, second.element
-        codes = b.codes if a.codes is None else a.codes if b.codes is None else a.codes & b.codes
-        element = ElementDef(
-            a.id,
-            a.name,
-            a.type,
-            max(a.min, b.min),
-            min(a.max, b.max),
-            codes,
-            b.components or a.components,
-            b.notes,
-        )
-        elements.append(ElementUse(element, strict, min(first.repeat, second.repeat)))
-    notes = tuple(dict.fromkeys((*one.notes, *other.notes)))
-    return SegmentDef(one.tag, one.name, tuple(elements), notes)
+    elements = tuple(map(_both_uses, one.elements, other.elements))
+    return replace(one, elements=elements, notes=tuple(dict.fromkeys((*one.notes, *other.notes))))
+
+
+def _both_uses(one: ElementUse, other: ElementUse) -> ElementUse:
+    strict = next((r for r in "NM" if r in (one.requirement, other.requirement)), one.requirement)
+    a, b = one.element, other.element
+    element = replace(
+        a,
+        min=max(a.min, b.min),
+        max=min(a.max, b.max),
+        codes=b.codes if a.codes is None else a.codes if b.codes is None else a.codes & b.codes,
+        components=tuple(map(_both_uses, a.components, b.components)),
+    )
+    return ElementUse(element, strict, min(one.repeat, other.repeat))
 
 
 def _present(
@@ -292,7 +277,7 @@ def _any(element: ElementDef) -> str:
         case "D":
             return "20260105" if high >= 8 else "260105"
         case "T":
-            return "1200".ljust(low, "0")
+            return "1200".ljust(low + low % 2, "0")
         case "N" | "R" | "n":
             return "1".rjust(low, "0")
         case "B":

@@ -56,6 +56,7 @@ from edi.schema import (
     SegmentUse,
     SetDef,
     SyntaxNote,
+    chooses_all,
 )
 from edi.structure import first_use
 
@@ -196,7 +197,7 @@ class _Place(NamedTuple):
     @property
     def everywhere(self) -> bool:
         """Whether it is about all segments at its nodes."""
-        return self.qualifier is None and all(around.qualifier is None for around in self.within)
+        return chooses_all(self.within, self.qualifier)
 
 
 @dataclass(slots=True)
@@ -239,7 +240,9 @@ class _Narrowing:
         guide, standard = self.guide, self.standard
         if guide.set != standard.type:
             raise GuideError([f"{guide.file}: set: is {guide.set!r}, and the set is {standard.type!r}"])
-        if guide.version and not standard.version.startswith(guide.version):
+        if guide.version and not (
+            standard.version.startswith(guide.version) or guide.version.startswith(standard.version)
+        ):  # 004010VICS is governed by 004010
             raise GuideError(
                 [f"{guide.file}: version: is {guide.version!r}, and the set is that of {standard.version}"]
             )
@@ -401,7 +404,7 @@ class _Narrowing:
         if use == "never":
             if any(child.requirement == "M" for child in place.children) and place.qualifier is None:
                 raise _Finding("the standard requires it")
-            self.draft(place).most = 0
+            self.limit(place, 0, 0)
             return
         least = _count(table, "min", 0) or 0
         most = _count(table, "max", 1)
@@ -413,9 +416,17 @@ class _Narrowing:
             raise _Finding(f"min: {least} cannot be where {highest} may be")
         if least == 1 and required and place.qualifier is None:
             least = 0  # the structure sees to it
-        if least or most is not None:
-            draft = self.draft(place)
-            draft.least, draft.most = least, most
+        self.limit(place, least, most)
+
+    def limit(self, place: _Place, least: int, most: int | None) -> None:
+        """Ask how often; where another key has asked of the same place, both hold."""
+        if not least and most is None:
+            return
+        draft = self.draft(place)
+        draft.least = max(draft.least, least)
+        draft.most = most if draft.most is None else draft.most if most is None else min(draft.most, most)
+        if draft.most is not None and draft.most < draft.least:
+            raise _Finding(f"{draft.least} is asked, and {draft.most} may be, by another rule for this place")
 
     def narrow_elements(
         self, place: _Place, tables: dict[int, dict[str, Any]], notes: tuple[SyntaxNote, ...]
@@ -470,12 +481,16 @@ class _Narrowing:
                 self.known(place, around.first, around.qualifier)
             for node in place.nodes:
                 self.known(place, node, place.qualifier)
-        narrowed = [(self.segments[use.index], use.segment) for use in self.standard.nodes]
+        keys = {node: place.key for place in reversed(places) if place.everywhere for node in place.nodes}
+        narrowed = [
+            (keys.get(use.index, ""), self.segments[use.index], use.segment) for use in self.standard.nodes
+        ]
         for draft in self.drafts.values():
-            narrowed += [(segment, self.segments[node]) for node, segment in draft.segments.items()]
-        for segment, before in narrowed:
+            for node, segment in draft.segments.items():
+                narrowed.append((draft.place.key, segment, self.segments[node]))
+        for key, segment, before in narrowed:
             if segment is not before and (note := _impossible(segment)):
-                self.complain(segment.tag, f"no {segment.tag} can meet its syntax note {note}")
+                self.complain(key, f"no {segment.tag} can meet its syntax note {note}")
 
     def known(self, place: _Place, node: int, qualifier: Qualifier | None) -> None:
         if qualifier is None:
@@ -548,15 +563,22 @@ def _narrowed_use(use: ElementUse, table: dict[str, Any], designator: str) -> El
     low, high = low or element.min, high or element.max
     if low > high > 0:
         raise _Finding(f"min: {low} characters do not fit where {high} may be")
-    element = replace(element, min=low, max=high)
+    codes = element.codes
     if "codes" in table:
-        codes = table["codes"]
-        if not isinstance(codes, list) or not codes or not all(isinstance(c, str) and c for c in codes):
+        listed = table["codes"]
+        if not isinstance(listed, list) or not listed or not all(isinstance(c, str) and c for c in listed):
             raise _Finding("codes: needs a list of texts")
-        for code in codes:
-            _checked_code(element, code)
-        element = replace(element, codes=frozenset(codes))
-    return use._replace(element=element)
+        for code in listed:
+            _checked_code(replace(element, min=low, max=high), code)
+        codes = frozenset(listed)
+    if codes is not None and table.keys() & {"min", "max"}:  # of a code its list decides, not its length
+        size = f"{low} characters" if low == high else f"{low} to {high} characters"
+        codes, listed = frozenset(c for c in codes if low <= len(c) <= high), codes
+        if wrong := sorted(listed - codes) if "codes" in table else []:
+            raise _Finding(f"codes: {wrong[0]!r} does not have {size}")
+        if not codes:
+            raise _Finding(f"no code of {designator} has {size}")
+    return use._replace(element=replace(element, min=low, max=high, codes=codes))
 
 
 def _checked_code(element: ElementDef, code: str) -> None:
@@ -591,9 +613,7 @@ def _syntax(value: object) -> tuple[SyntaxNote, ...]:
         isinstance(note, str) and re.fullmatch(r"[PRECL](?:\d\d){2,}", note) for note in value
     ):
         raise _Finding('syntax: needs a list of syntax notes such as ["P0304"]')
-    return tuple(
-        SyntaxNote(note[0], tuple(int(note[at : at + 2]) for at in range(1, len(note), 2))) for note in value
-    )
+    return tuple(SyntaxNote.spelled(note) for note in value)
 
 
 def _impossible(segment: SegmentDef) -> str | None:
@@ -608,7 +628,7 @@ def _impossible(segment: SegmentDef) -> str | None:
             "L": first == "M" and set(others) == {"N"},
         }
         if never[kind]:
-            return kind + "".join(f"{position:02}" for position in positions)
+            return str(SyntaxNote(kind, positions))
     return None
 
 

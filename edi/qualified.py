@@ -79,7 +79,7 @@ def _matches(value: str, form: str) -> bool:
 
 def check_digit(digits: str) -> str:
     """The check digit of a GTIN, UPC, GLN or SSCC that has all its other digits (GS1, modulo 10)."""
-    weighted = sum(int(digit) * (3 if at % 2 == 0 else 1) for at, digit in enumerate(reversed(digits)))
+    weighted = 3 * sum(map(int, digits[::-2])) + sum(map(int, digits[-2::-2]))
     return str(-weighted % 10)
 
 

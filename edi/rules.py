@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 
 from edi.elements import Finding, Row, RowCheck, problems_in_row, row_check
 from edi.problems import Fault
-from edi.schema import Around, Qualifier, Rule, SegmentDef, SetDef
+from edi.schema import Around, Rule, SegmentDef, SetDef, chooses_all
 from edi.structure import Misplaced
 from edi.tree import Separators
-
-_REMEMBERED = 10_000  # row checks
 
 
 @dataclass(slots=True)
@@ -60,7 +58,7 @@ class Rules:
 
     def _add(self, rule: Rule) -> None:
         scope, counts = self._root, rule.least or rule.most
-        plain = not counts and all(around.qualifier is None for around in rule.within)
+        plain = not counts and chooses_all(rule.within, None)
         for around in () if plain else rule.within:  # one that neither counts nor chooses holds anywhere
             if around not in scope.inner:
                 scope.inner[around] = _Scope(around)
@@ -84,7 +82,7 @@ class Rules:
             check = self._checks.get(key)
             if check is None:
                 check = row_check(found, len(row) - 1)
-                if len(self._checks) < _REMEMBERED:
+                if len(row) <= len(found.elements) + 1:  # longer is as long as the sender likes
                     self._checks[key] = check
             if not check(row):
                 return False
@@ -120,7 +118,7 @@ class Rules:
                 if met is None:
                     continue
                 for number, rule, segment in met[0]:
-                    if rule.qualifier is not None and not _chosen(rule.qualifier, rows[at]):
+                    if rule.qualifier is not None and not rule.qualifier.chooses(rows[at]):
                         continue
                     if number >= 0:
                         one.counts[number] += 1
@@ -131,7 +129,7 @@ class Rules:
                 for scope in met[1]:
                     assert scope.around is not None
                     first, last, qualifier = scope.around
-                    if qualifier is None or _chosen(qualifier, rows[at]):
+                    if qualifier is None or qualifier.chooses(rows[at]):
                         opened.append(_Open(scope, first, last, at, [0] * scope.counts))
                         low, high = max(low, first), min(high, last)
         while opened:
@@ -166,7 +164,3 @@ class Rules:
                 if rule.least > 1:
                     message = f"{what} must occur {rule.least} times before this place, it does {count} times"
                 yield at, Misplaced(Fault.SEGMENT_MISSING, at, use.segment.tag, loop, message)
-
-
-def _chosen(qualifier: Qualifier, row: Row) -> bool:
-    return len(row) > qualifier.element and row[qualifier.element] in qualifier.codes

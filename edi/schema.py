@@ -8,9 +8,9 @@ iteration of that loop. `edi.checker` compiles these values into functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from edi.problems import Problem
 
@@ -45,6 +45,15 @@ class SyntaxNote(NamedTuple):
 
     kind: str
     positions: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """As standards print it: P0304."""
+        return self.kind + "".join(f"{position:02}" for position in self.positions)
+
+    @classmethod
+    def spelled(cls, text: str) -> Self:
+        """The note printed as `text`."""
+        return cls(text[0], tuple(int(text[at : at + 2]) for at in range(1, len(text), 2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,10 @@ class Qualifier(NamedTuple):
     element: int
     codes: tuple[str, ...]
 
+    def chooses(self, row: Sequence[str | tuple[str, ...]]) -> bool:
+        """Whether a split segment is one of them."""
+        return len(row) > self.element and row[self.element] in self.codes
+
 
 class Around(NamedTuple):
     """A loop around what a rule is about: its nodes from first to last, and which of its iterations."""
@@ -105,6 +118,11 @@ class Around(NamedTuple):
     first: int
     last: int
     qualifier: Qualifier | None
+
+
+def chooses_all(within: tuple[Around, ...], qualifier: Qualifier | None) -> bool:
+    """Whether no qualifier chooses among segments at a place, nor among the iterations around it."""
+    return qualifier is None and all(around.qualifier is None for around in within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +143,11 @@ class Rule:
     most: int | None = None  # 0 = not used; None = as the standard says
     segments: tuple[SegmentDef, ...] = ()
     remarks: tuple[tuple[int, str], ...] = ()  # for the reader: of an element, or 0 for the whole
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is about all segments at its nodes."""
+        return chooses_all(self.within, self.qualifier)
 
 
 @dataclass(frozen=True, slots=True)

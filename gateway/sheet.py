@@ -12,10 +12,19 @@ from pathlib import Path
 
 import x12
 from edi.example import example
-from edi.guide import Guide, load, narrowed
-from edi.schema import ElementUse, LoopDef, Rule, SegmentDef, SegmentUse, SetDef, SyntaxNote
+from edi.guide import Guide, load
+from edi.problems import CannotWrite
+from edi.schema import (
+    ElementUse,
+    LoopDef,
+    Rule,
+    SegmentDef,
+    SegmentUse,
+    SetDef,
+    SyntaxNote,
+)
 from edi.structure import first_use
-from edi.tree import Separators, Transaction
+from edi.tree import Separators
 from gateway import keys
 from gateway.config import Agreement, Config, Partner
 from gateway.errors import Failure
@@ -139,10 +148,10 @@ def _connection(config: Config, partner: Partner) -> Iterator[tuple[str, str]]:
 def _agreed(partner: Partner, agreement: Agreement) -> Agreed:
     guide = load(agreement.guide) if agreement.guide else None
     usual = partner.version(agreement.type) if agreement.direction == "out" else partner.x12.version
-    version = (guide.version if guide else None) or agreement.version or usual
-    definition = dictionary.definition(agreement.type, version)
-    if definition is not None and guide is not None:
-        definition = narrowed(definition, guide)
+    theirs = guide.version if guide and agreement.direction == "in" else None
+    version = theirs or agreement.version or usual
+    checker = x12.checker(agreement.type, version, guide)
+    definition = checker.definition if checker else None
     page = _Page(definition) if definition is not None and guide is not None else None
     return Agreed(
         agreement.type,
@@ -155,19 +164,18 @@ def _agreed(partner: Partner, agreement: Agreement) -> Agreed:
         tuple(page.segments(definition.children, ())) if page and definition else (),
         tuple(page.never) if page else (),
         tuple(page.others) if page else (),
-        _example(definition, guide, partner.x12.separators) if definition else None,
+        _example(definition, version, guide, partner.x12.separators) if definition else None,
     )
 
 
-def _example(definition: SetDef, guide: Guide | None, separators: Separators) -> str | None:
+def _example(definition: SetDef, version: str, guide: Guide | None, separators: Separators) -> str | None:
     """A transaction that the guide accepts, or None where none could be made."""
-    marks = separators._replace(suffix="\n")
     body = writer.Body(definition.type, 1, example(definition))
-    segments = writer.write_transaction(body, marks)
-    sent = Transaction(definition.type, "0001", definition.version, marks, tuple(segments), 0)
-    if x12.check(sent, guide).status == "rejected":
+    try:
+        segments = writer.write_transaction(body, separators, version, guide)
+    except CannotWrite:
         return None
-    return "\n".join(segment + marks.segment for segment in segments)
+    return "\n".join(segment + separators.segment for segment in segments)
 
 
 class _Page:
@@ -189,7 +197,7 @@ class _Page:
             if use.segment is not plain.segment
         }
         for rule in definition.rules:
-            if rule.most != 0 or not _everywhere(rule):
+            if rule.most != 0 or not rule.everywhere:
                 self.named |= {*rule.nodes, *(around.first for around in rule.within)}
 
     def segments(self, children: tuple[Child, ...], path: tuple[str, ...]) -> Iterator[Segment]:
@@ -197,7 +205,7 @@ class _Page:
         for child in children:
             use = first_use(child)
             name = ">".join((*path, use.segment.tag))
-            whole = [rule for rule in self.rules.get(use.index, []) if _everywhere(rule)]
+            whole = [rule for rule in self.rules.get(use.index, []) if rule.everywhere]
             if any(rule.most == 0 for rule in whole):
                 self.never.append(name)
             elif child.requirement != "M" and not self._named_in(child):
@@ -220,7 +228,7 @@ class _Page:
         most = min(
             [rule.most for rule in whole if rule.most is not None] + ([limit] if limit else []), default=0
         )
-        parts = [rule for rule in self.rules.get(use.index, []) if not _everywhere(rule)]
+        parts = [rule for rule in self.rules.get(use.index, []) if not rule.everywhere]
         notes = _notes(whole)
         least = max(least, sum(rule.least for rule in parts if not any(a.qualifier for a in rule.within)))
         return Segment(
@@ -236,10 +244,6 @@ class _Page:
             () if use.index in self.frame else tuple(_elements(segment, notes, None)),
             tuple(_variant(rule, use.index, segment) for rule in parts),
         )
-
-
-def _everywhere(rule: Rule) -> bool:
-    return rule.qualifier is None and all(around.qualifier is None for around in rule.within)
 
 
 def _notes(rules: list[Rule]) -> dict[int, str]:

@@ -40,6 +40,7 @@ from edi.documents import (
     ShippedLine,
     WarehouseOrder,
 )
+from edi.qualified import check_digit
 from edi.tree import Group, GroupEnd, Interchange, PartyId, Transaction
 from gateway import as2, channels
 from gateway.config import Address
@@ -505,5 +506,4 @@ def _packed(group: LineGroup, serial: int) -> Pack:
 def sscc(serial: int) -> str:
     """A serial shipping container code with its check digit (GS1 General Specifications 3.1)."""
     digits = f"0061414{serial:010}"
-    total = sum(int(digit) * (3 if index % 2 == 0 else 1) for index, digit in enumerate(digits))
-    return f"{digits}{-total % 10}"
+    return digits + check_digit(digits)

@@ -65,8 +65,8 @@ _ELEMENT_CODES_OF_GUIDES = {
     Fault.CODE_UNKNOWN: "I6",
     Fault.CONDITION_EXCLUDES: "I13",
 }
-_AS_720 = {"I4": "2", "I6": "3", "I7": "3", "I8": "3", "I9": "2"}  # what a 997 says instead
-_AS_723 = {"I6": "7", "I9": "1", "I10": "10", "I11": "1", "I12": "7", "I13": "10"}
+_AS_720 = {"I4": "2", "I6": "3"}  # what a 997 says instead
+_AS_723 = {"I6": "7", "I9": "1", "I10": "10", "I13": "10"}
 _AS_723_BEFORE_005010 = {"12": "3", "13": "3"}
 VERSION_999 = "005010X231A1"  # of the 999 that partners know, whatever version it answers
 _TRIGGER = "SITUATIONAL TRIGGER"

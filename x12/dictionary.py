@@ -217,7 +217,4 @@ def _by_first_column(path: Path) -> dict[str, list[str]]:
 
 
 def _notes(text: str) -> tuple[SyntaxNote, ...]:
-    return tuple(
-        SyntaxNote(word[0], tuple(int(word[i : i + 2]) for i in range(1, len(word), 2)))
-        for word in text.split()
-    )
+    return tuple(map(SyntaxNote.spelled, text.split()))

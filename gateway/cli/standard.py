@@ -119,8 +119,7 @@ def _segment_lines(found: SegmentDef, *, codes: bool) -> Iterator[str]:
     if found.notes:
         yield ""
     for note in found.notes:
-        name = note.kind + "".join(f"{position:02}" for position in note.positions)
-        yield f"{name:10} {in_words(found.tag, note)}"
+        yield f"{note!s:10} {in_words(found.tag, note)}"
 
 
 def _element_lines(designator: str, use: ElementUse, depth: int, *, every_code: bool) -> Iterator[str]:
@@ -166,5 +165,5 @@ def _segment_as_json(found: SegmentDef) -> dict[str, Any]:
         "segment": found.tag,
         "name": found.name,
         "elements": [told(use) for use in found.elements],
-        "notes": [note.kind + "".join(f"{p:02}" for p in note.positions) for note in found.notes],
+        "notes": [str(note) for note in found.notes],
     }

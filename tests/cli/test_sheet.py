@@ -191,3 +191,14 @@ def test_nothing_is_written_to_a_partner_that_its_guide_rejects(run: Run, guided
     written = run("--home", guided, "edi", "write", "--set", "856", "--partner", "bigmart", input=line)
     assert written.exit == 5
     assert "guide of BigMart: BSN05" in written.err
+
+
+@pytest.mark.parametrize("code", ["A>B", "A*B", "\u65e5\u672c"])
+def test_a_sheet_without_an_example_that_can_be_written_is_still_a_sheet(
+    run: Run, guided: Path, code: str
+) -> None:
+    rules = f'name = "BigMart"\nset = "850"\n[rules]\nBEG03 = {{ codes = ["{code}"] }}\n'
+    (guided / "guides" / "bigmart-850.toml").write_text(rules, "utf-8")
+    shown = run("--home", guided, "partner", "sheet", "bigmart", "--set", "850", "--json")
+    assert shown.exit == 0, shown.err
+    assert json.loads(shown.out)["sets"][0]["example"] is None

@@ -294,6 +294,12 @@ def test_a_rule_that_makes_no_sense_is_told_with_file_line_and_key(rule: str, to
         ('N103 = "must"\nN104 = "never"', "no N1 can meet its syntax note P0304"),
         ('"N1[ST]03" = "never"\n"N1[ST]04" = "must"', "no N1 can meet its syntax note P0304"),
         ('N4 = "must"\nREF02 = "never"\nREF03 = "never"', "no REF can meet its syntax note R0203"),
+        ('"*>REF02" = "never"\n"*>REF03" = "never"', "acme.toml:5: rules.*>REF02: no REF can meet"),
+        ('"*>CTT" = "never"\nCTT = { max = 1 }', "rules.CTT: lies in *>CTT, which is never used"),
+        ('"REF[01=DP]" = "never"\n"REF[DP]" = "must"', "rules.REF[DP]: 1 is asked, and 0 may be"),
+        ('"REF[01=DP]" = { max = 2 }\n"REF[DP]" = { min = 3 }', "rules.REF[DP]: 3 is asked, and 2 may be"),
+        ('REF01 = { min = 3, codes = ["DP"] }', "rules.REF01: codes: 'DP' does not have 3 characters"),
+        ('"*>REF01" = { codes = ["DP"] }\nREF01 = { min = 3 }', "no code of REF01 has 3 characters"),
     ],
 )
 def test_rules_that_contradict_each_other_are_refused(rules: str, told: str) -> None:
@@ -335,6 +341,21 @@ def test_bytes_that_are_no_text_are_refused() -> None:
         read_guide(b"\xff", "g")
 
 
+def test_rules_that_name_one_place_in_two_ways_hold_both() -> None:
+    (rule,) = bound('"REF[DP]" = "must"\n"REF[01=DP]" = { max = 1 }').rules
+    assert (rule.least, rule.most) == (1, 1)
+    (rule,) = bound('"REF[01=DP]" = "never"\n"REF[DP]" = { max = 1 }').rules
+    assert (rule.least, rule.most) == (0, 0)
+
+
+def test_a_length_shortens_a_list_of_codes() -> None:
+    by = guide("REF01 = { max = 2 }")
+    assert check(ORDER, by).status == "accepted"
+    (problem,) = check(ORDER.replace("REF*DP", "REF*AAB"), by).problems
+    assert (problem.fault, problem.element) == (Fault.TOO_LONG, 1)
+    assert problem.guide == "ACME"
+
+
 def test_a_guide_of_another_set_or_version_does_not_fit() -> None:
     standard = dictionary.definition("850", "004010")
     assert standard is not None
@@ -352,6 +373,9 @@ def test_another_version_than_that_of_the_guide_is_rejected() -> None:
     assert problem.fault is Fault.VERSION_UNKNOWN
     assert problem.message == "guide of ACME: version 004010 is agreed, not '005010'"
     assert check(ORDER, agreed, version="004010VICS").status == "accepted"
+    vics = guide("", top='version = "004010VICS"')
+    assert check(ORDER, vics, version="004010VICS").status == "accepted"
+    assert x12.check(Transaction("850", "0001", "004010", Separators(), segments, 0), vics).problems
 
 
 def test_a_guide_leaves_the_standard_as_it_is() -> None:
