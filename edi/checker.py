@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -365,14 +366,10 @@ class _Starts:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self._offsets = transaction.offsets
+
+    @cached_property
+    def _offsets(self) -> tuple[int, ...]:
+        return self._transaction.starts()
 
     def __getitem__(self, at: int) -> int:
-        if self._offsets is None:
-            offset = self._transaction.offset
-            offsets = []
-            for segment in self._transaction.segments:
-                offsets.append(offset)
-                offset += len(segment) + self._transaction.gap
-            self._offsets = tuple(offsets)
         return self._offsets[min(at, len(self._offsets) - 1)]

@@ -11,6 +11,7 @@ text between terminators. Text is latin-1, so an index into it is a byte offset.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from edi.problems import Problem
@@ -95,16 +96,19 @@ class Transaction:
     problems: tuple[Problem, ...] = ()
     plain: bool = False
 
+    def starts(self) -> tuple[int, ...]:
+        """Where in the file each segment begins."""
+        if self.offsets is not None:
+            return self.offsets
+        lengths = (len(segment) + self.gap for segment in self.segments[:-1])
+        return tuple(accumulate(lengths, initial=self.offset))
+
     def offset_of(self, position: int, element: int = 0, component: int = 0) -> int:
         """Where in the file a segment begins, counted from 1, or its element, or the component of that.
 
         One that is absent would begin where what is there ends.
         """
-        before, segment = self.segments[: position - 1], self.segments[position - 1]
-        if self.offsets is not None:
-            offset = self.offsets[position - 1]
-        else:
-            offset = self.offset + sum(map(len, before)) + self.gap * len(before)
+        offset, segment = self.starts()[position - 1], self.segments[position - 1]
         if not element:
             return offset
         parts = segment.split(self.separators.element)

@@ -36,6 +36,11 @@ _PUT = Upsert(
 LEVELS = ("interchange", "group", "transaction")
 
 
+def plain(number: str | None) -> str:
+    """A control number without its padding."""
+    return (number or "").strip().lstrip("0") or "0"
+
+
 def sequence(rules: ControlNumbers, usage: str, level: str, functional_id: str) -> str:
     """The sequence that gives a level its numbers: `interchange`, `group IN`, `transaction test`."""
     name = level

@@ -41,12 +41,15 @@ from edi.documents import (
     WarehouseOrder,
 )
 from edi.problems import EdiError
-from gateway import derivation
+from gateway import derivation, numbers
 from gateway.config import Partner
+from gateway.config.schema import ACKNOWLEDGMENTS
+from gateway.errors import DeadReason
 from gateway.home import Home
 from gateway.pipeline import batching, outbound
 from gateway.store.tables import document as document_table
 from gateway.store.tables import order, transmission
+from x12 import dictionary
 from x12.writer import Row
 
 log = logging.getLogger(__name__)
@@ -58,13 +61,14 @@ _LONGEST_NUMBER = 22  # BIG02, W0502
 
 @dataclass(frozen=True)
 class Prepared:
-    """A document that follows, ready to be issued; `error` says why it cannot be written."""
+    """A document that follows, ready to be issued; `error` says why a person has to see to it first."""
 
     partner: Partner
     type: str
     document: Document
     rows: list[Row]
     error: str | None = None
+    reason: DeadReason = DeadReason.MAPPING_FAILED
 
 
 def correlation(conn: Connection, partner: Partner, identity: str, document: Document | None) -> str | None:
@@ -164,10 +168,12 @@ def _judged(conn: Connection, verdict: Verdict, partner: str) -> str | None:
         query = query.where(columns.type == verdict.transaction_set)
     newest = query.order_by(columns.created_at.desc(), columns.id.desc())
     if verdict.group_control_number is not None and verdict.control_number is not None:
-        group = newest.where(columns.group_control == verdict.group_control_number.lstrip("0"))
-        wanted = verdict.control_number.lstrip("0")
+        group = newest.where(columns.group_control == numbers.plain(verdict.group_control_number))
+        if verdict.transaction_set is not None:
+            group = group.where(columns.functional_id == dictionary.functional_id(verdict.transaction_set))
+        wanted = numbers.plain(verdict.control_number)
         for row in conn.execute(group):
-            if (row.transaction_control or "").lstrip("0") == wanted:
+            if numbers.plain(row.transaction_control) == wanted:
                 return str(row.correlation) if row.correlation else None
     return conn.execute(newest.where(columns.number == verdict.number)).scalar()
 
@@ -184,7 +190,10 @@ def prepare(home: Home, conn: Connection, row: Record[Any], document: Document) 
     if (earlier := _same_before(conn, row)) is None:
         return following
     doubt = f"{row.type} {row.number} says word for word what {earlier} said: it may be a repetition"
-    return [replace(one, rows=[], error=one.error or doubt) for one in following]
+    return [
+        one if one.error else replace(one, rows=[], error=doubt, reason=DeadReason.DOUBTFUL)
+        for one in following
+    ]
 
 
 def _same_before(conn: Connection, row: Record[Any]) -> str | None:
@@ -303,7 +312,7 @@ def _prepared(
 ) -> Prepared:
     """Ready to be issued, unless it cannot be written or there is a doubt that a person has to decide."""
     if doubt is not None:
-        return Prepared(partner, type, document, [], doubt)
+        return Prepared(partner, type, document, [], doubt, DeadReason.DOUBTFUL)
     try:
         return Prepared(partner, type, document, outbound.rows(home, partner, type, document))
     except EdiError as error:
@@ -323,6 +332,7 @@ def issue(home: Home, conn: Connection, cause: Record[Any], following: list[Prep
             correlation=cause.correlation,
             cause=cause.id,
             error=prepared.error,
+            reason=prepared.reason,
         )
 
 
@@ -354,15 +364,13 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
         .order_by(document_table.c.created_at, document_table.c.id)
     ).all()
     waiting: list[dict[str, Any]] = []
-    some = any(row.status == "batched" for row in rows)
-    gathered = {one.batch: one for one in (batching.waiting(home, conn) if some else ())}
 
     def owed(owner: str, what: str, by: object = None) -> None:
         waiting.append({"owner": owner, "what": what, "due_at": by})
 
     for row in rows:
         what = f"{row.type} {row.number or row.transaction_control or ''}".strip()
-        if row.type in outbound.ACKNOWLEDGMENTS:
+        if row.type in ACKNOWLEDGMENTS:
             if row.direction == "out" and row.sent != "delivered":
                 owed("us", f"to send the {row.type} for group {row.number}", row.ack_due_at)
             continue
@@ -372,7 +380,8 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
             if row.delivered_at is None:
                 owed("erp", f"to take {what}")
         elif row.status == "batched":
-            owed("us", f"to send {what}, which waits for others: {gathered[row.batch]}", row.leaves_at)
+            (gathered,) = batching.waiting(home, conn, row.partner, row.batch)
+            owed("us", f"to send {what}, which waits for others: {gathered}", row.leaves_at)
         elif row.sent != "delivered":
             owed(
                 row.partner if row.sent == "sent" else "us",

@@ -46,6 +46,7 @@ class ByRuns:
         self._lines: dict[Run, RunReader] = {}  # tries all that were made, and the reader
         self._wholes: dict[tuple[Run, ...], _Variants] = {}
         self._functions = 0
+        self._listed: dict[tuple[int, int, bool], dict[str, Any]] = {}
 
     def read(self, rows: Rows, runs: tuple[Run, ...], values: tuple[Any, ...], separator: str) -> Any:
         """The document; None where the reader has to do it. Raises as the reader does."""
@@ -78,10 +79,16 @@ class ByRuns:
             at = end
         return self._whole(tuple(around), outside, lines, separator)
 
+    def _forget(self) -> None:
+        """Starts afresh, so that runs of long ago leave room for those of now."""
+        self._lines.clear()
+        self.readers.clear()
+        self._wholes.clear()
+        self._functions = 0
+
     def _meet(self, run: Run) -> RunReader:
         if len(self._lines) >= _REMEMBERED:
-            self._lines.clear()
-            self.readers.clear()
+            self._forget()
         variants = _Variants(run.nodes)
         iteration, nodes, length = self._iteration, run.nodes, len(run.nodes)
 
@@ -91,7 +98,7 @@ class ByRuns:
                 if value is not None:
                     return value
             if variants.worth_making() and self._functions < _FUNCTIONS:
-                self._add(variants, self._chief, rows, separator, run)
+                self._add(variants, self._chief, rows, run)
                 if len(variants.functions) == 1:
                     self.readers[run] = variants.functions[0]
             value, end = iteration(rows, nodes, 0, length, separator)
@@ -104,7 +111,7 @@ class ByRuns:
         variants = self._wholes.get(around)
         if variants is None:
             if len(self._wholes) >= _REMEMBERED:
-                self._wholes = {}
+                self._forget()
             variants = _Variants(tuple(node for run in around for node in run.nodes))
             self._wholes[around] = variants
         for variant in variants.functions:
@@ -112,17 +119,15 @@ class ByRuns:
             if value is not None:
                 return value
         if variants.worth_making() and self._functions < _FUNCTIONS:
-            self._add(variants, self._root, rows, separator)
+            self._add(variants, self._root, rows)
         return None
 
-    def _add(
-        self, variants: _Variants, scope: Scope, rows: Rows, separator: str, run: Run | None = None
-    ) -> None:
-        self._functions += 1
+    def _add(self, variants: _Variants, scope: Scope, rows: Rows, run: Run | None = None) -> None:
         try:
-            function = _Trace(rows, variants.nodes, separator, self._chief).function(scope, run)
+            function = _Trace(rows, variants.nodes, self._chief, run, self._listed).function(scope)
         except _Unusual:
             return
+        self._functions += 1
         variants.functions.append(function)
 
 
@@ -148,23 +153,30 @@ class _Variants:
 class _Trace:
     """A map followed over rows whose nodes are known. Values are expressions; `lines` make the function."""
 
-    def __init__(self, rows: Rows, nodes: tuple[int, ...], separator: str, chief: Scope) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        nodes: tuple[int, ...],
+        chief: Scope,
+        run: Run | None,
+        listed: dict[tuple[int, int, bool], dict[str, Any]],
+    ) -> None:
         self.rows = rows
         self.nodes = nodes
-        self.separator = separator
         self.chief = chief
+        self.run = run  # where it is one, which then is checked too
         self.source = Source(nested=nested)
         self.conditions: list[str] = []
         self.lines: list[str] = []
         self.used: set[tuple[int, int]] = set()
-        self.run: Run | None = None
         self.instead: dict[str, str] = {}  # terms of the check that reading the value makes needless
         self.temporaries = 0
+        self.tables = listed  # of the whole map; the key's identities live as long as its definition
 
-    def function(self, scope: Scope, run: Run | None) -> Callable[..., Any]:
-        """The function that reads rows like these as the whole set, or checks and reads a `run`."""
-        self.run = run
-        if scope is self.chief:
+    def function(self, scope: Scope) -> Callable[..., Any]:
+        """The function that reads rows like these as the whole set, or checks and reads those of a run."""
+        run = self.run
+        if run:
             values = self.fill(scope, 0, len(self.nodes))
             self.require(scope, values)
             if scope.tree:
@@ -178,8 +190,9 @@ class _Trace:
             self.require(scope, values)
             result = self.build(scope, values)
             parameters = "rows, lines, separator"
-        body = [f"    {self.unpacked()}, = rows"]
-        if run:
+        if run is None:
+            body = [f"    {self.unpacked()}, = rows"]
+        else:
             counts = [length - 1 for length in run.lengths]
             body = [f"    {rows_unpacked(counts)} = rows"]
             checks = rows_terms(run.segments, counts, self.source.names, self.instead)
@@ -366,9 +379,11 @@ class _Trace:
 
     def listed(self, codes: Codes, valid: frozenset[str], *, required: bool) -> str:
         """The words of the codes of an element, and of no other text."""
-        words = codes.words
-        table = {code: words[code] for code in valid} | ({} if required else {"": None})
-        return self.source.constant(table, "listed")
+        key = id(codes), id(valid), required
+        if key not in self.tables:
+            table = {code: codes.words[code] for code in valid}
+            self.tables[key] = table if required else table | {"": None}
+        return self.source.constant(self.tables[key], "listed")
 
     def leftovers(self, slot: Slot, at: int) -> dict[int, str]:
         """Makes sure that the row holds nothing without a field; the split composites by element."""
@@ -477,7 +492,6 @@ def _node(item: Slot | Scope) -> int:
 
 def chief_loop(root: Scope) -> Scope | None:
     """The longest loop of the set that the map reads wherever it occurs, if there is one."""
-
     items: list[Slot | Scope] = [*root.slots, *root.scopes]
     nodes = [_node(item) for item in items]
     loops = (s for s in root.scopes if s.many and s.selector is None and nodes.count(s.first) == 1)

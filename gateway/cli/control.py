@@ -11,14 +11,13 @@ from gateway.cli import output
 from gateway.cli.opening import open_home
 from gateway.cli.output import Group
 from gateway.errors import Code, Failure
+from gateway.numbers import LEVELS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from gateway.config import Partner
     from gateway.home import Home
-
-LEVELS = ("interchange", "group", "transaction")
 
 
 @click.group(cls=Group, short_help="Control numbers: what comes next, and setting it.")

@@ -106,10 +106,7 @@ def guides(named: str) -> Callable[[str], Guide | None]:
 
 def _guide_out(partner: str | None, type: str) -> Guide | None:
     """The guide by which we write a set to a partner."""
-    from edi.guide import load
-
-    agreed = output.config().partner(partner).agreement(type, "out") if partner is not None else None
-    return load(agreed.guide) if agreed is not None and agreed.guide is not None else None
+    return output.config().partner(partner).guide(type, "out") if partner is not None else None
 
 
 @contextmanager

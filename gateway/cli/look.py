@@ -249,6 +249,7 @@ _NEXT = {
     "ENVELOPE_BROKEN": "ask the partner to send it again, complete",
     "EDI_REJECTED": "the partner has been told by our 997; they correct it and send it again",
     "MAPPING_FAILED": "correct the map or what it needs, then replay it",
+    "DOUBTFUL": "decide whether it shall go out as it is; if so, replay it",
     "NOT_AGREED": "add the document to the partner in partners.toml, then replay it",
     "DELIVERY_EXHAUSTED": "see that the partner can be reached, then replay it",
     "MDN_TIMEOUT": "ask the partner for the receipt; replay it to send the same message again",

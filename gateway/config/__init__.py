@@ -142,6 +142,11 @@ class Config:
     def _users(self) -> Mapping[str, Partner]:
         return {p.sftp_account.user: p for p in self.partners.values() if p.sftp_account}
 
+    def ack(self, partner: Partner, type: str) -> Ack:
+        """How a document of ours is acknowledged: as agreed for its set, else as usual."""
+        agreement = partner.agreement(type, "out")
+        return agreement.ack if agreement is not None else self.defaults.ack
+
     def partner(self, name: str) -> Partner:
         """The partner of this name. Raises Failure PARTNER_UNKNOWN with the nearest name."""
         if (partner := self.partners.get(name)) is None:

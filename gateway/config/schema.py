@@ -9,11 +9,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta, Struct
+
+if TYPE_CHECKING:
+    from edi.guide import Guide
 
 from edi.tree import PartyId, Separators
 from gateway.errors import Code, Failure
@@ -412,6 +415,13 @@ class Partner(Struct, frozen=True, kw_only=True):
             if (agreement.type, agreement.direction) == (type, direction):
                 return agreement
         return None
+
+    def guide(self, type: str, direction: Literal["in", "out"]) -> Guide | None:
+        """The guide agreed for a set in a direction. Raises GuideError for one that cannot be used."""
+        from edi.guide import load
+
+        agreement = self.agreement(type, direction)
+        return load(agreement.guide) if agreement is not None and agreement.guide is not None else None
 
     def version(self, type: str) -> str:
         """The version in which we write a set to them: some sets are younger than what is usual with them."""

@@ -16,6 +16,8 @@ from gateway.home import Home
 from gateway.store.tables import BATCHED
 from gateway.store.tables import document as document_table
 
+_MOST = 10_000  # documents that leave together, however long they could wait
+
 
 class Waiting(NamedTuple):
     """A batch that has not left."""
@@ -51,7 +53,7 @@ def join(
         queue(home, conn, partner.name, batch, uniq=f"batch:{batch}", run_at=leaves_at)
     else:
         batch, leaves_at, count = open_.batch, open_.leaves_at, open_.documents + 1
-    if terms.count is not None and count >= terms.count:
+    if count >= min(terms.count or _MOST, _MOST):
         release(home, conn, partner.name, batch, now)
         leaves_at = now
     return {"status": "batched", "batch": batch, "leaves_at": leaves_at}
@@ -73,7 +75,8 @@ def _gathered(partner: str | None = None) -> Select[Any]:
 
 def release(home: Home, conn: Connection, partner: str, batch: str, now: datetime) -> None:
     """Let a batch leave at once, with what it has."""
-    conn.execute(update(document_table).where(BATCHED, document_table.c.batch == batch).values(leaves_at=now))
+    of_it = BATCHED, document_table.c.partner == partner, document_table.c.batch == batch
+    conn.execute(update(document_table).where(*of_it).values(leaves_at=now))
     home.engine.cancel(conn, uniq=f"batch:{batch}")
     queue(home, conn, partner, batch, uniq=f"batch:{batch}:now")
 
@@ -106,12 +109,18 @@ def queue(
     )
 
 
-def waiting(home: Home, conn: Connection, partner: str | None = None) -> list[Waiting]:
-    """Every batch that has not left, the next to leave first; of one partner, where one is given."""
+def waiting(
+    home: Home, conn: Connection, partner: str | None = None, batch: str | None = None
+) -> list[Waiting]:
+    """Every batch that has not left, the next to leave first; of one partner, or one batch of theirs."""
+    columns = document_table.c
+    query = _gathered(partner)
+    if batch is not None:
+        query = query.where(columns.batch == batch)
     found = []
-    for row in conn.execute(_gathered(partner)).all():
-        columns = document_table.c
-        types = conn.execute(select(columns.type).where(BATCHED, columns.batch == row.batch).distinct())
+    for row in conn.execute(query).all():
+        of_it = BATCHED, columns.partner == row.partner, columns.batch == row.batch
+        types = conn.execute(select(columns.type).where(*of_it).distinct())
         named = tuple(sorted(types.scalars()))
         known = home.config.partners.get(row.partner)
         agreed = known.agreement(named[0], "out") if known is not None else None

@@ -11,8 +11,8 @@ from edi.problems import NotEdi
 from edi.tree import Group, Interchange, Transaction
 from gateway.config import Partner
 from gateway.home import Home
+from gateway.numbers import plain
 from gateway.pipeline import outbound
-from gateway.pipeline.reconcile import plain
 from gateway.store import Blob
 from gateway.store.tables import document
 from x12 import acks, codec
@@ -58,8 +58,7 @@ def queue(
     now = home.now()
     identity = outbound.queue_file(home, conn, partner, blob, filename=filename, content_type=content_type)
     for number, values in enumerate(found, 1):
-        agreement = partner.agreement(values["type"], "out")
-        ack = agreement.ack if agreement is not None else home.config.defaults.ack
+        ack = home.config.ack(partner, values["type"])
         expected = ack.mode != "none" and values["functional_id"] != "FA"
         document_id = f"{identity}-{number}"
         conn.execute(

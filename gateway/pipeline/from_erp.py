@@ -51,16 +51,16 @@ from edi.documents import (
     StockTransfer,
     WarehouseOrder,
 )
-from edi.guide import load as load_guide
 from edi.problems import EdiError, NotEdi, Problem, Severity
 from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Transaction
 from gateway import numbers, orders
 from gateway.config import Partner
+from gateway.config.schema import ACKNOWLEDGMENTS
 from gateway.erp import EDI, MAX_BYTES, Arrival
 from gateway.errors import GatewayError
 from gateway.home import Home
+from gateway.numbers import plain
 from gateway.pipeline import dispatch, outbound
-from gateway.pipeline.reconcile import plain
 from gateway.store.tables import document as document_table
 from gateway.store.tables import new_id, transmission
 from x12 import check, codec
@@ -329,9 +329,9 @@ def _unfit(partner: Partner | None, item: Transaction) -> list[str]:
     if partner is None:
         return []
     agreement = partner.agreement(item.type, "out")
-    if agreement is None and partner.agreements and item.type not in outbound.ACKNOWLEDGMENTS:
+    if agreement is None and partner.agreements and item.type not in ACKNOWLEDGMENTS:
         return [f"no {item.type} to {partner.name} is agreed in partners.toml"]
-    guide = load_guide(agreement.guide) if agreement is not None and agreement.guide else None
+    guide = partner.guide(item.type, "out")
     problems = [p for p in check(item, guide).problems if p.severity is Severity.ERROR]
     return [f"{item.type} {item.control_number}: {problem.message}" for problem in problems[:1]]
 

@@ -19,7 +19,6 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 import mappings
 from edi import documents
 from edi.documents import Document
-from edi.guide import load as load_guide
 from edi.problems import CannotWrite, EdiError
 from edi.tree import Group, Interchange, PartyId, Separators
 from gateway import numbers
@@ -34,8 +33,8 @@ from gateway.store.tables import BATCHED, new_id, order, transmission
 from gateway.store.tables import document as document_table
 from x12 import acks, dictionary, writer
 
+LEFT = frozenset({"sent", "delivered"})  # transmissions that the partner has had the chance to answer
 SENDING = "send:"  # the job that sends a transmission is called this and its id
-ACKNOWLEDGMENTS = frozenset({"997", "999", "TA1", "CONTRL"})
 
 
 def rows(home: Home, partner: Partner, type: str, document: Document) -> list[writer.Row]:
@@ -52,7 +51,7 @@ def rows(home: Home, partner: Partner, type: str, document: Document) -> list[wr
     map = mappings.load(definition, agreement.map if agreement is not None else None)
     written: list[writer.Row] = list(map.write(document))
     trial = _Addressing.to(home, partner, type).envelope(home.now(), type, 1, 1)
-    guide = load_guide(agreement.guide) if agreement is not None and agreement.guide else None
+    guide = partner.guide(type, "out")
     writer.write(trial, [writer.Body(type, 1, written)], check=True, guide=guide)
     return written
 
@@ -68,14 +67,15 @@ def issue(
     correlation: str | None,
     cause: str | None,
     error: str | None = None,
+    reason: DeadReason = DeadReason.MAPPING_FAILED,
 ) -> str:
-    """Issue one business document to a partner; its document id. With `error` it is held instead."""
+    """Issue one business document to a partner; its document id. With `error` it is held for `reason`."""
     now = home.now()
     identity = new_id(now)
     kind = documents.schema_of(document).partition(".")[2].partition("/")[0]
     number = getattr(document, "number", None)
     agreement = partner.agreement(type, "out")
-    ack = agreement.ack if agreement is not None else home.config.defaults.ack
+    ack = home.config.ack(partner, type)
     values: dict[str, Any] = {
         "id": identity,
         "direction": "out",
@@ -87,7 +87,7 @@ def issue(
         "number": number,
         "correlation": correlation,
         "status": "held",
-        "reason": DeadReason.MAPPING_FAILED,
+        "reason": reason,
         "error": error,
         "problems": [],
         "body": documents.encode(msgspec.structs.replace(document, partner=partner.name)),
@@ -206,8 +206,7 @@ def _leave(home: Home, conn: Connection, partner: Partner, part: list[tuple[Row[
     sent = _emit(home, conn, partner, sets, sets[0].addressing, correlation)
     now = home.now()
     for (row, _), columns in zip(part, sent, strict=True):
-        agreement = partner.agreement(row.type, "out")
-        ack = agreement.ack if agreement is not None else home.config.defaults.ack
+        ack = home.config.ack(partner, row.type)
         waits = "none" if ack.mode == "none" else "waiting"
         conn.execute(
             update(document_table)
@@ -236,17 +235,20 @@ def expect(
     ack: Ack,
     now: datetime,
     *,
-    again: str = "",
+    resent: bool | None = None,
 ) -> None:
-    """Have it noticed when a document's acknowledgment does not come in time; `again` names a resend."""
+    """Have it noticed when a document's acknowledgment does not come in time.
+
+    `resent` says, where it is expected anew, whether that is because it was sent again.
+    """
     due = now + ack.due
     conn.execute(update(document_table).where(document_table.c.id == identity).values(ack_due_at=due))
     home.engine.enqueue(
         conn,
         lane=f"{partner.name}:due",
         kind="ack-due",
-        payload={"document": identity} | ({"again": again} if again else {}),
-        uniq=f"ack-due:{identity}" + (f":{again}" if again else ""),
+        payload={"document": identity, "resent": bool(resent)},
+        uniq=f"ack-due:{identity}" if resent is None else None,  # a later one finds that it is not due
         run_at=due,
     )
 
@@ -255,13 +257,19 @@ def resendable(home: Home, identity: str) -> Row[Any]:
     """The document of ours of this id that has been sent; raises Failure where it is not one."""
     with home.store.read() as conn:
         row = conn.execute(
-            select(document_table).where(document_table.c.id == identity, document_table.c.direction == "out")
+            select(document_table, transmission.c.status.label("sent"))
+            .outerjoin(transmission, transmission.c.id == document_table.c.transmission)
+            .where(document_table.c.id == identity, document_table.c.direction == "out")
         ).one_or_none()
     if row is None:
         raise Failure(Code.DOCUMENT_UNKNOWN, f"no document {identity} was sent", next="tradelane ack overdue")
     if row.transmission is None:
         raise Failure(Code.CANNOT_WRITE, f"{row.type} {row.number or ''} was never sent: it is {row.status}",
                       next=f"tradelane doc explain {identity}")  # fmt: skip
+    if row.sent not in LEFT:
+        do = f"doc replay {row.transmission}" if row.sent == "failed" else f"doc show {row.transmission}"
+        raise Failure(Code.CANNOT_WRITE, f"{row.type} {row.number or ''} has not left yet: it is {row.sent}",
+                      next=f"tradelane {do}")  # fmt: skip
     return row
 
 
@@ -288,11 +296,9 @@ def resend(home: Home, conn: Connection, row: Row[Any]) -> str:
     carried = document_table.c.transmission == row.transmission
     waits = document_table.c.ack.in_(("waiting", "overdue"))
     for one in conn.execute(select(document_table).where(carried, waits)).all():
-        agreement = partner.agreement(one.type, "out")
-        ack = agreement.ack if agreement is not None else home.config.defaults.ack
         home.engine.cancel(conn, uniq=f"ack-due:{one.id}")
         conn.execute(update(document_table).where(document_table.c.id == one.id).values(ack="waiting"))
-        expect(home, conn, partner, one.id, ack, now, again=identity)
+        expect(home, conn, partner, one.id, home.config.ack(partner, one.type), now, resent=True)
     conn.execute(update(document_table).where(carried).values(transmission=identity))
     what = f"{row.type} {row.number or ''} to {row.partner}"
     home.note(

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
 import mappings
 from edi import documents
@@ -31,13 +31,13 @@ from edi.documents import (
     StockReceipt,
     Verdict,
 )
-from edi.guide import Guide, GuideError
-from edi.guide import load as load_guide
+from edi.guide import GuideError
 from edi.problems import CannotWrite, EdiError, NotEdi, Problem, Severity
 from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
 from gateway import numbers, orders
 from gateway.config import Ack, Partner
+from gateway.config.schema import ACKNOWLEDGMENTS
 from gateway.edi import located
 from gateway.engine import Dead, Done, Job
 from gateway.errors import DeadReason
@@ -52,6 +52,7 @@ from gateway.store.tables import order, transmission
 from x12 import acks, check, codec, dictionary
 
 _ANSWERS = (ShipmentConfirmation, StockReceipt, LoadTenderAnswer)  # each to one document of ours
+_LATEST = 50  # control numbers of a sender, among which what comes next is missed
 PART = 50  # documents recorded in one transaction
 _REASONS = 5  # that are told of one verdict
 
@@ -118,6 +119,7 @@ class Envelope:
     reason: str | None = None
     text: str = ""
     interchange_ack: acks.InterchangeAck | None = None  # the TA1 to answer with
+    answers: list[tuple[Group, acks.GroupAck, _Read | None]] = field(default_factory=list)
     remark: tuple[str, str] | None = None  # what is odd about its number though it is read: event, text
 
     @property
@@ -197,7 +199,7 @@ class _Reading:
             envelope.partner = self._sender(envelope.header)
         self.found: list[_Read] = []
         self.passed = 0  # transactions of the file so far, whether or not their interchange is accepted
-        self.answers: list[tuple[Envelope, Group, acks.GroupAck, _Read | None]] = []
+        self.latest: dict[tuple[str, str], list[int]] = {}  # numbers accepted before, the last one first
 
     # Step 4: know.
 
@@ -247,8 +249,10 @@ class _Reading:
             )
         else:
             self._judge_number(conn, envelope, seen)
-            if envelope.status == "accepted" and header.ack_requested:
-                envelope.answer()
+            if envelope.status == "accepted":
+                self._remember(conn, header)
+                if header.ack_requested:
+                    envelope.answer()
         seen.add((str(header.sender), str(header.receiver), header.control_number))
 
     def _wrong_usage(self, header: Interchange, partner: Partner) -> bool:
@@ -301,35 +305,49 @@ class _Reading:
                 envelope.remark = ("gap", missing)
 
     def _gap(self, conn: Connection, envelope: Envelope) -> str:
-        """What should have come between the last number and this one; "" where nothing is missing."""
+        """What should have come between the numbers before and this one; "" where nothing is missing.
+
+        After 999999999 comes 1, so a number is ahead of another or behind it by less than half of them.
+        """
         header, rules = envelope.header, envelope.partner.control_numbers
-        if rules.on_gap == "ignore" or not header.control_number.isdecimal():
+        latest = self._latest(conn, header)
+        if rules.on_gap == "ignore" or not header.control_number.isdecimal() or not latest:
             return ""
-        last = conn.execute(
-            select(interchange_table.c.control_number)
-            .where(
-                interchange_table.c.sender == str(header.sender),
-                interchange_table.c.receiver == str(header.receiver),
-                interchange_table.c.status == "accepted",
-            )
-            .order_by(interchange_table.c.control_number.desc())
-            .limit(1)
-        ).scalar()
-        known = [last or "", *self._accepted_before(envelope)]
-        before = max((int(number) for number in known if number.isdecimal()), default=0)
-        this = int(header.control_number)
-        if not before or this <= before + 1:
+
+        def ahead(number: int) -> int:
+            return (number - latest[0] + numbers.LAST // 2) % numbers.LAST - numbers.LAST // 2
+
+        this, before = int(header.control_number), max(latest, key=ahead)
+        if ahead(this) <= ahead(before) + 1:
             return ""
-        missing = f"{before + 1}" if this == before + 2 else f"{before + 1} to {this - 1}"
+        first, last = before % numbers.LAST + 1, (this - 2) % numbers.LAST + 1
+        missing = f"{first}" if first == last else f"{first} to {last}"
         return f"interchanges {missing} from {header.sender} have not come: {this} follows {before}"
 
-    def _accepted_before(self, envelope: Envelope) -> Iterator[str]:
-        """The control numbers of the same sender that this file has brought before."""
-        for other in self.envelopes:
-            if other is envelope:
-                return
-            if other.status == "accepted" and other.header.sender == envelope.header.sender:
-                yield other.header.control_number
+    def _latest(self, conn: Connection, header: Interchange) -> list[int]:
+        """The numbers last accepted from a sender, also from this file."""
+        key = str(header.sender), str(header.receiver)
+        if key not in self.latest:
+            found = conn.execute(
+                select(interchange_table.c.control_number)
+                .where(
+                    interchange_table.c.sender == key[0],
+                    interchange_table.c.receiver == key[1],
+                    interchange_table.c.status == "accepted",
+                    interchange_table.c.transmission != self.row.id,
+                    interchange_table.c.created_at > self.home.now() - numbers.KEPT,
+                )
+                .order_by(interchange_table.c.created_at.desc())
+                .limit(_LATEST)
+            ).scalars()
+            self.latest[key] = [int(number) for number in found if number.isdecimal()]
+        return self.latest[key]
+
+    def _remember(self, conn: Connection, header: Interchange) -> None:
+        if header.control_number.isdecimal():
+            latest = self._latest(conn, header)
+            latest.insert(0, int(header.control_number))
+            del latest[_LATEST:]
 
     def rehearse(self) -> None:
         """See that whatever is due an answer can be given one, before a part of it has an effect.
@@ -371,7 +389,7 @@ class _Reading:
             if not isinstance(event, Transaction):
                 break
             self.passed += 1
-            verdict = check(event, _guide(envelope.partner, event.type))
+            verdict = check(event, envelope.partner.guide(event.type, "in"))
             answer.add(event, verdict)
             self.found.append(self._document(envelope, group, event, verdict, broken))
             first = first or self.found[-1]
@@ -379,7 +397,7 @@ class _Reading:
                 self.home.engine.checkpoint(self.job, self._record_part)
                 self.found = []
         if acks.answers(group):
-            self.answers.append((envelope, group, answer.finish(end), first))
+            envelope.answers.append((group, answer.finish(end), first))
 
     def _document(
         self, envelope: Envelope, group: Group, item: Transaction, verdict: Check, broken: Problem | None
@@ -434,6 +452,7 @@ class _Reading:
         answered = self._answered_before(conn) if before.rowcount else set()
         for number, envelope in enumerate(self.envelopes, 1):
             self._record_envelope(conn, number, envelope)
+            self._tell(conn, envelope)
         self._record_found(conn)
         for envelope in self.envelopes:
             self._answer(conn, envelope, answered)
@@ -448,6 +467,15 @@ class _Reading:
             .where(transmission.c.id == self.row.id)
             .values(status=status, reason=reason, error=text, done_at=self.home.now())
         )
+
+    def _tell(self, conn: Connection, envelope: Envelope) -> None:
+        """What a person should know of an interchange, in the timeline."""
+        told = envelope.remark
+        if envelope.status != "accepted":
+            text = f"interchange {envelope.header.control_number}: {envelope.reason}: {envelope.text}"
+            told = envelope.status, text
+        if told is not None:
+            self.home.note(conn, *told, partner=envelope.partner.name, transmission=self.row.id)
 
     def _record_part(self, conn: Connection) -> None:
         """A part of a large file; with the first, its control numbers count as seen."""
@@ -488,17 +516,6 @@ class _Reading:
                 "created_at": self.home.now(),
             },
         )
-        if envelope.status == "accepted" and envelope.remark is not None:
-            name, text = envelope.remark
-            self.home.note(conn, name, text, partner=envelope.partner.name, transmission=self.row.id)
-        if envelope.status != "accepted":
-            self.home.note(
-                conn,
-                envelope.status,
-                f"interchange {header.control_number}: {envelope.reason}: {envelope.text}",
-                partner=envelope.partner.name,
-                transmission=self.row.id,
-            )
 
     def _record_document(self, conn: Connection, read: _Read) -> None:
         partner, values = read.partner, read.values
@@ -561,7 +578,13 @@ class _Reading:
             select(document_table.c.cause, document_table.c.type, document_table.c.number).where(
                 document_table.c.direction == "out",
                 document_table.c.kind == "acknowledgment",
-                document_table.c.cause.startswith(self.row.id, autoescape=True),
+                or_(
+                    document_table.c.cause == self.row.id,
+                    and_(
+                        document_table.c.cause >= f"{self.row.id}-",
+                        document_table.c.cause < f"{self.row.id}.",
+                    ),
+                ),  # its own id, and with what it begins those of its documents
             )
         )
         return {(row.cause, row.type, row.number) for row in rows}
@@ -573,11 +596,11 @@ class _Reading:
             outbound.answer_interchange(
                 self.home, conn, envelope.partner, header, envelope.interchange_ack, cause=self.row.id
             )
-        for answered, group, ack, first in self.answers:
+        for group, ack, first in envelope.answers:
             cause = first.values["id"] if first is not None else self.row.id
             kind = self._mode_for(envelope.partner, group)
             told = (cause, kind, group.control_number) in before
-            if answered is envelope and kind != "none" and not told:
+            if kind != "none" and not told:
                 outbound.answer_group(
                     self.home,
                     conn,
@@ -607,16 +630,10 @@ class _Reading:
         return self.home.config.defaults.ack
 
 
-def _guide(partner: Partner, type: str) -> Guide | None:
-    """The partner's guide of a set, where it has one."""
-    agreement = partner.agreement(type, "in")
-    return load_guide(agreement.guide) if agreement is not None and agreement.guide else None
-
-
 def _map(partner: Partner, item: Transaction, verdict: Check, values: dict[str, Any]) -> Document | None:
     """The document, or None and the reason in `values`: it is held, and has been acknowledged."""
     agreement = partner.agreement(item.type, "in")
-    if agreement is None and partner.agreements and item.type not in outbound.ACKNOWLEDGMENTS:
+    if agreement is None and partner.agreements and item.type not in ACKNOWLEDGMENTS:
         values |= {
             "status": "held",
             "reason": DeadReason.NOT_AGREED,

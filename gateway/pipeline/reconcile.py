@@ -16,6 +16,7 @@ from gateway import orders
 from gateway.config import Partner
 from gateway.engine import Done, Job
 from gateway.home import Home
+from gateway.numbers import plain
 from gateway.pipeline import outbound
 from gateway.store.tables import document as document_table
 from gateway.store.tables import transmission
@@ -32,11 +33,6 @@ _WORDS = {
 }
 
 
-def plain(number: str | None) -> str:
-    """A control number without its padding."""
-    return (number or "").strip().lstrip("0") or "0"
-
-
 def acknowledged(
     home: Home, conn: Connection, partner: Partner, identity: str, answer: Acknowledgment
 ) -> None:
@@ -46,8 +42,10 @@ def acknowledged(
         _unmatched(home, conn, partner, identity, answer)
         return
     by_control = {_named(status): status for status in answer.transactions}
+    sent = _faulty_segments(home, conn, group, by_control)
     for row in group:
-        _close(home, conn, identity, row, answer, by_control.get((row.type, plain(row.transaction_control))))
+        key = row.type, plain(row.transaction_control)
+        _close(home, conn, identity, row, answer, by_control.get(key), sent.get(key, ""))
     if elsewhere:
         text = f"{', '.join(elsewhere)} in group {answer.functional_id} {answer.control_number}"
         home.note(conn, "unmatched", f"an acknowledgment names what was not sent: {text}",
@@ -135,34 +133,36 @@ def _said(element: str, code: str) -> str:
     return f"{meaning.rstrip('.').lower()} ({code})" if meaning else f"code {code}"
 
 
-def _what_stood_there(home: Home, row: Row[Any], status: TransactionStatus | None) -> str:
-    """The segments of ours that an answer finds fault with, so that nobody has to count them."""
-    positions = {segment.position for segment in status.segments} if status is not None else set()
-    if not positions:
-        return ""
-    with home.store.read() as conn:
-        sha256 = conn.execute(
-            select(transmission.c.sha256).where(transmission.c.id == row.transmission)
-        ).scalar_one()
-    named = (row.functional_id, row.group_control, row.transaction_control)
-    group: Group | None = None
+def _faulty_segments(
+    home: Home,
+    conn: Connection,
+    group: list[Row[Any]],
+    answered: dict[tuple[str, str], TransactionStatus],
+) -> dict[tuple[str, str], str]:
+    """The segments of ours that an answer finds fault with, by set, so that nobody has to count them."""
+    wanted = {key: {one.position for one in status.segments} for key, status in answered.items()}
+    wanted = {key: positions for key, positions in wanted.items() if positions}
+    told: dict[tuple[str, str], str] = {}
+    if not wanted:
+        return told
+    about = group[0]
+    sha256 = conn.execute(
+        select(transmission.c.sha256).where(transmission.c.id == about.transmission)
+    ).scalar_one()
     with home.store.fetch(sha256) as stream:
+        inside = False
         for event in codec.read(stream):
             if isinstance(event, Group):
-                group = event
-            if (
-                isinstance(event, Transaction)
-                and group is not None
-                and named
-                == (
-                    group.functional_id,
-                    plain(group.control_number),
-                    plain(event.control_number),
-                )
-            ):
-                found = [event.segments[at - 1] for at in sorted(positions) if at <= len(event.segments)]
-                return f"we sent {' ... '.join(found[:_SHOWN])}"
-    return ""
+                said = event.functional_id, plain(event.control_number)
+                inside = said == (about.functional_id, about.group_control)
+            elif inside and isinstance(event, Transaction):
+                key = event.type, plain(event.control_number)
+                if positions := wanted.pop(key, None):
+                    found = [event.segments[at - 1] for at in sorted(positions) if at <= len(event.segments)]
+                    told[key] = f"we sent {' ... '.join(found[:_SHOWN])}"
+                    if not wanted:
+                        break
+    return told
 
 
 def _close(
@@ -172,6 +172,7 @@ def _close(
     row: Row[Any],
     answer: Acknowledgment,
     answered: TransactionStatus | None,
+    sent: str,
 ) -> None:
     state, why = _verdict(answer, answered)
     conn.execute(
@@ -197,7 +198,7 @@ def _close(
         )
         return
     if state in {"rejected", "partial"}:
-        why = "; ".join(filter(None, [why, _what_stood_there(home, row, answered)]))
+        why = "; ".join(filter(None, [why, sent]))
     late = ", late" if row.ack == "overdue" else ""
     conn.execute(
         update(document_table)
@@ -272,13 +273,22 @@ def interchange_acknowledged(
 def overdue(home: Home, job: Job) -> Done:
     """The time for a partner's acknowledgment has passed; a late one will still reconcile.
 
-    Where it is agreed so, the document is sent again, once.
+    Where it is agreed so, the document is sent again, once. The time of one that has not left begins anew.
     """
     identity = job.payload["document"]
 
     def commit(conn: Connection) -> None:
-        row = conn.execute(select(document_table).where(document_table.c.id == identity)).one()
-        if row.ack != "waiting":
+        row = conn.execute(
+            select(document_table, transmission.c.status.label("sent"))
+            .join(transmission, transmission.c.id == document_table.c.transmission)
+            .where(document_table.c.id == identity)
+        ).one()
+        now, partner = home.now(), home.config.partners.get(row.partner)
+        if row.ack != "waiting" or row.ack_due_at > now:
+            return
+        if row.sent not in outbound.LEFT and partner is not None:
+            ack = home.config.ack(partner, row.type)
+            outbound.expect(home, conn, partner, identity, ack, now, resent=job.payload["resent"])
             return
         conn.execute(update(document_table).where(document_table.c.id == identity).values(ack="overdue"))
         home.note(
@@ -289,9 +299,8 @@ def overdue(home: Home, job: Job) -> Done:
             correlation=row.correlation,
             document=identity,
         )
-        partner = home.config.partners.get(row.partner)
-        agreement = partner.agreement(row.type, "out") if partner is not None else None
-        if agreement is not None and agreement.ack.on_overdue == "resend" and "again" not in job.payload:
+        resend = partner is not None and home.config.ack(partner, row.type).on_overdue == "resend"
+        if resend and not job.payload["resent"]:
             outbound.resend(home, conn, row)
 
     return Done(commit)

@@ -149,6 +149,8 @@ interchange = Table(
     Column("problems", JSON, nullable=False),
     Column("created_at", Utc, nullable=False),
     Index("ix_interchange_control", "sender", "receiver", "control_number"),
+    Index("ix_interchange_latest", "sender", "receiver", "created_at"),
+    Index("ix_interchange_transmission", "transmission"),
 )
 
 BATCHED = text("status = 'batched'")
@@ -188,6 +190,7 @@ document = Table(
     Index("ix_document_correlation", "correlation"),
     Index("ix_document_number", "number"),
     Index("ix_document_group", "partner", "direction", "functional_id", "group_control"),
+    Index("ix_document_interchange", "partner", "direction", "interchange_control"),
     Index("ix_document_transmission", "transmission"),
     Index("ix_document_cause", "cause"),
     Index("ix_document_batched", "partner", "batch", sqlite_where=BATCHED, postgresql_where=BATCHED),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from edi.tree import PartyId
 from gateway import queries
 from gateway.errors import Code, Failure
 from gateway.pipeline import outbound, reconcile
+from gateway.server import start_engine
 from gateway.simulate import envelope
 from gateway.store.lane_tables import job, lane
 from gateway.store.tables import document
@@ -273,3 +275,57 @@ def test_a_person_may_have_a_document_sent_again_and_only_one_that_was_sent(tmp_
         with pytest.raises(Failure) as refused:
             outbound.resendable(t.home, order.id)
         assert refused.value.code is Code.DOCUMENT_UNKNOWN
+
+
+def test_what_has_not_left_is_neither_overdue_nor_sent_twice(tmp_path: Path) -> None:
+    partners = agreed("out", "940", 'due = "1s", on_overdue = "resend"')
+    partners = partners.replace('role = "3pl"\nstatus = "live"', 'role = "3pl"\nstatus = "paused"')
+    with trading(tmp_path, partners, run=False) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop")
+        start_engine(t.home)
+        (row,) = eventually(lambda: t.documents(direction="out", type="940"))
+        eventually(lambda: t.documents(id=row.id)[0].ack_due_at > row.ack_due_at, 8)  # its time began anew
+        (now,) = t.documents(id=row.id)
+        assert (now.ack, now.transmission) == ("waiting", row.transmission)
+        assert queries.overdue(t.home) == []
+        with pytest.raises(Failure) as refused:
+            outbound.resendable(t.home, row.id)
+        assert "has not left yet" in str(refused.value)
+        assert t.home.engine.drain(10.0)
+
+
+def test_after_a_resend_the_time_that_ran_before_ends_nothing(tmp_path: Path) -> None:
+    with trading(tmp_path, agreed("out", "940", 'due = "2s"')) as t:
+        row = order_at_the_depot(t)
+        eventually(lambda: queries.overdue(t.home))
+        for _ in range(2):
+            found = outbound.resendable(t.home, row.id)
+            t.home.store.write(lambda conn, found=found: outbound.resend(t.home, conn, found))
+            eventually(lambda: not queries.overdue(t.home))
+            time.sleep(1.2)
+        (waiting,) = t.documents(id=row.id)  # the first resend's two seconds are over, the second's are not
+        assert waiting.ack == "waiting"
+        eventually(lambda: queries.overdue(t.home))
+        assert t.documents(id=row.id)[0].ack_due_at == waiting.ack_due_at
+
+
+def test_each_set_of_a_batch_that_is_rejected_is_told_with_what_stood_there(tmp_path: Path) -> None:
+    batched = PARTNERS.replace(
+        '{ type = "940", direction = "out" }',
+        '{ type = "940", direction = "out", batch = { count = 3, within = "1h" } }',
+    )
+    with trading(tmp_path, batched) as t:
+        for number in range(3):
+            rows = [["BEG", "00", "SA", f"PO-{number}", "", "20261101"], *ORDER[1:]]
+            t.drop(t.file("850", rows, RETAILER), "shop", f"{number}.x12")
+        eventually(lambda: len(t.sent("depot", "940")) == 3)
+        sent = t.documents(direction="out", type="940")
+        said = [["AK1", "OW", sent[0].group_control]]
+        for row in sent:
+            said.append(["AK2", "940", f"{int(row.transaction_control):04}"])
+            said += [["AK3", "W05", "2", "", "8"], ["AK4", "2", "285", "5"], ["AK5", "R", "5"]]
+        t.drop(t.file("997", [*said, ["AK9", "R", "3", "3", "0"]], WAREHOUSE), "depot", "997.x12")
+        eventually(lambda: all(row.ack == "rejected" for row in t.documents(direction="out", type="940")))
+        for number in range(3):
+            (told,) = (note for note in notes(t, f"PO-{number}") if note.startswith("acknowledged: depot"))
+            assert told.endswith(f"we sent W05*N*PO-{number}*PO-{number}")

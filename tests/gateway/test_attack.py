@@ -190,6 +190,7 @@ def test_what_is_repeated_under_a_new_control_number_ships_and_bills_nothing_by_
             invoiced(t, count)
         for type in ("856", "810"):
             assert [row.status for row in t.documents(type=type)] == ["sent", "held"]
+            assert [row.reason for row in t.documents(type=type)] == [None, "DOUBTFUL"]
         assert replay.replay(t.home, t.documents(type="810")[1].id) is replay.Step.ISSUE
         eventually(lambda: len(t.sent("shop", "810")) == 2)
 

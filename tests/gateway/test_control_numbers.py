@@ -7,20 +7,23 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 from numbers_victim import OURS, THEIRS
-from sqlalchemy import Connection, select
-from trading import ORDER, PARTNERS, RETAILER, eventually, trading
+from sqlalchemy import Connection, select, update
+from trading import ORDER, PARTNERS, RETAILER, US, Trading, eventually, trading
 
 from edi.tree import Group, Interchange, PartyId, Transaction
 from gateway import numbers, queries
 from gateway.pipeline.replay import Step, replay
+from gateway.simulate import envelope
 from gateway.store import Store
-from gateway.store.tables import event
+from gateway.store.tables import event, interchange
 from x12 import codec
+from x12.writer import Body, write
 
 ROOT = Path(__file__).parents[2]
 WRITERS = 8
@@ -236,3 +239,46 @@ def test_what_an_operator_sets_is_used_next(tmp_path: Path, next: int) -> None:
         eventually(lambda: t.sent("shop", "997"))
         (row,) = t.documents(direction="out", type="997")
         assert row.interchange_control == str(next)
+
+
+def told(t: Trading, name: str) -> list[str]:
+    with t.home.store.read() as conn:
+        found = select(event.c.text).where(event.c.name == name).order_by(event.c.id)
+        return list(conn.execute(found).scalars())
+
+
+def test_a_gap_is_told_across_the_end_of_the_numbers_and_not_by_one_of_long_ago(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+
+        def order(number: int, comes: int) -> None:
+            t.number = number - 1
+            t.drop(t.file("850", ORDER, RETAILER), "shop", f"{number}.x12")
+            eventually(lambda: len(t.sent("shop", "997")) == comes)
+
+        order(numbers.LAST, 1)
+        order(1, 2)
+        assert told(t, "gap") == []
+        order(4, 3)
+        assert told(t, "gap") == ["interchanges 2 to 3 from 08:RETAIL have not come: 4 follows 1"]
+        order(500_000_000, 4)  # one that went astray
+        old = t.home.now() - timedelta(days=91)
+        astray = interchange.c.control_number == "500000000"
+        t.home.store.write(
+            lambda conn: conn.execute(update(interchange).where(astray).values(created_at=old))
+        )
+        order(6, 5)
+        assert told(t, "gap")[2:] == ["interchanges 5 from 08:RETAIL have not come: 6 follows 4"]
+
+
+def test_what_is_told_of_a_large_file_is_told_once(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        t.drop(t.file("850", ORDER, RETAILER), "shop", "1.x12")
+        eventually(lambda: t.sent("shop", "997"))
+        head = envelope(RETAILER, US, 4, "850", "004010")
+        bodies = [
+            Body("850", number, [["BEG", "00", "SA", f"PO-{number}", "", "20261101"], *ORDER[1:]])
+            for number in range(1, 121)
+        ]
+        t.drop(write(head, bodies), "shop", "large.x12")
+        eventually(lambda: len(t.sent("shop", "997")) == 2, 60)
+        assert told(t, "gap") == ["interchanges 2 to 3 from 08:RETAIL have not come: 4 follows 1"]

@@ -152,3 +152,26 @@ def test_an_order_is_read_alike_however_long_its_header_is(references: int) -> N
     for _ in range(12):
         for slow, quick in both(order):
             assert quick == slow
+
+
+def test_lines_that_a_map_has_no_field_for_leave_the_usual_ones_their_functions() -> None:
+    map = standard("850")
+
+    def read(line: str) -> None:
+        order, verdict = checked(interchange(ORDER.replace("PID*F*08***WIDGET", line)))
+        verdict = x12.check(order, readers=map.readers)
+        assert map.read_checked(verdict, order.separators) == map.read(
+            verdict.rows, verdict.places, order.separators
+        )
+
+    assert map._runs is not None
+    before = map._runs._functions
+    shapes = ["PAM*01*1*EA" + "*1" * more for more in range(3)]
+    for first in shapes:
+        for second in shapes:
+            for _ in range(70):
+                read(f"{first}\n{second}")
+    assert map._runs._functions - before < 10
+    for _ in range(70):
+        read("PID*F*08***WIDGET")
+    assert map.readers

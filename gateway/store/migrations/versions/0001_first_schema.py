@@ -286,6 +286,9 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_document_group", ["partner", "direction", "functional_id", "group_control"], unique=False
         )
+        batch_op.create_index(
+            "ix_document_interchange", ["partner", "direction", "interchange_control"], unique=False
+        )
         batch_op.create_index("ix_document_number", ["number"], unique=False)
         batch_op.create_index("ix_document_transmission", ["transmission"], unique=False)
 
@@ -312,3 +315,5 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_interchange_control", ["sender", "receiver", "control_number"], unique=False
         )
+        batch_op.create_index("ix_interchange_latest", ["sender", "receiver", "created_at"], unique=False)
+        batch_op.create_index("ix_interchange_transmission", ["transmission"], unique=False)
