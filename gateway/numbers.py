@@ -115,24 +115,20 @@ def counters(conn: Connection, theirs: Iterable[PartyId] | None = None) -> list[
 
 def peek(conn: Connection, ours: PartyId, theirs: PartyId, level: str) -> int:
     """The number that would be taken next."""
-    return _shown(_stored(conn, ours, theirs, level) or 1)
-
-
-def put(conn: Connection, ours: PartyId, theirs: PartyId, level: str, next: int) -> None:
-    """Have `next` (1 to 999999999) taken next. What lies behind the sequence would be used again."""
-    values = {"ours": str(ours), "theirs": str(theirs), "level": level, "next": next}
-    conn.execute(_PUT.on(conn), values)
-
-
-def _stored(conn: Connection, ours: PartyId, theirs: PartyId, level: str) -> int | None:
-    found: int | None = conn.execute(
+    next = conn.execute(
         select(control_number.c.next).where(
             control_number.c.ours == str(ours),
             control_number.c.theirs == str(theirs),
             control_number.c.level == level,
         )
     ).scalar()
-    return found
+    return _shown(next or 1)
+
+
+def put(conn: Connection, ours: PartyId, theirs: PartyId, level: str, next: int) -> None:
+    """Have `next` (1 to 999999999) taken next. What lies behind the sequence would be used again."""
+    values = {"ours": str(ours), "theirs": str(theirs), "level": level, "next": next}
+    conn.execute(_PUT.on(conn), values)
 
 
 def _shown(stored: int) -> int:
