@@ -119,7 +119,7 @@ DOCUMENTS: dict[str, Document] = {
                 multi_stop="no",
                 equipment=(
                     RoutedEquipment(
-                        type="39", quantity=Decimal(1), length="5300", height=Decimal(9), width=Decimal(8)
+                        type="shipped", quantity=Decimal(1), length="5300", height=Decimal(9), width=Decimal(8)
                     ),
                 ),
                 parties=(FreightParty(role="ship_to", name="STORE 12", address=STORE),),
