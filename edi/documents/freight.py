@@ -146,7 +146,7 @@ class Trailer(Value, frozen=True):
 class RoutingDestination(HasReferences, frozen=True):
     """Where goods are to go, when they are ready, on how many pallets or in how many cartons, and what.
 
-    `packages` counts the shipping units of kind `packaging`; `stackable` is "yes" or "no".
+    `quantity` counts the shipping units of kind `packaging`; `stackable` is "yes" or "no".
     """
 
     role: str
@@ -156,7 +156,7 @@ class RoutingDestination(HasReferences, frozen=True):
     address: Address | None = None
     references: tuple[FreightReference, ...] = ()
     dates: tuple[FreightDate, ...] = ()
-    packages: Decimal | None = None
+    quantity: Decimal | None = None
     packaging: str | None = None
     stackable: str | None = None
     orders: tuple[FreightOrder, ...] = ()

@@ -156,7 +156,8 @@ class ChangedLine(HasParties, frozen=True):
 class OrderChange(HasParties, frozen=True, tag_field="schema", tag="tradelane.order_change/1"):
     """A customer changes or cancels an order. `number` is the purchase order number, `sales_order` ours.
 
-    `sequence` counts the changes of one order, as the customer numbers them.
+    `sequence` counts the changes of one order, as the customer numbers them; `answered_on` is when we last
+    answered.
     """
 
     number: str
@@ -170,7 +171,7 @@ class OrderChange(HasParties, frozen=True, tag_field="schema", tag="tradelane.or
     contract: str | None = None
     transaction_type: str | None = None
     sales_order: str | None = None
-    acknowledged_on: dt.date | None = None
+    answered_on: dt.date | None = None
     currency: str | None = None
     references: tuple[Reference, ...] = ()
     contacts: tuple[Contact, ...] = ()

@@ -37,13 +37,13 @@ class CodedFacts(Value, frozen=True):
 
 
 class Transport(Value, frozen=True):
-    """How stock comes to a warehouse: the carrier (`scac`), the trailer, its seals and pallets.
+    """How stock comes to a warehouse: the carrier by `ids` ("scac"), the trailer, its seals and pallets.
 
     Temperatures are those to keep: one, or the two ends of a range.
     """
 
+    ids: dict[str, str] = {}
     method: str | None = None
-    scac: str | None = None
     description: str | None = None
     payment: str | None = None
     equipment: str | None = None

@@ -22,7 +22,7 @@ from edi.documents.parts import Extra, Note, Value
 class Pallets(Value, frozen=True):
     """How many pallets there are, and what they weigh."""
 
-    quantity: int | None = None
+    count: int | None = None
     exchange: str | None = None
     weight: Decimal | None = None
     weight_unit: str | None = None
@@ -43,7 +43,7 @@ class LadingItem(Value, frozen=True):
 
 
 class DangerousGoods(Value, frozen=True):
-    """A dangerous good by its UN number (`code`), its class, packing group and shipping name."""
+    """A dangerous good: its UN number (`code`), class, packing group and, as `description`, shipping name."""
 
     unit: str
     packages: int
@@ -53,7 +53,7 @@ class DangerousGoods(Value, frozen=True):
     quantity_unit: str | None = None
     packing_group: str | None = None
     hazard_class: str | None = None
-    name: str | None = None
+    description: str | None = None
     extra: Extra = ()
 
 
@@ -64,7 +64,7 @@ class GoodsContact(HasReferences, frozen=True):
     name: str
     numbers: dict[str, str] = {}
     references: tuple[FreightReference, ...] = ()
-    dangerous: tuple[DangerousGoods, ...] = ()
+    hazards: tuple[DangerousGoods, ...] = ()
     extra: Extra = ()
 
 

@@ -102,7 +102,7 @@ TRANSFER = StockTransfer(
     shipped_on=DAY,
     purchase_order="PO-77",
     parties=(Party(role="warehouse", name="DEPOT"),),
-    transport=Transport(method="motor", scac="UPSN"),
+    transport=Transport(method="motor", ids={"scac": "UPSN"}),
     lines=(TransferLine(shipped=Decimal(12), unit="each", ids={"vendor": "AB1"}),),
     shipped=Decimal(12),
 )

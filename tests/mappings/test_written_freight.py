@@ -93,7 +93,7 @@ DOCUMENTS: dict[str, Document] = {
                 address=STORE,
                 references=(FreightReference(type="department", value="038"),),
                 dates=(FreightDate(type="ready_to_ship", on=DAY),),
-                packages=Decimal(2),
+                quantity=Decimal(2),
                 packaging="pallet",
                 stackable="yes",
                 orders=(ORDER,),
@@ -119,7 +119,11 @@ DOCUMENTS: dict[str, Document] = {
                 multi_stop="no",
                 equipment=(
                     RoutedEquipment(
-                        type="shipped", quantity=Decimal(1), length="5300", height=Decimal(9), width=Decimal(8)
+                        type="shipped",
+                        quantity=Decimal(1),
+                        length="5300",
+                        height=Decimal(9),
+                        width=Decimal(8),
                     ),
                 ),
                 parties=(FreightParty(role="ship_to", name="STORE 12", address=STORE),),

@@ -95,7 +95,7 @@ RECEIPT = StockReceipt(
     notes=(Note(type="GEN", text="ONE PALLET LEANED"),),
     transport=Transport(
         method="motor",
-        scac="UPSN",
+        ids={"scac": "UPSN"},
         equipment_initial="UPS",
         equipment_number="48213",
         seals=("S-1001", "S-1002"),
@@ -124,7 +124,7 @@ DOCUMENTS: dict[str, Document] = {
         notes=(Note(type="GEN", text="CALL BEFORE UNLOADING"),),
         transport=Transport(
             method="motor",
-            scac="UPSN",
+            ids={"scac": "UPSN"},
             payment="prepaid",
             equipment="refrigerated",
             equipment_initial="UPS",
@@ -437,7 +437,7 @@ def test_a_receipt_of_a_real_warehouse_tells_what_came_in_which_lots() -> None:
     assert isinstance(receipt, StockReceipt)
     assert (receipt.number, receipt.transfer, receipt.received) == ("4280", "0450366097", Decimal(600))
     assert receipt.transport == Transport(
-        method="motor_common", scac="0000", equipment_number="1234", seals=("123456789",)
+        method="motor_common", ids={"scac": "0000"}, equipment_number="1234", seals=("123456789",)
     )
     assert [line.lot for line in receipt.lines] == [f"2241396{n}" for n in range(2, 7)]
     assert {line.received for line in receipt.lines} == {Decimal(120)}
