@@ -21,13 +21,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from edi.documents.advice import (
-    ApplicationAdvice,
-    ApplicationError,
-    ErrorContext,
-    RelatedData,
-    Verdict,
-)
+from edi.documents.advice import ApplicationAdvice, ApplicationError, ErrorContext, RelatedData, Verdict
 from edi.documents.answers import (
     Acknowledgment,
     ElementError,
@@ -38,7 +32,6 @@ from edi.documents.answers import (
 from edi.documents.billing import Invoice, InvoiceLine, QuantityDifference
 from edi.documents.catalog import (
     CatalogLine,
-    CatalogParty,
     CatalogPrice,
     PriceCatalog,
     Resale,
@@ -49,24 +42,15 @@ from edi.documents.catalog import (
 from edi.documents.freight import (
     Dimensions,
     FreightCharge,
-    FreightDate,
     FreightEvent,
     FreightInvoice,
     FreightInvoiceLine,
-    FreightOrder,
-    FreightParty,
     FreightProgress,
-    FreightReference,
     FreightStatus,
-    HasReferences,
     HazardousMaterial,
     InvoicedPackage,
     InvoicedReceiver,
-    InvoicedStop,
-    LadingDescription,
     LadingException,
-    Leg,
-    Load,
     RatedQuantity,
     RoutedEquipment,
     RoutedService,
@@ -74,17 +58,23 @@ from edi.documents.freight import (
     RoutingDestination,
     RoutingInstructions,
     RoutingRequest,
-    SpecialHandling,
     Tariff,
     TrackedPackage,
+)
+from edi.documents.loads import (
+    DangerousGoods,
+    FreightOrder,
+    Goods,
+    GoodsContact,
+    LadingItem,
+    Leg,
+    Load,
+    Pallets,
+    SpecialHandling,
+    Stop,
     Trailer,
 )
-from edi.documents.organization import (
-    Industry,
-    Organization,
-    OrganizationLevel,
-    Site,
-)
+from edi.documents.organization import Industry, Organization, OrganizationLevel, Site
 from edi.documents.parts import (
     Address,
     Amount,
@@ -136,18 +126,8 @@ from edi.documents.planning import (
     ShipSchedule,
     TimedQuantity,
 )
-from edi.documents.receiving import (
-    Discrepancy,
-    OrderReference,
-    ReceivedLine,
-    ReceivingAdvice,
-)
-from edi.documents.returns import (
-    Disposition,
-    ReturnAuthorization,
-    ReturnedQuantity,
-    ReturnLine,
-)
+from edi.documents.receiving import Discrepancy, OrderReference, ReceivedLine, ReceivingAdvice
+from edi.documents.returns import Disposition, ReturnAuthorization, ReturnedQuantity, ReturnLine
 from edi.documents.sales import (
     AnsweredComponent,
     AnsweredLine,
@@ -187,18 +167,7 @@ from edi.documents.stock import (
     TransferLine,
     Transport,
 )
-from edi.documents.tender import (
-    AnsweredStop,
-    DangerousGoods,
-    GoodsContact,
-    LadingItem,
-    LoadTender,
-    LoadTenderAnswer,
-    Pallets,
-    TenderedGoods,
-    TenderedOrder,
-    TenderStop,
-)
+from edi.documents.tender import AnsweredStop, LoadTender, LoadTenderAnswer
 from edi.documents.warehouse import (
     LineGroup,
     Pack,
@@ -229,7 +198,6 @@ __all__ = [
     "Authorization",
     "BankAccount",
     "CatalogLine",
-    "CatalogParty",
     "CatalogPrice",
     "ChangedLine",
     "Charge",
@@ -251,19 +219,16 @@ __all__ = [
     "Extra",
     "Forecast",
     "FreightCharge",
-    "FreightDate",
     "FreightEvent",
     "FreightInvoice",
     "FreightInvoiceLine",
     "FreightOrder",
-    "FreightParty",
     "FreightProgress",
-    "FreightReference",
     "FreightStatus",
     "FreightTerms",
+    "Goods",
     "GoodsContact",
     "HasParties",
-    "HasReferences",
     "HazardousMaterial",
     "Industry",
     "InquiredItem",
@@ -275,10 +240,8 @@ __all__ = [
     "InvoiceLine",
     "InvoicedPackage",
     "InvoicedReceiver",
-    "InvoicedStop",
     "ItemStatus",
     "Lading",
-    "LadingDescription",
     "LadingException",
     "LadingItem",
     "LeadTime",
@@ -358,12 +321,10 @@ __all__ = [
     "StockQuantity",
     "StockReceipt",
     "StockTransfer",
+    "Stop",
     "Tariff",
     "Tax",
     "Temperature",
-    "TenderStop",
-    "TenderedGoods",
-    "TenderedOrder",
     "Terms",
     "TimedQuantity",
     "TrackedPackage",

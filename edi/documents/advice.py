@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from edi.documents.parts import (
-    Amount,
-    Contact,
-    Dated,
-    Extra,
-    HasParties,
-    Note,
-    Party,
-    Reference,
-    Value,
-)
+from edi.documents.parts import Amount, Contact, Dated, Extra, HasParties, Note, Party, Reference, Value
 from edi.documents.payments import Person
 from edi.documents.planning import Quantity
 from edi.documents.stock import CodedFacts

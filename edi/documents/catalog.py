@@ -6,7 +6,6 @@ import datetime as dt
 from decimal import Decimal
 
 from edi.documents.parts import (
-    Address,
     Amount,
     Charge,
     Component,
@@ -25,20 +24,6 @@ from edi.documents.parts import (
     Value,
 )
 from edi.documents.planning import LeadTime
-
-
-class CatalogParty(HasParties, frozen=True):
-    """Who plays `role` in a catalog, and the dates that hold for it."""
-
-    role: str
-    name: str | None = None
-    ids: dict[str, str] = {}
-    more_names: tuple[str, ...] = ()
-    address: Address | None = None
-    references: tuple[Reference, ...] = ()
-    contacts: tuple[Contact, ...] = ()
-    dates: tuple[Dated, ...] = ()
-    extra: Extra = ()
 
 
 class CatalogPrice(HasParties, frozen=True):
@@ -91,7 +76,7 @@ class CatalogLine(HasParties, frozen=True):
     charges: tuple[Charge, ...] = ()
     taxes: tuple[Tax, ...] = ()
     prices: tuple[CatalogPrice, ...] = ()
-    parties: tuple[CatalogParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     components: tuple[Component, ...] = ()
     extra: Extra = ()
 
@@ -115,7 +100,7 @@ class PriceCatalog(HasParties, frozen=True, tag_field="schema", tag="tradelane.p
     terms: tuple[Terms, ...] = ()
     charges: tuple[Charge, ...] = ()
     freight: tuple[FreightTerms, ...] = ()
-    parties: tuple[CatalogParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     lines: tuple[CatalogLine, ...] = ()
     partner: str | None = None
     extra: Extra = ()

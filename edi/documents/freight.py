@@ -3,147 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 
-from edi.documents.parts import Address, Contact, Extra, Mark, Terms, Value
+from edi.documents.loads import FreightOrder, Goods, Leg, Load, SpecialHandling, Stop, Trailer
+from edi.documents.parts import (
+    Address,
+    Contact,
+    Dated,
+    Extra,
+    HasParties,
+    Mark,
+    Party,
+    Reference,
+    Terms,
+    Value,
+    once,
+)
 
 
-class FreightReference(Value, frozen=True):
-    """A number of a `type` such as "bill_of_lading"; an instruction has a `description` alone."""
-
-    type: str | None = None
-    value: str | None = None
-    description: str | None = None
-    on: dt.date | None = None
-    extra: Extra = ()
-
-
-class FreightDate(Value, frozen=True):
-    """A date, a time or both, each with its meaning; `time` is local to the time code `zone`."""
-
-    type: str | None = None
-    on: dt.date | None = None
-    time_type: str | None = None
-    time: dt.time | None = None
-    zone: str | None = None
-    extra: Extra = ()
-
-
-def once(numbers: Iterable[str | None]) -> tuple[str, ...]:
-    """The numbers that are there, each once, in their order."""
-    return tuple(dict.fromkeys(number for number in numbers if number))
-
-
-class HasReferences(Value, frozen=True):
-    """Look-ups that freight documents and their parts share; the first match wins."""
-
-    def reference(self, type: str) -> str | None:
-        """The value of the first reference of `type`."""
-        references: tuple[FreightReference, ...] = getattr(self, "references", ())
-        return next((reference.value for reference in references if reference.type == type), None)
-
-    def party(self, role: str) -> FreightParty | None:
-        """The first party playing `role`."""
-        parties: tuple[FreightParty, ...] = getattr(self, "parties", ())
-        return next((party for party in parties if party.role == role), None)
-
-    def date(self, type: str) -> dt.date | None:
-        """The first date of `type`."""
-        dates: tuple[FreightDate, ...] = getattr(self, "dates", ())
-        return next((dated.on for dated in dates if dated.type == type), None)
-
-
-class FreightParty(HasReferences, frozen=True):
-    """Who ships, carries, receives or pays, and what that party calls the shipment."""
-
-    role: str
-    name: str | None = None
-    ids: dict[str, str] = {}
-    more_names: tuple[str, ...] = ()
-    address: Address | None = None
-    contacts: tuple[Contact, ...] = ()
-    dates: tuple[FreightDate, ...] = ()
-    references: tuple[FreightReference, ...] = ()
-    extra: Extra = ()
-
-
-class FreightOrder(Value, frozen=True):
-    """The part of a purchase order that is in a shipment. `reference` is the seller's own order number."""
-
-    reference: str | None = None
-    purchase_order: str | None = None
-    other_reference: str | None = None
-    quantity: Decimal | None = None
-    unit: str | None = None
-    packaging: str | None = None
-    weight: Decimal | None = None
-    weight_unit: str | None = None
-    volume: Decimal | None = None
-    volume_unit: str | None = None
-    commodity: str | None = None
-    freight_class: str | None = None
-    extra: Extra = ()
-
-
-class Load(Value, frozen=True):
-    """Weight, volume and handling units: `packages` that are loose and `unitized` ones (pallets)."""
-
-    weight_type: str | None = None
-    weight: Decimal | None = None
-    weight_unit: str | None = None
-    packages: int | None = None
-    unitized: int | None = None
-    volume: Decimal | None = None
-    volume_unit: str | None = None
-    extra: Extra = ()
-
-
-class Leg(Value, frozen=True):
-    """One carrier of several that carry a shipment, in its `sequence`, and where it hands over."""
-
-    carrier: str
-    sequence: str
-    city: str | None = None
-    state: str | None = None
-    method: str | None = None
-    invoice: str | None = None
-    on: dt.date | None = None
-    amount: Decimal | None = None
-    description: str | None = None
-    extra: Extra = ()
-
-
-class SpecialHandling(Value, frozen=True):
-    """How goods are to be treated: a `code`, the `service` asked for, or words."""
-
-    code: str | None = None
-    service: str | None = None
-    description: str | None = None
-    extra: Extra = ()
-
-
-class Trailer(Value, frozen=True):
-    """A trailer or container; `length` in feet and inches as the standard writes it: 5300 is 53 feet."""
-
-    number: str
-    initial: str | None = None
-    carrier: str | None = None
-    type: str | None = None
-    length: str | None = None
-    weight_type: str | None = None
-    weight: Decimal | None = None
-    weight_unit: str | None = None
-    volume: Decimal | None = None
-    volume_unit: str | None = None
-    tare: int | None = None
-    tare_type: str | None = None
-    temperature: str | None = None
-    seals: tuple[str, ...] = ()
-    extra: Extra = ()
-
-
-class RoutingDestination(HasReferences, frozen=True):
+class RoutingDestination(HasParties, frozen=True):
     """Where goods are to go, when they are ready, on how many pallets or in how many cartons, and what.
 
     `quantity` counts the shipping units of kind `packaging`; `stackable` is "yes" or "no".
@@ -154,8 +33,8 @@ class RoutingDestination(HasReferences, frozen=True):
     ids: dict[str, str] = {}
     more_names: tuple[str, ...] = ()
     address: Address | None = None
-    references: tuple[FreightReference, ...] = ()
-    dates: tuple[FreightDate, ...] = ()
+    references: tuple[Reference, ...] = ()
+    dates: tuple[Dated, ...] = ()
     quantity: Decimal | None = None
     packaging: str | None = None
     stackable: str | None = None
@@ -163,7 +42,7 @@ class RoutingDestination(HasReferences, frozen=True):
     extra: Extra = ()
 
 
-class RoutingRequest(HasReferences, frozen=True, tag_field="schema", tag="tradelane.routing_request/1"):
+class RoutingRequest(HasParties, frozen=True, tag_field="schema", tag="tradelane.routing_request/1"):
     """A seller asks its customer how to ship what is ready. `parties` names where it is shipped from."""
 
     number: str
@@ -175,7 +54,7 @@ class RoutingRequest(HasReferences, frozen=True, tag_field="schema", tag="tradel
     type: str | None = None
     action: str | None = None
     contacts: tuple[Contact, ...] = ()
-    parties: tuple[FreightParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     destinations: tuple[RoutingDestination, ...] = ()
     partner: str | None = None
     extra: Extra = ()
@@ -211,26 +90,26 @@ class RoutedEquipment(Value, frozen=True):
     extra: Extra = ()
 
 
-class RoutedShipment(HasReferences, frozen=True):
+class RoutedShipment(HasParties, frozen=True):
     """One shipment and how it is to go: with which `carrier` (SCAC), when, and at which stop of a load."""
 
     number: int
-    references: tuple[FreightReference, ...] = ()
+    references: tuple[Reference, ...] = ()
     carrier: str | None = None
     effective_on: dt.date | None = None
     effective_time: dt.time | None = None
     services: tuple[RoutedService, ...] = ()
     orders: tuple[FreightOrder, ...] = ()
-    dates: tuple[FreightDate, ...] = ()
+    dates: tuple[Dated, ...] = ()
     multi_stop: str | None = None
     stop: int | None = None
     equipment: tuple[RoutedEquipment, ...] = ()
-    parties: tuple[FreightParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     extra: Extra = ()
 
 
 class RoutingInstructions(
-    HasReferences, frozen=True, tag_field="schema", tag="tradelane.routing_instructions/1"
+    HasParties, frozen=True, tag_field="schema", tag="tradelane.routing_instructions/1"
 ):
     """A customer tells how to ship. `request` is the number of the RoutingRequest that is answered."""
 
@@ -243,7 +122,7 @@ class RoutingInstructions(
     type: str | None = None
     action: str | None = None
     contacts: tuple[Contact, ...] = ()
-    parties: tuple[FreightParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     shipments: tuple[RoutedShipment, ...] = ()
     partner: str | None = None
     extra: Extra = ()
@@ -286,26 +165,26 @@ class LadingException(Value, frozen=True):
     extra: Extra = ()
 
 
-class TrackedPackage(HasReferences, frozen=True):
+class TrackedPackage(HasParties, frozen=True):
     """One parcel: its tracking number among `marks` or `references`, and what happened to it."""
 
     weight_type: str | None = None
     weight: Decimal | None = None
     zone: str | None = None
     service: str | None = None
-    references: tuple[FreightReference, ...] = ()
+    references: tuple[Reference, ...] = ()
     events: tuple[FreightEvent, ...] = ()
     marks: tuple[Mark, ...] = ()
-    parties: tuple[FreightParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     extra: Extra = ()
 
 
-class FreightProgress(HasReferences, frozen=True):
+class FreightProgress(HasParties, frozen=True):
     """What happened to a shipment, or to one stop of it."""
 
     number: int
     events: tuple[FreightEvent, ...] = ()
-    references: tuple[FreightReference, ...] = ()
+    references: tuple[Reference, ...] = ()
     marks: tuple[Mark, ...] = ()
     exceptions: tuple[LadingException, ...] = ()
     notes: tuple[str, ...] = ()
@@ -313,11 +192,11 @@ class FreightProgress(HasReferences, frozen=True):
     loads: tuple[Load, ...] = ()
     packages: tuple[TrackedPackage, ...] = ()
     orders: tuple[FreightOrder, ...] = ()
-    parties: tuple[FreightParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     extra: Extra = ()
 
 
-class FreightStatus(HasReferences, frozen=True, tag_field="schema", tag="tradelane.freight_status/1"):
+class FreightStatus(HasParties, frozen=True, tag_field="schema", tag="tradelane.freight_status/1"):
     """Where a shipment is. `number` is the carrier's (its pro number), `shipment` the shipper's."""
 
     number: str | None = None
@@ -328,10 +207,10 @@ class FreightStatus(HasReferences, frozen=True, tag_field="schema", tag="tradela
     reference_number: str | None = None
     reported_on: dt.date | None = None
     reported_time: dt.time | None = None
-    references: tuple[FreightReference, ...] = ()
+    references: tuple[Reference, ...] = ()
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
-    parties: tuple[FreightParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     legs: tuple[Leg, ...] = ()
     progress: tuple[FreightProgress, ...] = ()
     partner: str | None = None
@@ -347,19 +226,6 @@ class FreightStatus(HasReferences, frozen=True, tag_field="schema", tag="tradela
     def purchase_orders(self) -> tuple[str, ...]:
         """The order numbers that the carrier was told, each once."""
         return once(number for part in (self, *self.progress) for number in _ordered(part))
-
-
-class LadingDescription(Value, frozen=True):
-    """What is carried, in words and by commodity code (`commodity_type` "N" is the NMFC's)."""
-
-    line: int | None = None
-    text: str | None = None
-    commodity: str | None = None
-    commodity_type: str | None = None
-    packaging: str | None = None
-    mark: str | None = None
-    mark_type: str | None = None
-    extra: Extra = ()
 
 
 class RatedQuantity(Value, frozen=True):
@@ -436,7 +302,7 @@ class HazardousMaterial(Value, frozen=True):
     extra: Extra = ()
 
 
-class InvoicedPackage(HasReferences, frozen=True):
+class InvoicedPackage(HasParties, frozen=True):
     """One parcel and what it cost; `service` is its level of service, `zone` the carrier's."""
 
     weight_type: str | None = None
@@ -446,11 +312,11 @@ class InvoicedPackage(HasReferences, frozen=True):
     pickup: str | None = None
     rate_basis: str | None = None
     amount: Decimal | None = None
-    references: tuple[FreightReference, ...] = ()
+    references: tuple[Reference, ...] = ()
     extra: Extra = ()
 
 
-class InvoicedReceiver(HasReferences, frozen=True):
+class InvoicedReceiver(HasParties, frozen=True):
     """Who received which parcels of an invoice."""
 
     role: str
@@ -458,20 +324,20 @@ class InvoicedReceiver(HasReferences, frozen=True):
     ids: dict[str, str] = {}
     more_names: tuple[str, ...] = ()
     address: Address | None = None
-    references: tuple[FreightReference, ...] = ()
+    references: tuple[Reference, ...] = ()
     packages: tuple[InvoicedPackage, ...] = ()
     extra: Extra = ()
 
 
-class FreightInvoiceLine(HasReferences, frozen=True):
+class FreightInvoiceLine(HasParties, frozen=True):
     """What was carried or done, and what is charged for it. `signed_by` took delivery."""
 
     number: int
-    references: tuple[FreightReference, ...] = ()
+    references: tuple[Reference, ...] = ()
     signed_on: dt.date | None = None
     signed_time: dt.time | None = None
     signed_by: str | None = None
-    descriptions: tuple[LadingDescription, ...] = ()
+    goods: tuple[Goods, ...] = ()
     hazards: tuple[HazardousMaterial, ...] = ()
     quantities: tuple[RatedQuantity, ...] = ()
     charges: tuple[FreightCharge, ...] = ()
@@ -483,27 +349,7 @@ class FreightInvoiceLine(HasReferences, frozen=True):
     extra: Extra = ()
 
 
-class InvoicedStop(HasReferences, frozen=True):
-    """A place where a truck stopped, and why."""
-
-    number: int
-    reason: str
-    weight: Decimal | None = None
-    weight_unit: str | None = None
-    quantity: Decimal | None = None
-    unit: str | None = None
-    volume: Decimal | None = None
-    volume_unit: str | None = None
-    description: str | None = None
-    references: tuple[FreightReference, ...] = ()
-    dates: tuple[FreightDate, ...] = ()
-    handling: tuple[SpecialHandling, ...] = ()
-    orders: tuple[FreightOrder, ...] = ()
-    parties: tuple[FreightParty, ...] = ()
-    extra: Extra = ()
-
-
-class FreightInvoice(HasReferences, frozen=True, tag_field="schema", tag="tradelane.freight_invoice/1"):
+class FreightInvoice(HasParties, frozen=True, tag_field="schema", tag="tradelane.freight_invoice/1"):
     """A carrier's invoice. `due` is to be paid; `shipment` is the shipper's number of what was carried.
 
     The totals of all lines: `charges`, of which `prepaid` and `advances`; `weight`, `volume`, `packages`.
@@ -525,15 +371,15 @@ class FreightInvoice(HasReferences, frozen=True, tag_field="schema", tag="tradel
     transport_terms: str | None = None
     currency: str | None = None
     terms: tuple[Terms, ...] = ()
-    references: tuple[FreightReference, ...] = ()
-    dates: tuple[FreightDate, ...] = ()
+    references: tuple[Reference, ...] = ()
+    dates: tuple[Dated, ...] = ()
     legs: tuple[Leg, ...] = ()
     handling: tuple[SpecialHandling, ...] = ()
     notes: tuple[str, ...] = ()
-    parties: tuple[FreightParty, ...] = ()
+    parties: tuple[Party, ...] = ()
     equipment: tuple[Trailer, ...] = ()
     orders: tuple[FreightOrder, ...] = ()
-    stops: tuple[InvoicedStop, ...] = ()
+    stops: tuple[Stop, ...] = ()
     lines: tuple[FreightInvoiceLine, ...] = ()
     weight: Decimal | None = None
     weight_type: str | None = None
@@ -558,9 +404,9 @@ class FreightInvoice(HasReferences, frozen=True, tag_field="schema", tag="tradel
         return once(number for part in (self, *self.stops, *self.lines) for number in _ordered(part))
 
 
-def _ordered(part: HasReferences) -> Iterator[str | None]:
+def _ordered(part: HasParties) -> Iterator[str | None]:
     """Purchase orders as carriers tell them: by reference, or with what of each is in the shipment."""
-    references: tuple[FreightReference, ...] = getattr(part, "references", ())
+    references: tuple[Reference, ...] = getattr(part, "references", ())
     orders: tuple[FreightOrder, ...] = getattr(part, "orders", ())
     yield from (reference.value for reference in references if reference.type == "purchase_order")
     yield from (order.purchase_order for order in orders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -17,22 +18,46 @@ class Value(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True,
     """
 
 
-class Reference(Value, frozen=True):
-    """A number by which someone knows this: `type` such as "bill_of_lading", `value`."""
+class HasParties(Value, frozen=True):
+    """Look-ups that documents, lines and levels share; the first match wins."""
 
-    type: str
+    def party(self, role: str) -> Party | None:
+        """The first party playing `role`."""
+        parties: tuple[Party, ...] = getattr(self, "parties", ())
+        return next((party for party in parties if party.role == role), None)
+
+    def reference(self, type: str) -> str | None:
+        """The value of the first reference of `type`."""
+        references: tuple[Reference, ...] = getattr(self, "references", ())
+        return next((reference.value for reference in references if reference.type == type), None)
+
+    def date(self, type: str) -> dt.date | None:
+        """The first date of `type`."""
+        dates: tuple[Dated, ...] = getattr(self, "dates", ())
+        return next((dated.on for dated in dates if dated.type == type), None)
+
+
+class Reference(Value, frozen=True):
+    """A number by which someone knows this: `type` such as "bill_of_lading", `value`, and `on`, its date.
+
+    Carriers are told things in a `description` alone; elsewhere none goes without its type.
+    """
+
+    type: str | None = None
     value: str | None = None
     description: str | None = None
+    on: dt.date | None = None
     extra: Extra = ()
 
 
 class Dated(Value, frozen=True):
     """A date with its meaning, such as "requested_ship". `time` is local to the time code `zone`.
 
-    Warehouse and grocery sets give the time a meaning of its own, `time_type`; there none goes without.
+    Warehouse, grocery and freight sets give the time a meaning of its own, `time_type`; there none goes
+    without, and a time may stand without a date and its `type`.
     """
 
-    type: str
+    type: str | None = None
     on: dt.date | None = None
     time_type: str | None = None
     time: dt.time | None = None
@@ -80,8 +105,11 @@ class Contact(Value, frozen=True):
     extra: Extra = ()
 
 
-class Party(Value, frozen=True):
-    """Who plays `role` ("ship_to", "bill_to"); `ids` by kind: gln, duns, buyer_assigned."""
+class Party(HasParties, frozen=True):
+    """Who plays `role` ("ship_to", "bill_to"); `ids` by kind: gln, duns, buyer_assigned.
+
+    `references` and `dates` are those that hold for it alone.
+    """
 
     role: str
     name: str | None = None
@@ -90,6 +118,7 @@ class Party(Value, frozen=True):
     address: Address | None = None
     contacts: tuple[Contact, ...] = ()
     references: tuple[Reference, ...] = ()
+    dates: tuple[Dated, ...] = ()
     extra: Extra = ()
 
 
@@ -260,20 +289,6 @@ class Component(Value, frozen=True):
     extra: Extra = ()
 
 
-class HasParties(Value, frozen=True):
-    """Look-ups that documents, lines and levels share; the first match wins."""
-
-    def party(self, role: str) -> Party | None:
-        """The first party playing `role`."""
-        parties: tuple[Party, ...] = getattr(self, "parties", ())
-        return next((party for party in parties if party.role == role), None)
-
-    def reference(self, type: str) -> str | None:
-        """The value of the first reference of `type`."""
-        references: tuple[Reference, ...] = getattr(self, "references", ())
-        return next((reference.value for reference in references if reference.type == type), None)
-
-    def date(self, type: str) -> dt.date | None:
-        """The first date of `type`."""
-        dates: tuple[Dated, ...] = getattr(self, "dates", ())
-        return next((dated.on for dated in dates if dated.type == type), None)
+def once(numbers: Iterable[str | None]) -> tuple[str, ...]:
+    """The numbers that are there, each once, in their order."""
+    return tuple(dict.fromkeys(number for number in numbers if number))

@@ -24,7 +24,6 @@ from edi.documents import (
     FreightInvoice,
     FreightInvoiceLine,
     FreightOrder,
-    FreightParty,
     FreightProgress,
     FreightStatus,
     InquiryLevel,
@@ -56,8 +55,7 @@ from edi.documents import (
     ShipSchedule,
     Site,
     StatusLevel,
-    TenderedOrder,
-    TenderStop,
+    Stop,
     decode,
     encode,
     schema_of,
@@ -233,7 +231,7 @@ def test_a_routing_request_of_the_erp_finds_its_partner_by_the_purchase_order(tm
             number="RR-1",
             purpose="original",
             requested_on=DAY,
-            parties=(FreightParty(role="ship_from", name="DEPOT"),),
+            parties=(Party(role="ship_from", name="DEPOT"),),
             destinations=(RoutingDestination(role="ship_to", name="STORE 12", orders=(PART,)),),
         )
         leave(t, request)
@@ -266,10 +264,8 @@ def test_a_load_is_tendered_and_its_answer_belongs_to_the_same_order(tmp_path: P
         carrier="UPSN",
         payment="prepaid",
         stops=(
-            TenderStop(
-                number=1, reason="load", orders=(TenderedOrder(reference="SO-1", purchase_order="PO-77"),)
-            ),
-            TenderStop(number=2, reason="unload"),
+            Stop(number=1, reason="load", orders=(FreightOrder(reference="SO-1", purchase_order="PO-77"),)),
+            Stop(number=2, reason="unload"),
         ),
         partner="carrier",
     )
@@ -287,7 +283,7 @@ def test_a_load_is_tendered_and_its_answer_belongs_to_the_same_order(tmp_path: P
 
 
 def test_a_load_is_not_tendered_to_whoever_ordered_what_is_in_it(tmp_path: Path) -> None:
-    stop = TenderStop(number=1, reason="load", orders=(TenderedOrder(purchase_order="PO-77"),))
+    stop = Stop(number=1, reason="load", orders=(FreightOrder(purchase_order="PO-77"),))
     with trading(tmp_path, PARTNERS) as t:
         arrive(t, "850", ORDER, "shop", RETAILER, "005010")
         eventually(lambda: t.sent("depot", "940"))
@@ -336,7 +332,7 @@ OUT: dict[str, Document] = {
         number="LOAD-1",
         purpose="original",
         payment="prepaid",
-        stops=(TenderStop(number=1, reason="load"), TenderStop(number=2, reason="unload")),
+        stops=(Stop(number=1, reason="load"), Stop(number=2, reason="unload")),
         partner="other",
     ),
     "990": LoadTenderAnswer(number="LOAD-1", carrier="UPSN", answer="accepted", partner="other"),
@@ -344,7 +340,7 @@ OUT: dict[str, Document] = {
         number="RR-1",
         purpose="original",
         requested_on=DAY,
-        parties=(FreightParty(role="ship_from", name="DEPOT"),),
+        parties=(Party(role="ship_from", name="DEPOT"),),
         destinations=(RoutingDestination(role="ship_to", name="STORE 12", orders=(PART,)),),
         partner="other",
     ),
@@ -411,7 +407,7 @@ OUT: dict[str, Document] = {
         number="RI-1",
         purpose="original",
         issued_on=DAY,
-        parties=(FreightParty(role="ship_from", name="DEPOT"),),
+        parties=(Party(role="ship_from", name="DEPOT"),),
         shipments=(RoutedShipment(number=1, carrier="UPSN", orders=(PART,)),),
         partner="other",
     ),

@@ -287,7 +287,7 @@ def test_a_210_tells_what_was_carried_and_what_each_part_of_it_costs() -> None:
         ("fuel", Decimal("11.80")),
     ]
     assert sum(charge.amount or 0 for charge in charges) == invoice.charges
-    assert invoice.lines[0].descriptions[1].text == "SS 775"
+    assert invoice.lines[0].goods[1].text == "SS 775"
 
 
 def test_a_997_tells_which_element_of_which_transaction_is_wrong() -> None:

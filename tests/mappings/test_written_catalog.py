@@ -12,7 +12,6 @@ from edi.documents import (
     Address,
     Amount,
     CatalogLine,
-    CatalogParty,
     CatalogPrice,
     Dated,
     Document,
@@ -52,7 +51,7 @@ DOCUMENTS: dict[str, Document] = {
         currency="USD",
         references=(Reference(type="contract", value="K-1"),),
         dates=(Dated(type="effective", on=DAY),),
-        parties=(CatalogParty(role="seller", name="NORTHWIND", address=PLACE),),
+        parties=(Party(role="seller", name="NORTHWIND", address=PLACE),),
         lines=(
             CatalogLine(
                 number="1",

@@ -16,16 +16,13 @@ from edi.documents import (
     Dated,
     Document,
     FreightCharge,
-    FreightDate,
     FreightEvent,
     FreightInvoice,
     FreightInvoiceLine,
     FreightOrder,
-    FreightParty,
     FreightProgress,
-    FreightReference,
     FreightStatus,
-    LadingDescription,
+    Goods,
     Load,
     PaidItem,
     Party,
@@ -45,13 +42,13 @@ from edi.documents import (
 DAY = dt.date(2026, 1, 5)
 CONTACT = Contact(role="information", name="TRAFFIC", numbers={"phone": "3305550100"})
 STORE = Address(street=("1 MAIN ST",), city="AKRON", state="OH", postal_code="44301", country="US")
-SHIP_FROM = FreightParty(role="ship_from", name="WAREHOUSE 1", ids={"seller_assigned": "W1"}, address=STORE)
-CONSIGNEE = FreightParty(
+SHIP_FROM = Party(role="ship_from", name="WAREHOUSE 1", ids={"seller_assigned": "W1"}, address=STORE)
+CONSIGNEE = Party(
     role="consignee",
     name="STORE 12",
     ids={"buyer_assigned": "0012"},
     address=STORE,
-    references=(FreightReference(type="store", value="0012"),),
+    references=(Reference(type="store", value="0012"),),
 )
 ORDER = FreightOrder(
     reference="SO-1",
@@ -76,7 +73,7 @@ EVENT = FreightEvent(
     trailer="7843",
     trailer_type="trailer",
 )
-BILL = FreightReference(type="bill_of_lading", value="BOL-1")
+BILL = Reference(type="bill_of_lading", value="BOL-1")
 
 DOCUMENTS: dict[str, Document] = {
     "753": RoutingRequest(
@@ -91,8 +88,8 @@ DOCUMENTS: dict[str, Document] = {
                 name="STORE 12",
                 ids={"buyer_assigned": "0012"},
                 address=STORE,
-                references=(FreightReference(type="department", value="038"),),
-                dates=(FreightDate(type="ready_to_ship", on=DAY),),
+                references=(Reference(type="department", value="038"),),
+                dates=(Dated(type="ready_to_ship", on=DAY),),
                 quantity=Decimal(2),
                 packaging="pallet",
                 stackable="yes",
@@ -110,12 +107,12 @@ DOCUMENTS: dict[str, Document] = {
         shipments=(
             RoutedShipment(
                 number=1,
-                references=(FreightReference(type="load", value="L-1"),),
+                references=(Reference(type="load", value="L-1"),),
                 carrier="UPSN",
                 effective_on=DAY,
                 services=(RoutedService(level="standard_ground", payment="collect"),),
                 orders=(ORDER,),
-                dates=(FreightDate(type="scheduled_pickup", on=DAY),),
+                dates=(Dated(type="scheduled_pickup", on=DAY),),
                 multi_stop="no",
                 equipment=(
                     RoutedEquipment(
@@ -126,7 +123,7 @@ DOCUMENTS: dict[str, Document] = {
                         width=Decimal(8),
                     ),
                 ),
-                parties=(FreightParty(role="ship_to", name="STORE 12", address=STORE),),
+                parties=(Party(role="ship_to", name="STORE 12", address=STORE),),
             ),
         ),
     ),
@@ -183,16 +180,14 @@ DOCUMENTS: dict[str, Document] = {
         delivered_type="delivered",
         carrier="UPSN",
         currency="USD",
-        references=(BILL, FreightReference(type="purchase_order", value="PO-1")),
-        dates=(FreightDate(type="actual_pickup", on=DAY),),
+        references=(BILL, Reference(type="purchase_order", value="PO-1")),
+        dates=(Dated(type="actual_pickup", on=DAY),),
         parties=(SHIP_FROM, CONSIGNEE),
         equipment=(Trailer(initial="UPSN", number="7843", type="trailer"),),
         lines=(
             FreightInvoiceLine(
                 number=1,
-                descriptions=(
-                    LadingDescription(line=1, text="FILM", commodity="156830", commodity_type="N"),
-                ),
+                goods=(Goods(line=1, text="FILM", commodity="156830", commodity_type="N"),),
                 quantities=(
                     RatedQuantity(
                         line=1,
@@ -236,7 +231,7 @@ STATUS = FreightStatus(
         FreightProgress(
             number=1,
             events=(EVENT,),
-            references=(FreightReference(type="stop_sequence", value="1"),),
+            references=(Reference(type="stop_sequence", value="1"),),
             loads=(
                 Load(weight_type="gross", weight=Decimal(1340), weight_unit="pound", packages=10, unitized=1),
             ),

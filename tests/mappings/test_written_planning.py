@@ -21,9 +21,8 @@ from edi.documents import (
     Distribution,
     Document,
     Forecast,
-    FreightDate,
-    FreightParty,
-    FreightReference,
+    FreightOrder,
+    Goods,
     Load,
     LoadTender,
     LoadTenderAnswer,
@@ -38,9 +37,7 @@ from edi.documents import (
     Reference,
     ShippedQuantity,
     ShipSchedule,
-    TenderedGoods,
-    TenderedOrder,
-    TenderStop,
+    Stop,
     TimedQuantity,
     Trailer,
 )
@@ -185,24 +182,20 @@ DOCUMENTS: dict[str, Document] = {
         application="LT",
         carrier="UPSN",
         payment="prepaid",
-        references=(FreightReference(type="master_bill_of_lading", value="MB-1"),),
-        dates=(
-            FreightDate(type="must_respond_by", on=DAY, time_type="must_respond_by", time=dt.time(16, 0)),
-        ),
-        parties=(FreightParty(role="bill_to", name="US", address=PLACE),),
+        references=(Reference(type="master_bill_of_lading", value="MB-1"),),
+        dates=(Dated(type="must_respond_by", on=DAY, time_type="must_respond_by", time=dt.time(16, 0)),),
+        parties=(Party(role="bill_to", name="US", address=PLACE),),
         equipment=(Trailer(number="1", type="trailer"),),
         stops=(
-            TenderStop(
+            Stop(
                 number=1,
                 reason="load",
                 dates=(
-                    FreightDate(
-                        type="scheduled_pickup", on=DAY, time_type="requested_pickup", time=dt.time(8, 0)
-                    ),
+                    Dated(type="scheduled_pickup", on=DAY, time_type="requested_pickup", time=dt.time(8, 0)),
                 ),
                 load=Load(weight_type="gross", weight=Decimal(5472), weight_unit="pound", packages=5),
                 parties=(
-                    FreightParty(
+                    Party(
                         role="ship_from",
                         name="WAREHOUSE 1",
                         address=PLACE,
@@ -210,19 +203,19 @@ DOCUMENTS: dict[str, Document] = {
                     ),
                 ),
                 orders=(
-                    TenderedOrder(
+                    FreightOrder(
                         reference="SO-1",
                         purchase_order="PO-1",
                         weight=Decimal(5472),
                         weight_unit="pound",
-                        goods=(TenderedGoods(line=1, text="PAPER IN ROLLS"),),
+                        goods=(Goods(line=1, text="PAPER IN ROLLS"),),
                     ),
                 ),
             ),
-            TenderStop(
+            Stop(
                 number=2,
                 reason="complete_unload",
-                parties=(FreightParty(role="ship_to", name="STORE 12", address=PLACE),),
+                parties=(Party(role="ship_to", name="STORE 12", address=PLACE),),
             ),
         ),
         weight=Decimal(5472),
@@ -235,7 +228,7 @@ DOCUMENTS: dict[str, Document] = {
         carrier="UPSN",
         answered_on=DAY,
         answer="accepted",
-        references=(FreightReference(type="carrier_reference", value="PRO-1"),),
+        references=(Reference(type="carrier_reference", value="PRO-1"),),
     ),
 }
 
@@ -273,7 +266,7 @@ def test_a_carrier_tells_in_004010_about_single_stops() -> None:
         carrier="UPSN",
         answered_on=DAY,
         answer="counter_proposal",
-        stops=(AnsweredStop(number=2, reason="unload", dates=(FreightDate(type="delivered", on=LATER),)),),
+        stops=(AnsweredStop(number=2, reason="unload", dates=(Dated(type="delivered", on=LATER),)),),
     )
     assert [row[0] for row in accepted(answer, "990", "004010")] == ["B1", "S5", "G62"]
 
