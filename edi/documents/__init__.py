@@ -21,7 +21,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from edi.documents.advice import ApplicationAdvice, ApplicationError, ErrorContext, RelatedData, Verdict
+from edi.documents.advice import ApplicationAdvice, ApplicationError, RelatedData, Verdict
 from edi.documents.answers import (
     Acknowledgment,
     ElementError,
@@ -30,15 +30,7 @@ from edi.documents.answers import (
     TransactionStatus,
 )
 from edi.documents.billing import Invoice, InvoiceLine, QuantityDifference
-from edi.documents.catalog import (
-    CatalogLine,
-    CatalogPrice,
-    PriceCatalog,
-    Resale,
-    ResaleReport,
-    ResoldLine,
-    Restriction,
-)
+from edi.documents.catalog import CatalogLine, PriceCatalog, Resale, ResaleReport, ResoldLine, Restriction
 from edi.documents.freight import (
     Dimensions,
     FreightCharge,
@@ -74,25 +66,34 @@ from edi.documents.loads import (
     Stop,
     Trailer,
 )
-from edi.documents.organization import Industry, Organization, OrganizationLevel, Site
+from edi.documents.organization import Organization, OrganizationLevel, Site
 from edi.documents.parts import (
     Address,
     Amount,
     Charge,
+    CodedFacts,
     Component,
     Contact,
     Dated,
     Detail,
+    Distribution,
+    ErrorContext,
     Extra,
     FreightTerms,
     HasParties,
+    Industry,
     Lading,
+    LeadTime,
     Mark,
     Measure,
     Message,
     Note,
     Packing,
     Party,
+    Person,
+    Piece,
+    Price,
+    Quantity,
     Reference,
     Routing,
     Schedule,
@@ -100,28 +101,16 @@ from edi.documents.parts import (
     Terms,
     Value,
 )
-from edi.documents.payments import (
-    Adjustment,
-    BankAccount,
-    PaidItem,
-    PaidLine,
-    PaymentAdvice,
-    Person,
-    Remittance,
-)
+from edi.documents.payments import Adjustment, BankAccount, PaidItem, PaidLine, PaymentAdvice, Remittance
 from edi.documents.planning import (
     Activity,
     ActivityLine,
     Authorization,
     DeliveryPattern,
-    Distribution,
     Forecast,
-    LeadTime,
     PlannedLine,
     PlannedQuantity,
-    Price,
     ProductActivity,
-    Quantity,
     ShippedQuantity,
     ShipSchedule,
     TimedQuantity,
@@ -151,11 +140,9 @@ from edi.documents.status import (
 )
 from edi.documents.stock import (
     AdjustmentLine,
-    CodedFacts,
     InventoryAdjustment,
     InventoryPosition,
     PalletCount,
-    Piece,
     PositionLine,
     ReceiptException,
     ReceiptLine,
@@ -198,7 +185,6 @@ __all__ = [
     "Authorization",
     "BankAccount",
     "CatalogLine",
-    "CatalogPrice",
     "ChangedLine",
     "Charge",
     "CodedFacts",

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 
-from edi.documents.parts import Amount, Contact, Dated, Extra, HasParties, Note, Party, Reference, Value
-from edi.documents.payments import Person
-from edi.documents.planning import Quantity
-from edi.documents.stock import CodedFacts
+from edi.documents.parts import (
+    Amount,
+    CodedFacts,
+    Contact,
+    Dated,
+    ErrorContext,
+    Extra,
+    HasParties,
+    Note,
+    Party,
+    Person,
+    Quantity,
+    Reference,
+    Value,
+    once,
+)
 
 REFUSALS = frozenset({"rejected", "group_rejected", "item_rejected", "batch_rejected"})
 
@@ -20,21 +32,6 @@ class RelatedData(Value, frozen=True):
     agency: str | None = None
     list: str | None = None
     code: str | None = None
-    extra: Extra = ()
-
-
-class ErrorContext(Value, frozen=True):
-    """What an error is about: a `name` with its value, or a rule and the place that triggered it."""
-
-    name: str
-    value: str | None = None
-    segment: str | None = None
-    position: int | None = None
-    loop: str | None = None
-    element: int | None = None
-    component: int | None = None
-    repetition: int | None = None
-    data_element: str | None = None
     extra: Extra = ()
 
 
@@ -127,4 +124,4 @@ class ApplicationAdvice(HasParties, frozen=True, tag_field="schema", tag="tradel
                 *(kept.value for kept in one.references if kept.type == "purchase_order"),
             )
         ]
-        return tuple(dict.fromkeys(number for number in named if number))
+        return once(named)

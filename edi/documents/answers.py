@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from edi.documents.advice import ErrorContext
-from edi.documents.parts import Extra, Value
+from edi.documents.parts import ErrorContext, Extra, Value
 
 
 class ElementError(Value, frozen=True):

@@ -15,33 +15,16 @@ from edi.documents.parts import (
     Extra,
     FreightTerms,
     HasParties,
+    LeadTime,
     Measure,
     Packing,
     Party,
+    Price,
     Reference,
     Tax,
     Terms,
     Value,
 )
-from edi.documents.planning import LeadTime
-
-
-class CatalogPrice(HasParties, frozen=True):
-    """A price of a kind (`type` "resale"), from a `quantity` on, and the dates between which it holds."""
-
-    type: str | None = None
-    trade: str | None = None
-    price: Decimal | None = None
-    quantity: Decimal | None = None
-    unit: str | None = None
-    multiplier_type: str | None = None
-    multiplier: Decimal | None = None
-    amount: Decimal | None = None
-    basis: str | None = None
-    dates: tuple[Dated, ...] = ()
-    references: tuple[Reference, ...] = ()
-    charges: tuple[Charge, ...] = ()
-    extra: Extra = ()
 
 
 class Restriction(Value, frozen=True):
@@ -75,7 +58,7 @@ class CatalogLine(HasParties, frozen=True):
     lead_times: tuple[LeadTime, ...] = ()
     charges: tuple[Charge, ...] = ()
     taxes: tuple[Tax, ...] = ()
-    prices: tuple[CatalogPrice, ...] = ()
+    prices: tuple[Price, ...] = ()
     parties: tuple[Party, ...] = ()
     components: tuple[Component, ...] = ()
     extra: Extra = ()

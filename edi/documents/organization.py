@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from edi.documents.parts import Address, Contact, Dated, Extra, HasParties, Party, Reference, Value
-from edi.documents.planning import Quantity
-
-
-class Industry(Value, frozen=True):
-    """A `code` of the code list `list`, as trades have them."""
-
-    list: str | None = None
-    code: str | None = None
-    extra: Extra = ()
+from edi.documents.parts import (
+    Address,
+    Contact,
+    Dated,
+    Extra,
+    HasParties,
+    Industry,
+    Nested,
+    Party,
+    Quantity,
+    Reference,
+)
 
 
 class Site(HasParties, frozen=True):
@@ -36,19 +38,13 @@ class Site(HasParties, frozen=True):
     extra: Extra = ()
 
 
-class OrganizationLevel(Value, frozen=True):
+class OrganizationLevel(Nested, frozen=True):
     """Sites of one level (`kind` "company", "operating_unit") and the levels below it."""
 
     kind: str
     sites: tuple[Site, ...] = ()
     levels: tuple[OrganizationLevel, ...] = ()
     extra: Extra = ()
-
-    def walk(self) -> Iterator[OrganizationLevel]:
-        """This level and all within it, in the order they are written."""
-        yield self
-        for level in self.levels:
-            yield from level.walk()
 
 
 class Organization(HasParties, frozen=True, tag_field="schema", tag="tradelane.organization/1"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Self
 
 from msgspec import Struct
 
@@ -35,6 +36,22 @@ class HasParties(Value, frozen=True):
         """The first date of `type`."""
         dates: tuple[Dated, ...] = getattr(self, "dates", ())
         return next((dated.on for dated in dates if dated.type == type), None)
+
+
+class Nested(HasParties, frozen=True):
+    """A level of a hierarchy, with the levels inside it."""
+
+    def walk(self) -> Iterator[Self]:
+        """This level and all within it, in the order they are written."""
+        yield self
+        levels: tuple[Self, ...] = getattr(self, "levels", ())
+        for level in levels:
+            yield from level.walk()
+
+
+def once(numbers: Iterable[str | None]) -> tuple[str, ...]:
+    """The numbers that are there, each once, in their order."""
+    return tuple(dict.fromkeys(number for number in numbers if number))
 
 
 class Reference(Value, frozen=True):
@@ -289,6 +306,104 @@ class Component(Value, frozen=True):
     extra: Extra = ()
 
 
-def once(numbers: Iterable[str | None]) -> tuple[str, ...]:
-    """The numbers that are there, each once, in their order."""
-    return tuple(dict.fromkeys(number for number in numbers if number))
+class Quantity(Value, frozen=True):
+    """A quantity with its meaning, such as "on_hand"."""
+
+    type: str
+    quantity: Decimal | None = None
+    unit: str | None = None
+    extra: Extra = ()
+
+
+class Price(HasParties, frozen=True):
+    """A price of a kind, such as "retail": per `unit`, from a `quantity` on; `dates` say how long it holds."""
+
+    type: str | None = None
+    trade: str | None = None
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    unit: str | None = None
+    multiplier_type: str | None = None
+    multiplier: Decimal | None = None
+    amount: Decimal | None = None
+    basis: str | None = None
+    dates: tuple[Dated, ...] = ()
+    references: tuple[Reference, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    extra: Extra = ()
+
+
+class Distribution(Value, frozen=True):
+    """A quantity for each of several places: `quantities` by their id, as digits; ids are of `id_type`."""
+
+    unit: str
+    id_type: str | None = None
+    quantities: dict[str, str] = {}
+    location: str | None = None
+    extra: Extra = ()
+
+
+class LeadTime(Value, frozen=True):
+    """How long something takes: `quantity` periods of `period`."""
+
+    type: str
+    quantity: Decimal
+    period: str
+    on: dt.date | None = None
+    extra: Extra = ()
+
+
+class Industry(Value, frozen=True):
+    """A `code` of the code list `list`, as trades have them."""
+
+    list: str | None = None
+    code: str | None = None
+    extra: Extra = ()
+
+
+class CodedFacts(Value, frozen=True):
+    """Codes of the lists of one `agency`, as trades and authorities have them."""
+
+    agency: str
+    source: str | None = None
+    codes: tuple[Industry, ...] = ()
+    extra: Extra = ()
+
+
+class Piece(HasParties, frozen=True):
+    """One piece of a line, known by its serial number or another reference."""
+
+    number: int
+    references: tuple[Reference, ...] = ()
+    dates: tuple[Dated, ...] = ()
+    parties: tuple[Party, ...] = ()
+    extra: Extra = ()
+
+
+class Person(HasParties, frozen=True):
+    """A person or, `type` "2", an organization that something is about; `name` is a family name."""
+
+    role: str
+    type: str
+    name: str | None = None
+    first_name: str | None = None
+    middle_name: str | None = None
+    ids: dict[str, str] = {}
+    references: tuple[Reference, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    extra: Extra = ()
+
+
+class ErrorContext(Value, frozen=True):
+    """What an error is about: a `name` with its value, or a rule and the place that triggered it."""
+
+    name: str
+    value: str | None = None
+    segment: str | None = None
+    position: int | None = None
+    loop: str | None = None
+    element: int | None = None
+    component: int | None = None
+    repetition: int | None = None
+    data_element: str | None = None
+    extra: Extra = ()

@@ -15,8 +15,10 @@ from edi.documents.parts import (
     HasParties,
     Note,
     Party,
+    Person,
     Reference,
     Value,
+    once,
 )
 
 
@@ -78,20 +80,6 @@ class PaidItem(HasParties, frozen=True):
     dates: tuple[Dated, ...] = ()
     lines: tuple[PaidLine, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
-    extra: Extra = ()
-
-
-class Person(HasParties, frozen=True):
-    """A person or, `type` "2", an organization that a payment is about; `name` is a family name."""
-
-    role: str
-    type: str
-    name: str | None = None
-    first_name: str | None = None
-    middle_name: str | None = None
-    ids: dict[str, str] = {}
-    references: tuple[Reference, ...] = ()
-    contacts: tuple[Contact, ...] = ()
     extra: Extra = ()
 
 
@@ -158,4 +146,4 @@ class PaymentAdvice(HasParties, frozen=True, tag_field="schema", tag="tradelane.
     def purchase_orders(self) -> tuple[str, ...]:
         """The orders whose invoices were paid, as far as they are named, each once."""
         numbers = (item.reference("purchase_order") for item in self.items)
-        return tuple(dict.fromkeys(number for number in numbers if number))
+        return once(numbers)

@@ -11,38 +11,23 @@ from edi.documents.parts import (
     Contact,
     Dated,
     Detail,
+    Distribution,
     Extra,
     FreightTerms,
     HasParties,
     Lading,
+    LeadTime,
     Mark,
     Measure,
     Packing,
     Party,
+    Price,
+    Quantity,
     Reference,
     Routing,
     Terms,
     Value,
 )
-
-
-class Quantity(Value, frozen=True):
-    """A quantity with its meaning, such as "on_hand"."""
-
-    type: str
-    quantity: Decimal | None = None
-    unit: str | None = None
-    extra: Extra = ()
-
-
-class Distribution(Value, frozen=True):
-    """A quantity for each of several places: `quantities` by their id, as digits; ids are of `id_type`."""
-
-    unit: str
-    id_type: str | None = None
-    quantities: dict[str, str] = {}
-    location: str | None = None
-    extra: Extra = ()
 
 
 class TimedQuantity(HasParties, frozen=True):
@@ -108,16 +93,6 @@ class Authorization(Value, frozen=True):
     quantity: Decimal | None = None
     cumulative: Decimal | None = None
     since: dt.date | None = None
-    extra: Extra = ()
-
-
-class LeadTime(Value, frozen=True):
-    """How long something takes: `quantity` periods of `period`."""
-
-    type: str
-    quantity: Decimal
-    period: str
-    on: dt.date | None = None
     extra: Extra = ()
 
 
@@ -205,21 +180,6 @@ class ShipSchedule(HasParties, frozen=True, tag_field="schema", tag="tradelane.s
     parties: tuple[Party, ...] = ()
     lines: tuple[PlannedLine, ...] = ()
     partner: str | None = None
-    extra: Extra = ()
-
-
-class Price(Value, frozen=True):
-    """A price of a kind, such as "retail": per `unit`, from a `quantity` on."""
-
-    type: str | None = None
-    trade: str | None = None
-    price: Decimal | None = None
-    quantity: Decimal | None = None
-    unit: str | None = None
-    multiplier_type: str | None = None
-    multiplier: Decimal | None = None
-    amount: Decimal | None = None
-    basis: str | None = None
     extra: Extra = ()
 
 

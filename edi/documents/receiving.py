@@ -20,6 +20,7 @@ from edi.documents.parts import (
     Reference,
     Routing,
     Value,
+    once,
 )
 
 
@@ -104,4 +105,4 @@ class ReceivingAdvice(HasParties, frozen=True, tag_field="schema", tag="tradelan
             *(line.reference("purchase_order") for line in self.lines),
         )
         numbers = (*(order.purchase_order for order in orders), *referred)
-        return tuple(dict.fromkeys(number for number in numbers if number))
+        return once(numbers)

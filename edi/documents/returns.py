@@ -8,21 +8,23 @@ from decimal import Decimal
 from edi.documents.parts import (
     Amount,
     Charge,
+    CodedFacts,
     Contact,
     Dated,
     Detail,
+    Distribution,
     Extra,
     HasParties,
     Lading,
     Measure,
     Note,
     Party,
+    Piece,
     Reference,
     Routing,
     Value,
+    once,
 )
-from edi.documents.planning import Distribution
-from edi.documents.stock import CodedFacts, Piece
 
 
 class Disposition(Value, frozen=True):
@@ -125,4 +127,4 @@ class ReturnAuthorization(
         """The orders that the goods were bought with, each once."""
         about: tuple[ReturnAuthorization | ReturnLine, ...] = (self, *self.lines)
         named = [number for one in about for number in (one.purchase_order, one.reference("purchase_order"))]
-        return tuple(dict.fromkeys(number for number in named if number))
+        return once(named)

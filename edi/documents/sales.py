@@ -12,6 +12,7 @@ from edi.documents.parts import (
     Contact,
     Dated,
     Detail,
+    Distribution,
     Extra,
     FreightTerms,
     HasParties,
@@ -22,6 +23,7 @@ from edi.documents.parts import (
     Note,
     Packing,
     Party,
+    Price,
     Reference,
     Routing,
     Schedule,
@@ -29,7 +31,6 @@ from edi.documents.parts import (
     Terms,
     Value,
 )
-from edi.documents.planning import Distribution, Price
 
 
 class Destination(Value, frozen=True):

@@ -18,6 +18,7 @@ from edi.documents.parts import (
     Lading,
     Mark,
     Measure,
+    Nested,
     Packing,
     Party,
     Reference,
@@ -25,7 +26,7 @@ from edi.documents.parts import (
 )
 
 
-class Level(HasParties, frozen=True):
+class Level(Nested, frozen=True):
     """One level of a shipment's hierarchy and the levels inside it.
 
     `kind` is "shipment", "order", "tare" (pallet), "pack" (carton) or "item"; which fields are filled
@@ -65,12 +66,6 @@ class Level(HasParties, frozen=True):
     charges: tuple[Charge, ...] = ()
     levels: tuple[Level, ...] = ()
     extra: Extra = ()
-
-    def walk(self) -> Iterator[Level]:
-        """This level and all within it, in the order they are written."""
-        yield self
-        for level in self.levels:
-            yield from level.walk()
 
 
 class ShipNotice(HasParties, frozen=True, tag_field="schema", tag="tradelane.ship_notice/1"):

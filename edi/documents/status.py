@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from decimal import Decimal
 
 from edi.documents.parts import (
@@ -12,13 +11,25 @@ from edi.documents.parts import (
     Detail,
     Extra,
     HasParties,
+    Nested,
     Note,
     Party,
+    Quantity,
     Reference,
     Routing,
     Value,
+    once,
 )
-from edi.documents.planning import Quantity
+
+
+class AboutOrders(HasParties, frozen=True):
+    """The look-up that the question and the answer share."""
+
+    @property
+    def purchase_orders(self) -> tuple[str, ...]:
+        """The orders that are asked or told about, each once."""
+        levels: tuple[InquiryLevel | StatusLevel, ...] = getattr(self, "levels", ())
+        return once(level.purchase_order for top in levels for level in top.walk())
 
 
 class InquiredItem(Value, frozen=True):
@@ -29,7 +40,7 @@ class InquiredItem(Value, frozen=True):
     extra: Extra = ()
 
 
-class InquiryLevel(HasParties, frozen=True):
+class InquiryLevel(Nested, frozen=True):
     """An order or, inside it, an item (`kind`) that is asked about."""
 
     kind: str
@@ -48,14 +59,10 @@ class InquiryLevel(HasParties, frozen=True):
     levels: tuple[InquiryLevel, ...] = ()
     extra: Extra = ()
 
-    def walk(self) -> Iterator[InquiryLevel]:
-        """This level and all within it, in the order they are written."""
-        yield self
-        for level in self.levels:
-            yield from level.walk()
 
-
-class OrderStatusInquiry(HasParties, frozen=True, tag_field="schema", tag="tradelane.order_status_inquiry/1"):
+class OrderStatusInquiry(
+    AboutOrders, frozen=True, tag_field="schema", tag="tradelane.order_status_inquiry/1"
+):
     """A customer asks where orders stand. `scope` tells of which orders and items: "all_items" ..."""
 
     number: str
@@ -71,12 +78,6 @@ class OrderStatusInquiry(HasParties, frozen=True, tag_field="schema", tag="trade
     levels: tuple[InquiryLevel, ...] = ()
     partner: str | None = None
     extra: Extra = ()
-
-    @property
-    def purchase_orders(self) -> tuple[str, ...]:
-        """The orders that are asked about, each once."""
-        numbers = (level.purchase_order for top in self.levels for level in top.walk())
-        return tuple(dict.fromkeys(number for number in numbers if number))
 
 
 class ItemStatus(HasParties, frozen=True):
@@ -109,7 +110,7 @@ class StatusLine(HasParties, frozen=True):
     extra: Extra = ()
 
 
-class StatusLevel(HasParties, frozen=True):
+class StatusLevel(Nested, frozen=True):
     """An order, a shipment or an item (`kind`), where it stands and what is inside it."""
 
     kind: str
@@ -126,14 +127,8 @@ class StatusLevel(HasParties, frozen=True):
     levels: tuple[StatusLevel, ...] = ()
     extra: Extra = ()
 
-    def walk(self) -> Iterator[StatusLevel]:
-        """This level and all within it, in the order they are written."""
-        yield self
-        for level in self.levels:
-            yield from level.walk()
 
-
-class OrderStatus(HasParties, frozen=True, tag_field="schema", tag="tradelane.order_status/1"):
+class OrderStatus(AboutOrders, frozen=True, tag_field="schema", tag="tradelane.order_status/1"):
     """A seller tells where orders stand. `report` tells whether an OrderStatusInquiry is answered."""
 
     number: str
@@ -155,9 +150,3 @@ class OrderStatus(HasParties, frozen=True, tag_field="schema", tag="tradelane.or
     levels: tuple[StatusLevel, ...] = ()
     partner: str | None = None
     extra: Extra = ()
-
-    @property
-    def purchase_orders(self) -> tuple[str, ...]:
-        """The orders that are told about, each once."""
-        numbers = (level.purchase_order for top in self.levels for level in top.walk())
-        return tuple(dict.fromkeys(number for number in numbers if number))

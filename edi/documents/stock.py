@@ -5,35 +5,29 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from edi.documents.organization import Industry
 from edi.documents.parts import (
     Amount,
+    CodedFacts,
     Component,
     Contact,
     Dated,
     Detail,
+    Distribution,
     Extra,
     HasParties,
     Lading,
+    LeadTime,
     Mark,
     Measure,
     Note,
     Packing,
     Party,
+    Piece,
+    Price,
     Reference,
     Schedule,
     Value,
 )
-from edi.documents.planning import Distribution, LeadTime, Price
-
-
-class CodedFacts(Value, frozen=True):
-    """Codes of the lists of one `agency`, as trades and authorities have them."""
-
-    agency: str
-    source: str | None = None
-    codes: tuple[Industry, ...] = ()
-    extra: Extra = ()
 
 
 class Transport(Value, frozen=True):
@@ -218,16 +212,6 @@ class StockReceipt(HasParties, frozen=True, tag_field="schema", tag="tradelane.s
     def received_lines(self) -> tuple[ReceiptLine, ...]:
         """All lines, in order, whether they stand by pallet or not."""
         return (*self.lines, *(line for pallet in self.pallets for line in pallet.lines))
-
-
-class Piece(HasParties, frozen=True):
-    """One piece of a line, known by its serial number or another reference."""
-
-    number: int
-    references: tuple[Reference, ...] = ()
-    dates: tuple[Dated, ...] = ()
-    parties: tuple[Party, ...] = ()
-    extra: Extra = ()
 
 
 class AdjustmentLine(HasParties, frozen=True):

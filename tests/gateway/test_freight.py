@@ -15,7 +15,6 @@ from edi.documents import (
     Activity,
     ActivityLine,
     CatalogLine,
-    CatalogPrice,
     Dated,
     Document,
     Forecast,
@@ -39,6 +38,7 @@ from edi.documents import (
     PaymentAdvice,
     PlannedLine,
     PlannedQuantity,
+    Price,
     PriceCatalog,
     ProductActivity,
     ReceivedLine,
@@ -302,7 +302,7 @@ OUT: dict[str, Document] = {
     "832": PriceCatalog(
         type="price_catalog",
         number="C-1",
-        lines=(CatalogLine(ids={"vendor": "AB1"}, prices=(CatalogPrice(type="resale", price=Decimal(9)),)),),
+        lines=(CatalogLine(ids={"vendor": "AB1"}, prices=(Price(type="resale", price=Decimal(9)),)),),
         partner="other",
     ),
     "867": ResaleReport(

@@ -12,7 +12,6 @@ from edi.documents import (
     Address,
     Amount,
     CatalogLine,
-    CatalogPrice,
     Dated,
     Document,
     InquiredItem,
@@ -26,6 +25,7 @@ from edi.documents import (
     OrganizationLevel,
     Packing,
     Party,
+    Price,
     PriceCatalog,
     Quantity,
     Reference,
@@ -61,7 +61,7 @@ DOCUMENTS: dict[str, Document] = {
                 packing=(Packing(pack=12, size=Decimal(1), unit="each"),),
                 lead_times=(LeadTime(type="AF", quantity=Decimal(5), period="DA"),),
                 prices=(
-                    CatalogPrice(
+                    Price(
                         type="resale",
                         price=Decimal("9.99"),
                         quantity=Decimal(1),
