@@ -316,7 +316,7 @@ class Quantity(Value, frozen=True):
 
 
 class Price(HasParties, frozen=True):
-    """A price of a kind, such as "retail": per `unit`, from a `quantity` on; `dates` say how long it holds."""
+    """A price of a kind, such as "retail": per `unit`, from a `quantity` on; `dates` say when it holds."""
 
     type: str | None = None
     trade: str | None = None

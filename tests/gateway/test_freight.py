@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from trading import ORDER, RETAILER, SHIPMENT, US, WAREHOUSE, Trading, eventually, trading
+from trading import ORDER, RETAILER, SHIPMENT, WAREHOUSE, eventually, trading
 
 from edi.documents import (
     Activity,
@@ -57,13 +56,9 @@ from edi.documents import (
     StatusLevel,
     Stop,
     decode,
-    encode,
-    schema_of,
 )
 from edi.tree import PartyId
-from gateway.pipeline.from_erp import Refused, take
-from gateway.simulate import envelope
-from x12 import writer
+from gateway.pipeline.from_erp import Refused
 
 CARRIER, OTHER = PartyId("02", "UPSN"), PartyId("ZZ", "OTHER")
 SETS = ("204", "210", "214", "753", "754", "820", "830", "852", "861", "862", "990")
@@ -155,77 +150,56 @@ PART = FreightOrder(purchase_order="PO-77", reference="SO-1", quantity=Decimal(5
 NEEDED = PlannedQuantity(quantity=Decimal(5), certainty="firm", timing="weekly", on=DAY)
 
 
-def arrive(t: Trading, type: str, rows: list[list[str]], partner: str, sender: PartyId, version: str) -> None:
-    """A file of one transaction in the partner's own version."""
-    t.number += 1
-    head = envelope(sender, US, t.number, type, version)
-    t.drop(writer.write(head, [writer.Body(type, t.number, rows)], check=True), partner, f"{type}.x12")
-
-
-def leave(t: Trading, document: Document) -> None:
-    """The ERP leaves a document, which is taken."""
-    name = schema_of(document).partition(".")[2].partition("/")[0]
-    (t.home.erp.inbox / f"{name}.json").write_bytes(encode(document))
-    (arrival,) = (one for one in t.home.erp.arrivals() if one.path.stem == name)
-    take(t.home, arrival)
-
-
-def at_the_erp(t: Trading, type: str) -> Any:
-    """The document of a set as the ERP has it, and its row."""
-    (row,) = eventually(lambda: [row for row in t.documents(type=type) if row.delivered_at])
-    return decode((t.home.erp.root / "out" / f"{row.id}.json").read_bytes()), row
-
-
 def test_what_a_carrier_and_a_payer_send_reaches_the_erp_as_part_of_the_order_it_is_about(
     tmp_path: Path,
 ) -> None:
     with trading(tmp_path, PARTNERS) as t:
-        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        t.arrive("850", ORDER, "shop", RETAILER, "005010")
         eventually(lambda: t.sent("depot", "940"))
-        arrive(t, "945", SHIPMENT, "depot", WAREHOUSE, "004010")
+        t.arrive("945", SHIPMENT, "depot", WAREHOUSE, "004010")
         eventually(lambda: t.sent("shop", "856"))  # its number is the warehouse's bill of lading
-        arrive(t, "754", INSTRUCTIONS, "shop", RETAILER, "005010")
-        arrive(t, "214", STATUS, "carrier", CARRIER, "004010")
-        arrive(t, "210", BILL, "carrier", CARRIER, "004010")
-        arrive(t, "820", PAYMENT, "shop", RETAILER, "005010")
+        t.arrive("754", INSTRUCTIONS, "shop", RETAILER, "005010")
+        t.arrive("214", STATUS, "carrier", CARRIER, "004010")
+        t.arrive("210", BILL, "carrier", CARRIER, "004010")
+        t.arrive("820", PAYMENT, "shop", RETAILER, "005010")
         (order,) = t.documents(type="850")
 
-        instructions, row = at_the_erp(t, "754")
+        instructions, row = t.at_the_erp("754")
         assert (instructions.shipments[0].carrier, row.correlation) == ("UPSN", order.id)
-        status, row = at_the_erp(t, "214")
+        status, row = t.at_the_erp("214")
         assert [event.status for event in status.events] == ["arrived_at_delivery"]
         assert (status.partner, row.correlation) == ("carrier", order.id)
-        bill, row = at_the_erp(t, "210")
+        bill, row = t.at_the_erp("210")
         assert (bill.due, bill.lines[0].charges[0].rate, row.correlation) == (
             Decimal("124.17"),
             Decimal("41.93"),
             order.id,
         )
-        payment, row = at_the_erp(t, "820")
+        payment, row = t.at_the_erp("820")
         assert [(item.number, item.paid) for item in payment.items] == [("PO-77-1", Decimal(40))]
         assert (payment.amount, row.number, row.correlation) == (Decimal(40), "987654", order.id)
 
 
 def test_a_carriers_word_on_what_nobody_ordered_still_reaches_the_erp(tmp_path: Path) -> None:
     with trading(tmp_path, PARTNERS) as t:
-        arrive(t, "214", STATUS, "carrier", CARRIER, "004010")
-        status, row = at_the_erp(t, "214")
+        t.arrive("214", STATUS, "carrier", CARRIER, "004010")
+        status, row = t.at_the_erp("214")
         assert (status.shipment, row.correlation) == ("BOL-9", None)
 
 
 def test_a_payment_of_several_orders_is_part_of_none_of_them(tmp_path: Path) -> None:
     with trading(tmp_path, PARTNERS) as t:
-        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        t.arrive("850", ORDER, "shop", RETAILER, "005010")
         more = [["RMR", "IV", "INV-2", "PO", "1", "1"], ["REF", "PO", "PO-78"]]
-        arrive(t, "820", [*PAYMENT, *more], "shop", RETAILER, "005010")
-        payment, row = at_the_erp(t, "820")
+        t.arrive("820", [*PAYMENT, *more], "shop", RETAILER, "005010")
+        payment, row = t.at_the_erp("820")
         assert payment.purchase_orders == ("PO-77", "PO-78")
         assert row.correlation is None
 
 
 def test_a_routing_request_of_the_erp_finds_its_partner_by_the_purchase_order(tmp_path: Path) -> None:
     with trading(tmp_path, PARTNERS) as t:
-        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        t.arrive("850", ORDER, "shop", RETAILER, "005010")
         eventually(lambda: t.sent("depot", "940"))
         request = RoutingRequest(
             number="RR-1",
@@ -234,7 +208,7 @@ def test_a_routing_request_of_the_erp_finds_its_partner_by_the_purchase_order(tm
             parties=(Party(role="ship_from", name="DEPOT"),),
             destinations=(RoutingDestination(role="ship_to", name="STORE 12", orders=(PART,)),),
         )
-        leave(t, request)
+        t.leave(request)
         (rows,) = eventually(lambda: t.sent("shop", "753"))
         assert [row[0] for row in rows] == ["ST", "BGN", "N1", "LX", "N1", "OID", "SE"]
         assert {row.correlation for row in t.documents(type="753")} == {t.documents(type="850")[0].id}
@@ -249,9 +223,9 @@ def test_a_set_may_be_agreed_in_a_version_of_its_own(tmp_path: Path) -> None:
     assert isinstance(request, RoutingRequest)
     request = msgspec.structs.replace(request, partner="shop")
     with trading(tmp_path, agreed) as t:
-        leave(t, request)
+        t.leave(request)
         eventually(lambda: t.sent("shop", "753"))
-        arrive(t, "850", ORDER, "shop", RETAILER, "004010")
+        t.arrive("850", ORDER, "shop", RETAILER, "004010")
         eventually(lambda: t.sent("depot", "940"))
         versions = {row.type: row.version for row in t.documents(direction="out") if row.type != "997"}
         assert versions == {"753": "005010", "940": "004010"}
@@ -270,25 +244,25 @@ def test_a_load_is_tendered_and_its_answer_belongs_to_the_same_order(tmp_path: P
         partner="carrier",
     )
     with trading(tmp_path, PARTNERS) as t:
-        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        t.arrive("850", ORDER, "shop", RETAILER, "005010")
         eventually(lambda: t.sent("depot", "940"))
-        leave(t, tender)
+        t.leave(tender)
         eventually(lambda: t.sent("carrier", "204"))
         (row,) = t.documents(type="204")
         (order,) = t.documents(type="850")
         assert row.correlation == order.id
-        arrive(t, "990", [["B1", "UPSN", "LOAD-1", "20261102", "A"]], "carrier", CARRIER, "004010")
-        answer, row = at_the_erp(t, "990")
+        t.arrive("990", [["B1", "UPSN", "LOAD-1", "20261102", "A"]], "carrier", CARRIER, "004010")
+        answer, row = t.at_the_erp("990")
         assert (answer.answer, row.correlation) == ("accepted", order.id)
 
 
 def test_a_load_is_not_tendered_to_whoever_ordered_what_is_in_it(tmp_path: Path) -> None:
     stop = Stop(number=1, reason="load", orders=(FreightOrder(purchase_order="PO-77"),))
     with trading(tmp_path, PARTNERS) as t:
-        arrive(t, "850", ORDER, "shop", RETAILER, "005010")
+        t.arrive("850", ORDER, "shop", RETAILER, "005010")
         eventually(lambda: t.sent("depot", "940"))
         with pytest.raises(Refused, match="it names no partner"):
-            leave(t, LoadTender(number="LOAD-1", payment="prepaid", purpose="original", stops=(stop,)))
+            t.leave(LoadTender(number="LOAD-1", payment="prepaid", purpose="original", stops=(stop,)))
 
 
 OUT: dict[str, Document] = {
@@ -439,13 +413,13 @@ def test_what_the_erp_leaves_is_issued_as_its_set_and_read_again_where_it_comes_
     tmp_path: Path, type: str
 ) -> None:
     with trading(tmp_path, PARTNERS) as t:
-        leave(t, OUT[type])
+        t.leave(OUT[type])
         (rows,) = eventually(lambda: t.sent("other", type))
         assert rows[0][:2] == ["ST", type]
         (row,) = t.documents(type=type)
         assert decode(row.body) == OUT[type]
-        arrive(t, type, rows[1:-1], "other", OTHER, "005010")
-        assert at_the_erp(t, type)[0] == OUT[type]
+        t.arrive(type, rows[1:-1], "other", OTHER, "005010")
+        assert t.at_the_erp(type)[0] == OUT[type]
 
 
 def test_a_set_that_is_not_agreed_is_not_issued(tmp_path: Path) -> None:
@@ -455,4 +429,4 @@ def test_a_set_that_is_not_agreed_is_not_issued(tmp_path: Path) -> None:
     ):
         status = OUT["214"]
         assert isinstance(status, FreightStatus)
-        leave(t, FreightStatus(number="PRO-1", progress=status.progress, partner="depot"))
+        t.leave(FreightStatus(number="PRO-1", progress=status.progress, partner="depot"))

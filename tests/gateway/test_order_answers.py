@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -24,12 +23,10 @@ from edi.documents import (
     Party,
     SalesOrder,
     decode,
-    encode,
-    schema_of,
 )
 from edi.tree import PartyId
 from gateway import orders
-from gateway.pipeline.from_erp import Refused, take
+from gateway.pipeline.from_erp import Refused
 
 OTHER = PartyId("ZZ", "OTHER")
 SETS = ("855", "860", "865", "875", "880")
@@ -101,20 +98,6 @@ ANSWER_TO_CHANGE = OrderAcknowledgment(
 )
 
 
-def leave(t: Trading, document: Document) -> None:
-    """The ERP leaves a document, which is taken."""
-    name = schema_of(document).partition(".")[2].partition("/")[0]
-    (t.home.erp.inbox / f"{name}.json").write_bytes(encode(document))
-    (arrival,) = (one for one in t.home.erp.arrivals() if one.path.stem == name)
-    take(t.home, arrival)
-
-
-def at_the_erp(t: Trading, type: str) -> tuple[Any, Any]:
-    """The document of a set as the ERP has it, and its row."""
-    (row,) = eventually(lambda: [row for row in t.documents(type=type) if row.delivered_at])
-    return decode((t.home.erp.root / "out" / f"{row.id}.json").read_bytes()), row
-
-
 def owed(t: Trading) -> list[str]:
     """What the order PO-77 still waits for."""
     with t.home.store.read() as conn:
@@ -128,12 +111,12 @@ def test_an_order_is_answered_by_the_erp_and_so_is_its_change(tmp_path: Path) ->
         t.drop(t.file("850", ORDER, RETAILER), "shop")
         eventually(lambda: t.sent("depot", "940"))
         assert "the 855" in owed(t)
-        leave(t, ANSWER)  # it names no partner: whoever ordered gets it
+        t.leave(ANSWER)  # it names no partner: whoever ordered gets it
         eventually(lambda: t.sent("shop", "855"))
         assert not {"the 855", "the 865"} & set(owed(t))
 
         t.drop(t.file("860", CHANGE, RETAILER), "shop", "change.x12")
-        change, row = at_the_erp(t, "860")
+        change, row = t.at_the_erp("860")
         (order,) = t.documents(type="850")
         assert isinstance(change, OrderChange)
         assert (change.partner, change.lines[0].change, row.correlation) == (
@@ -142,7 +125,7 @@ def test_an_order_is_answered_by_the_erp_and_so_is_its_change(tmp_path: Path) ->
             order.id,
         )
         assert "the 865" in owed(t)
-        leave(t, ANSWER_TO_CHANGE)
+        t.leave(ANSWER_TO_CHANGE)
         ((_, beginning, *_),) = eventually(lambda: t.sent("shop", "865"))
         assert beginning[:6] == ["BCA", "00", "AT", "PO-77", "", "1"]
         assert "the 865" not in owed(t)
@@ -156,7 +139,7 @@ def test_an_order_that_its_customer_has_changed_is_not_billed_at_its_old_terms(t
         t.drop(t.file("850", ORDER, RETAILER), "shop")
         eventually(lambda: t.sent("depot", "940"))
         t.drop(t.file("860", CHANGE, RETAILER), "shop", "change.x12")
-        at_the_erp(t, "860")
+        t.at_the_erp("860")
         t.drop(t.file("945", SHIPMENT, WAREHOUSE), "depot", "shipped.x12")
         eventually(lambda: t.sent("shop", "856"))
         (bill,) = t.documents(type="810")
@@ -168,7 +151,7 @@ def test_an_order_that_its_customer_has_changed_is_not_billed_at_its_old_terms(t
 def test_a_change_of_an_order_that_nobody_placed_still_reaches_the_erp(tmp_path: Path) -> None:
     with trading(tmp_path, ANSWERING) as t:
         t.drop(t.file("860", CHANGE, RETAILER), "shop")
-        change, row = at_the_erp(t, "860")
+        change, row = t.at_the_erp("860")
         assert (change.number, row.correlation) == ("PO-77", None)
 
 
@@ -178,9 +161,9 @@ def test_a_change_that_we_make_goes_to_whom_it_names_and_to_nobody_else(tmp_path
         t.drop(t.file("850", ORDER, RETAILER), "shop")
         eventually(lambda: t.sent("depot", "940"))
         with pytest.raises(Refused, match="it names no partner"):
-            leave(t, change)
+            t.leave(change)
         (t.home.erp.inbox / "order_change.json").unlink()
-        leave(t, replace(change, partner="other"))
+        t.leave(replace(change, partner="other"))
         eventually(lambda: t.sent("other", "860"))
         assert [row.correlation for row in t.documents(type="860")] == [None]
 
@@ -188,7 +171,7 @@ def test_a_change_that_we_make_goes_to_whom_it_names_and_to_nobody_else(tmp_path
 def test_a_grocery_order_is_shipped_noticed_and_billed_as_the_grocer_agreed(tmp_path: Path) -> None:
     with trading(tmp_path, GROCER) as t:
         t.drop(t.file("875", GROCERY_ORDER, RETAILER), "shop")
-        order, row = at_the_erp(t, "875")
+        order, row = t.at_the_erp("875")
         assert isinstance(order, SalesOrder)
         assert order.lines[0].description == "SOUP"
         (warehouse_order,) = eventually(lambda: t.sent("depot", "940"))
@@ -243,9 +226,9 @@ def test_what_the_erp_leaves_is_issued_as_its_set_and_read_again_where_it_comes_
 ) -> None:
     document = replace(OUT[type], partner="other")
     with trading(tmp_path, ANSWERING) as t:
-        leave(t, document)
+        t.leave(document)
         (rows,) = eventually(lambda: t.sent("other", type))
         (row,) = t.documents(type=type)
         assert decode(row.body) == document
         t.drop(t.file(type, rows[1:-1], OTHER, "005010"), "other", f"{type}.x12")
-        assert at_the_erp(t, type)[0] == document
+        assert t.at_the_erp(type)[0] == document

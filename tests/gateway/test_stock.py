@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
-from trading import ORDER, RETAILER, SHIPMENT, US, WAREHOUSE, Trading, eventually, trading
+from trading import ORDER, RETAILER, SHIPMENT, WAREHOUSE, eventually, trading
 
 from edi.documents import (
     AdjustmentLine,
@@ -32,14 +31,10 @@ from edi.documents import (
     Transport,
     Verdict,
     decode,
-    encode,
-    schema_of,
 )
 from edi.tree import PartyId
-from gateway.pipeline.from_erp import Refused, take
-from gateway.simulate import envelope
+from gateway.pipeline.from_erp import Refused
 from gateway.store.tables import event
-from x12 import writer
 
 OTHER = PartyId("ZZ", "OTHER")
 DAY = dt.date(2026, 11, 2)
@@ -122,40 +117,17 @@ RETURN = [
 ]
 
 
-def arrive(
-    t: Trading, type: str, rows: list[list[str]], partner: str, sender: PartyId, version: str = "004010"
-) -> None:
-    """A file of one transaction from a partner."""
-    t.number += 1
-    head = envelope(sender, US, t.number, type, version)
-    t.drop(writer.write(head, [writer.Body(type, t.number, rows)], check=True), partner, f"{type}.x12")
-
-
-def leave(t: Trading, document: Document) -> None:
-    """The ERP leaves a document, which is taken."""
-    name = schema_of(document).partition(".")[2].partition("/")[0]
-    (t.home.erp.inbox / f"{name}.json").write_bytes(encode(document))
-    (arrival,) = (one for one in t.home.erp.arrivals() if one.path.stem == name)
-    take(t.home, arrival)
-
-
-def at_the_erp(t: Trading, type: str) -> Any:
-    """The document of a set as the ERP has it, and its row."""
-    (row,) = eventually(lambda: [row for row in t.documents(type=type, direction="in") if row.delivered_at])
-    return decode((t.home.erp.root / "out" / f"{row.id}.json").read_bytes()), row
-
-
 def test_stock_sent_for_an_order_goes_to_its_warehouse_and_the_receipt_belongs_to_the_same_order(
     tmp_path: Path,
 ) -> None:
     with trading(tmp_path, FOUR) as t:
-        arrive(t, "850", ORDER, "shop", RETAILER)
+        t.arrive("850", ORDER, "shop", RETAILER)
         eventually(lambda: t.sent("depot", "940"))
-        leave(t, TRANSFER)  # it names no partner: its order's warehouse is meant
+        t.leave(TRANSFER)  # it names no partner: its order's warehouse is meant
         (rows,) = eventually(lambda: t.sent("depot", "943"))
         assert [row[0] for row in rows] == ["ST", "W06", "N1", "W27", "W04", "W03", "SE"]
-        arrive(t, "944", RECEIVED, "depot", WAREHOUSE)
-        receipt, row = at_the_erp(t, "944")
+        t.arrive("944", RECEIVED, "depot", WAREHOUSE)
+        receipt, row = t.at_the_erp("944")
         assert isinstance(receipt, StockReceipt)
         assert (receipt.number, receipt.transfer) == ("WR-1", "ST-1")
         assert receipt.lines[0].exceptions[0].condition == "damaged"
@@ -165,8 +137,8 @@ def test_stock_sent_for_an_order_goes_to_its_warehouse_and_the_receipt_belongs_t
 
 def test_a_receipt_of_what_we_did_not_announce_still_reaches_the_erp(tmp_path: Path) -> None:
     with trading(tmp_path, FOUR) as t:
-        arrive(t, "944", RECEIVED, "depot", WAREHOUSE)
-        receipt, row = at_the_erp(t, "944")
+        t.arrive("944", RECEIVED, "depot", WAREHOUSE)
+        receipt, row = t.at_the_erp("944")
         assert (receipt.received, row.correlation) == (Decimal(12), None)
 
 
@@ -183,16 +155,16 @@ def test_a_return_belongs_to_the_order_that_the_goods_were_bought_with_and_so_do
         lines=(ReturnLine(ids={"vendor": "AB1"}, disposition=Disposition(action="return_authorized")),),
     )
     with trading(tmp_path, FOUR) as t:
-        arrive(t, "850", ORDER, "shop", RETAILER)
+        t.arrive("850", ORDER, "shop", RETAILER)
         eventually(lambda: t.sent("depot", "940"))
-        arrive(t, "180", RETURN, "shop", RETAILER)
-        asked, row = at_the_erp(t, "180")
+        t.arrive("180", RETURN, "shop", RETAILER)
+        asked, row = t.at_the_erp("180")
         assert isinstance(asked, ReturnAuthorization)
         assert (asked.purpose, asked.purchase_orders) == ("request", ("PO-77",))
         assert asked.lines[0].disposition == Disposition(
             action="consumer_return", reason="defective_consumer_return"
         )
-        leave(t, answer)
+        t.leave(answer)
         (rows,) = eventually(lambda: t.sent("shop", "180"))
         assert rows[1] == ["BGN", "11", "RMA-1", "20261102", "", "", "REQ-1"]
         (order,) = t.documents(type="850")
@@ -214,9 +186,9 @@ def test_an_invoice_that_the_retailers_application_refuses_is_told_where_its_ord
     tmp_path: Path, named: str
 ) -> None:
     with trading(tmp_path, FOUR) as t:
-        arrive(t, "850", ORDER, "shop", RETAILER)
+        t.arrive("850", ORDER, "shop", RETAILER)
         eventually(lambda: t.sent("depot", "940"))
-        arrive(t, "945", SHIPMENT, "depot", WAREHOUSE)
+        t.arrive("945", SHIPMENT, "depot", WAREHOUSE)
         eventually(lambda: t.sent("shop", "810"))
         (invoice,) = t.documents(type="810")
         if named == "by its number":
@@ -224,8 +196,8 @@ def test_an_invoice_that_the_retailers_application_refuses_is_told_where_its_ord
         else:
             controls = invoice.group_control.zfill(4), invoice.transaction_control.zfill(4)
             rows = refusal("810", "WHATEVER", *controls)
-        arrive(t, "824", rows, "shop", RETAILER)
-        advice, row = at_the_erp(t, "824")
+        t.arrive("824", rows, "shop", RETAILER)
+        advice, row = t.at_the_erp("824")
         assert isinstance(advice, ApplicationAdvice)
         assert [error.code for error in advice.verdicts[0].errors] == ["missing_or_invalid_unit_cost"]
         (order,) = t.documents(type="850")
@@ -241,15 +213,15 @@ def test_a_verdict_on_the_documents_of_several_orders_is_part_of_none_of_them(tm
     second = [["BEG", "00", "SA", "PO-78", "", "20261101"], *ORDER[1:]]
     confirmed = [["W06", "F", "PO-78", "20261102", "BOL2", "", "PO-78"], *SHIPMENT[1:]]
     with trading(tmp_path, FOUR) as t:
-        arrive(t, "850", ORDER, "shop", RETAILER)
-        arrive(t, "850", second, "shop", RETAILER)
+        t.arrive("850", ORDER, "shop", RETAILER)
+        t.arrive("850", second, "shop", RETAILER)
         eventually(lambda: len(t.sent("depot", "940")) == 2)
-        arrive(t, "945", SHIPMENT, "depot", WAREHOUSE)
-        arrive(t, "945", confirmed, "depot", WAREHOUSE)
+        t.arrive("945", SHIPMENT, "depot", WAREHOUSE)
+        t.arrive("945", confirmed, "depot", WAREHOUSE)
         eventually(lambda: len(t.sent("shop", "810")) == 2)
         one, two = (row.number for row in t.documents(type="810"))
-        arrive(t, "824", [*refusal("810", one), *refusal("810", two)[1:]], "shop", RETAILER)
-        advice, row = at_the_erp(t, "824")
+        t.arrive("824", [*refusal("810", one), *refusal("810", two)[1:]], "shop", RETAILER)
+        advice, row = t.at_the_erp("824")
         assert [verdict.refused for verdict in advice.verdicts] == [True, True]
         assert row.correlation is None
 
@@ -268,13 +240,13 @@ def test_a_correction_and_a_position_of_the_warehouse_reach_the_erp(tmp_path: Pa
         ["CTT", "1"],
     ]
     with trading(tmp_path, FOUR) as t:
-        arrive(t, "947", correction, "depot", WAREHOUSE)
-        arrive(t, "846", position, "depot", WAREHOUSE)
-        adjustment, row = at_the_erp(t, "947")
+        t.arrive("947", correction, "depot", WAREHOUSE)
+        t.arrive("846", position, "depot", WAREHOUSE)
+        adjustment, row = t.at_the_erp("947")
         assert isinstance(adjustment, InventoryAdjustment)
         (line,) = adjustment.lines
         assert (line.reason, line.quantity, row.number) == ("damaged_in_facility", Decimal(-3), "ADJ-1")
-        there, row = at_the_erp(t, "846")
+        there, row = t.at_the_erp("846")
         assert isinstance(there, InventoryPosition)
         assert (there.type, there.lines[0].quantity("available"), row.number) == (
             "location",
@@ -351,22 +323,22 @@ def test_what_the_erp_leaves_is_issued_as_its_set_and_read_again_where_it_comes_
     tmp_path: Path, type: str
 ) -> None:
     with trading(tmp_path, FOUR) as t:
-        leave(t, OUT[type])
+        t.leave(OUT[type])
         (rows,) = eventually(lambda: t.sent("other", type))
         assert rows[0][:2] == ["ST", type]
         (row,) = t.documents(type=type)
         assert decode(row.body) == OUT[type]
-        arrive(t, type, rows[1:-1], "other", OTHER)
-        assert at_the_erp(t, type)[0] == OUT[type]
+        t.arrive(type, rows[1:-1], "other", OTHER)
+        assert t.at_the_erp(type)[0] == OUT[type]
 
 
 def test_a_receipt_that_the_agreed_version_wants_by_pallet_is_not_sent_without_its_lines(
     tmp_path: Path,
 ) -> None:
     with trading(tmp_path, FIVE, run=False) as t, pytest.raises(Refused, match="lines"):
-        leave(t, OUT["944"])
+        t.leave(OUT["944"])
 
 
 def test_stock_for_no_known_order_goes_only_where_the_erp_says(tmp_path: Path) -> None:
     with trading(tmp_path, FOUR, run=False) as t, pytest.raises(Refused, match="it names no partner"):
-        leave(t, TRANSFER)
+        t.leave(TRANSFER)

@@ -12,11 +12,13 @@ from typing import Any
 from sqlalchemy import select
 
 import x12
+from edi.documents import Document, decode, encode, schema_of
 from edi.tree import PartyId, Transaction
 from gateway.cli.setup import ERP_FOLDERS, FOLDERS
 from gateway.config import toml
 from gateway.home import Home
 from gateway.pipeline.arrive import Source, receive
+from gateway.pipeline.from_erp import take
 from gateway.server import start_engine
 from gateway.simulate import envelope
 from gateway.store.tables import document
@@ -93,6 +95,29 @@ class Trading:
     def drop(self, data: bytes, partner: str, name: str = "a.x12", **more: Any) -> str:
         """Arrive as a partner's file; the transmission id."""
         return receive(self.home, io.BytesIO(data), Source("sftp", partner, name, **more))
+
+    def arrive(
+        self, type: str, rows: list[list[str]], partner: str, sender: PartyId, version: str = "004010"
+    ) -> None:
+        """A valid file of one transaction arrives from a partner."""
+        self.number += 1
+        head = envelope(sender, US, self.number, type, version)
+        data = writer.write(head, [writer.Body(type, self.number, rows)], check=True)
+        self.drop(data, partner, f"{type}.x12")
+
+    def leave(self, document: Document) -> None:
+        """The ERP leaves a document, which is taken."""
+        name = schema_of(document).partition(".")[2].partition("/")[0]
+        (self.home.erp.inbox / f"{name}.json").write_bytes(encode(document))
+        (arrival,) = (one for one in self.home.erp.arrivals() if one.path.stem == name)
+        take(self.home, arrival)
+
+    def at_the_erp(self, type: str) -> tuple[Any, Any]:
+        """The one document of a set as the ERP has it, and its row."""
+        (row,) = eventually(
+            lambda: [row for row in self.documents(type=type, direction="in") if row.delivered_at]
+        )
+        return decode((self.home.erp.root / "out" / f"{row.id}.json").read_bytes()), row
 
     def documents(self, **where: Any) -> list[Any]:
         """Document rows, the oldest first."""
