@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+from hypothesis import Phase
+
 import mappings
 import x12
-from edi.documents import Document
+from edi.documents import Address, Document, Party
 from edi.schema import Check
 from edi.tree import Separators, Transaction
 from mappings import Map, Row
 from x12 import codec
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "x12"
+
+SETS = sorted(file.stem for file in (Path(mappings.__file__).parent / "x12").glob("[0-9]*.toml"))
+"""Every set that has a standard map."""
+
+QUICKLY = [phase for phase in Phase if phase is not Phase.shrink]
+"""Documents are large: to shrink one takes minutes, and says little more."""
+
+DAY, LATER = dt.date(2026, 1, 5), dt.date(2026, 1, 12)
+PLACE = Address(street=("1 MAIN ST",), city="AKRON", state="OH", postal_code="44301", country="US")
+SHIP_TO = Party(role="ship_to", name="STORE 12", ids={"buyer_assigned": "0012"}, address=PLACE)
+BUYER = Party(role="buyer", name="BIGMART", ids={"gln": "0012345000010"})
 
 
 def transactions(data: bytes) -> list[Transaction]:
@@ -42,6 +57,12 @@ def interchange(body: str, version: str = "004010", functional_id: str = "PO") -
 def versions(transaction_set: str) -> list[str]:
     """The versions that have the set: some are younger than 004010."""
     return [version for version in ("004010", "005010") if x12.checker(transaction_set, version)]
+
+
+def each(sets: Iterable[str]) -> pytest.MarkDecorator:
+    """A test of every one of `sets` in every version that has it."""
+    pairs = [(kind, version) for kind in sets for version in versions(kind)]
+    return pytest.mark.parametrize(("transaction_set", "version"), pairs)
 
 
 def standard(transaction_set: str, version: str | None = None, overlay: bytes | None = None) -> Map:
@@ -75,6 +96,6 @@ def accepted(document: Document, transaction_set: str, version: str) -> list[lis
     body = ["*".join(row) for row in flat(rows)]
     segments = (f"ST*{transaction_set}*0001", *body, f"SE*{len(body) + 2}*0001")
     check = x12.check(Transaction(transaction_set, "0001", version, Separators(), segments, 0))
-    assert check.problems == ()
+    assert (check.status, check.problems) == ("accepted", ())
     assert map.read(check.rows, check.places) == (document, ())
     return check.rows[1:-1]

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from maps_strategies import documents
-from maps_support import flat, standard, versions
+from maps_support import QUICKLY, SETS, each, flat, standard
 
 import x12
 from edi.documents import decode, encode
@@ -21,20 +21,8 @@ from edi.tree import Separators, Transaction
 from mappings.quick import DOUBTS
 from mappings.writer import placed_rows
 
-# Documents are large: to shrink one takes minutes, and says little more.
-QUICKLY = [phase for phase in Phase if phase is not Phase.shrink]
 
-SETS = ["850", "856", "940", "945", "810", "997"]
-SETS += ["753", "754", "820", "214", "210", "204", "990", "830", "862", "852", "861"]
-SETS += ["999"]
-SETS += ["832", "867", "869", "870", "816"]
-SETS += ["855", "860", "865", "875", "880"]
-SETS += ["943", "944", "947", "846", "180", "824"]
-
-
-@pytest.mark.parametrize(
-    ("transaction_set", "version"), [(kind, version) for kind in SETS for version in versions(kind)]
-)
+@each(SETS)
 def test_a_written_document_is_read_back_equal(transaction_set: str, version: str) -> None:
     map = standard(transaction_set, version)
 
@@ -66,9 +54,7 @@ def plain(rows: list[list[str]]) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("transaction_set", "version"), [(kind, version) for kind in SETS for version in versions(kind)]
-)
+@each(SETS)
 def test_one_of_everything_that_a_set_has_is_written_as_it_was_read(
     transaction_set: str, version: str
 ) -> None:

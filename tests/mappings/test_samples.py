@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import pytest
-from maps_support import SAMPLES, checked, flat, standard, transactions
+from maps_support import SAMPLES, SETS, checked, flat, standard, transactions
 
 import x12
 from edi.documents import (
@@ -29,11 +29,6 @@ from edi.problems import NotEdi
 from edi.schema import Check
 from edi.tree import Transaction
 
-SETS = ["850", "856", "940", "945", "810", "997"]
-SETS += ["753", "754", "820", "214", "210", "204", "990", "830", "862", "852", "861"]
-SETS += ["832", "867", "869", "870", "816"]
-SETS += ["855", "860", "999"]
-SETS += ["943", "944", "180", "824"]
 FILES = [path for kind in SETS for path in sorted((SAMPLES / kind).glob("*"))]
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
+from maps_support import SETS
 
-import mappings
 import x12
 from edi.schema import ElementUse
 from mappings.language import Scope, read_map
 from mappings.values import Codes
-
-MAPS = sorted(file.stem for file in (Path(mappings.__file__).parent / "x12").glob("[0-9]*.toml"))
 
 
 def coded(scope: Scope) -> Iterator[tuple[type[msgspec.Struct], str, ElementUse, Codes | None]]:
@@ -39,7 +36,7 @@ def coded(scope: Scope) -> Iterator[tuple[type[msgspec.Struct], str, ElementUse,
 @pytest.mark.parametrize("version", ["004010", "005010"])
 def test_a_code_is_one_word_in_a_field_whichever_set_it_came_from(version: str) -> None:
     said: dict[tuple[str, str, str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for name in MAPS:
+    for name in SETS:
         checker = x12.checker(name, version)
         if checker is None:
             continue

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from decimal import Decimal
 
-import pytest
-from maps_support import accepted, versions
+from maps_support import DAY, PLACE, accepted
 
 from edi.documents import (
-    Address,
     Amount,
     CatalogLine,
     Dated,
@@ -37,8 +34,6 @@ from edi.documents import (
     StatusLine,
 )
 
-DAY = dt.date(2026, 1, 5)
-PLACE = Address(street=("1 MAIN ST",), city="AKRON", state="OH", postal_code="44301", country="US")
 SELLER = Party(role="seller", name="NORTHWIND", ids={"duns": "123456789"})
 IDS = {"upc": "012345678905", "vendor": "AB-1"}
 
@@ -181,13 +176,6 @@ DOCUMENTS: dict[str, Document] = {
         ),
     ),
 }
-
-
-@pytest.mark.parametrize(
-    ("transaction_set", "version"), [(kind, version) for kind in DOCUMENTS for version in versions(kind)]
-)
-def test_a_document_is_written_as_a_transaction_that_is_accepted(transaction_set: str, version: str) -> None:
-    assert accepted(DOCUMENTS[transaction_set], transaction_set, version)
 
 
 def test_levels_are_numbered_and_counted() -> None:

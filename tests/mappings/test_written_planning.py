@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-import pytest
-from maps_support import accepted, checked, interchange, standard, versions
+from maps_support import BUYER, DAY, LATER, PLACE, SHIP_TO, accepted, checked, interchange, standard
 
 from edi.documents import (
     Activity,
     ActivityLine,
-    Address,
     AnsweredStop,
     Authorization,
     Contact,
@@ -42,11 +40,6 @@ from edi.documents import (
     Trailer,
 )
 
-DAY = dt.date(2026, 1, 5)
-LATER = dt.date(2026, 1, 12)
-PLACE = Address(street=("1 MAIN ST",), city="AKRON", state="OH", postal_code="44301", country="US")
-BUYER = Party(role="buyer", name="BIGMART", ids={"gln": "0012345000010"})
-SHIP_TO = Party(role="ship_to", name="STORE 12", ids={"buyer_assigned": "0012"}, address=PLACE)
 IDS = {"buyer": "B-1", "upc": "012345678905"}
 FIRM = PlannedQuantity(quantity=Decimal(100), certainty="firm", timing="weekly", on=DAY, until=LATER)
 PLANNED = PlannedQuantity(
@@ -231,13 +224,6 @@ DOCUMENTS: dict[str, Document] = {
         references=(Reference(type="carrier_reference", value="PRO-1"),),
     ),
 }
-
-
-@pytest.mark.parametrize(
-    ("transaction_set", "version"), [(kind, version) for kind in DOCUMENTS for version in versions(kind)]
-)
-def test_a_document_is_written_as_a_transaction_that_is_accepted(transaction_set: str, version: str) -> None:
-    assert accepted(DOCUMENTS[transaction_set], transaction_set, version)
 
 
 def test_quantities_of_stores_stand_beside_the_stores() -> None:

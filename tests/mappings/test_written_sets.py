@@ -5,10 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-import pytest
-from maps_support import standard
+from maps_support import DAY, standard
 
-import x12
 from edi.documents import (
     Acknowledgment,
     Address,
@@ -40,9 +38,7 @@ from edi.documents import (
     WarehouseOrder,
     grouped,
 )
-from edi.tree import Separators, Transaction
 
-DAY = dt.date(2026, 1, 5)
 SHIP_TO = Party(
     role="ship_to",
     name="STORE 12",
@@ -221,19 +217,6 @@ DOCUMENTS: dict[str, Document] = {
         ),
     ),
 }
-
-
-@pytest.mark.parametrize("version", ["004010", "005010"])
-@pytest.mark.parametrize("transaction_set", sorted(DOCUMENTS))
-def test_a_document_is_written_as_a_transaction_that_is_accepted(transaction_set: str, version: str) -> None:
-    map = standard(transaction_set, version)
-    rows = map.write(DOCUMENTS[transaction_set])
-    body = ["*".join(row) for row in rows]
-    segments = (f"ST*{transaction_set}*0001", *body, f"SE*{len(body) + 2}*0001")
-    check = x12.check(Transaction(transaction_set, "0001", version, Separators(), segments, 0))
-    assert check.problems == ()
-    assert check.status == "accepted"
-    assert map.read(check.rows, check.places) == (DOCUMENTS[transaction_set], ())
 
 
 def test_money_is_in_cents_and_weights_are_not() -> None:
