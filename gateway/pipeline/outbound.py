@@ -235,20 +235,17 @@ def expect(
     ack: Ack,
     now: datetime,
     *,
-    resent: bool | None = None,
+    resent: bool = False,
 ) -> None:
-    """Have it noticed when a document's acknowledgment does not come in time.
-
-    `resent` says, where it is expected anew, whether that is because it was sent again.
-    """
+    """Have it noticed when a document's acknowledgment does not come in time."""
     due = now + ack.due
     conn.execute(update(document_table).where(document_table.c.id == identity).values(ack_due_at=due))
     home.engine.enqueue(
         conn,
         lane=f"{partner.name}:due",
         kind="ack-due",
-        payload={"document": identity, "resent": bool(resent)},
-        uniq=f"ack-due:{identity}" if resent is None else None,  # a later one finds that it is not due
+        payload={"document": identity, "resent": resent},
+        uniq=None if resent else f"ack-due:{identity}",  # resent more than once, the earlier finds it not due
         run_at=due,
     )
 

@@ -273,7 +273,7 @@ def interchange_acknowledged(
 def overdue(home: Home, job: Job) -> Done:
     """The time for a partner's acknowledgment has passed; a late one will still reconcile.
 
-    Where it is agreed so, the document is sent again, once. The time of one that has not left begins anew.
+    Where it is agreed so, the document is sent again, once; what has yet to leave is not: it would go twice.
     """
     identity = job.payload["document"]
 
@@ -286,21 +286,19 @@ def overdue(home: Home, job: Job) -> Done:
         now, partner = home.now(), home.config.partners.get(row.partner)
         if row.ack != "waiting" or row.ack_due_at > now:
             return
-        if row.sent not in outbound.LEFT and partner is not None:
-            ack = home.config.ack(partner, row.type)
-            outbound.expect(home, conn, partner, identity, ack, now, resent=job.payload["resent"])
-            return
+        left = row.sent in outbound.LEFT
         conn.execute(update(document_table).where(document_table.c.id == identity).values(ack="overdue"))
         home.note(
             conn,
             "overdue",
-            f"{row.partner} has not acknowledged {row.type} {row.number or row.transaction_control}",
+            f"{row.partner} has not acknowledged {row.type} {row.number or row.transaction_control}"
+            + ("" if left else f", which has not left: it is {row.sent}"),
             partner=row.partner,
             correlation=row.correlation,
             document=identity,
         )
-        resend = partner is not None and home.config.ack(partner, row.type).on_overdue == "resend"
-        if resend and not job.payload["resent"]:
+        agreed = partner is not None and home.config.ack(partner, row.type).on_overdue == "resend"
+        if agreed and left and not job.payload["resent"]:
             outbound.resend(home, conn, row)
 
     return Done(commit)

@@ -277,17 +277,19 @@ def test_a_person_may_have_a_document_sent_again_and_only_one_that_was_sent(tmp_
         assert refused.value.code is Code.DOCUMENT_UNKNOWN
 
 
-def test_what_has_not_left_is_neither_overdue_nor_sent_twice(tmp_path: Path) -> None:
+def test_what_is_overdue_before_it_has_left_is_told_so_and_not_sent_twice(tmp_path: Path) -> None:
     partners = agreed("out", "940", 'due = "1s", on_overdue = "resend"')
     partners = partners.replace('role = "3pl"\nstatus = "live"', 'role = "3pl"\nstatus = "paused"')
     with trading(tmp_path, partners, run=False) as t:
         t.drop(t.file("850", ORDER, RETAILER), "shop")
         start_engine(t.home)
         (row,) = eventually(lambda: t.documents(direction="out", type="940"))
-        eventually(lambda: t.documents(id=row.id)[0].ack_due_at > row.ack_due_at, 8)  # its time began anew
+        eventually(lambda: queries.overdue(t.home), 8)
         (now,) = t.documents(id=row.id)
-        assert (now.ack, now.transmission) == ("waiting", row.transmission)
-        assert queries.overdue(t.home) == []
+        assert (now.ack, now.transmission) == ("overdue", row.transmission)
+        (told,) = t.events("overdue")
+        assert told.text.endswith("which has not left: it is queued")
+        assert t.events("resent") == []
         with pytest.raises(Failure) as refused:
             outbound.resendable(t.home, row.id)
         assert "has not left yet" in str(refused.value)

@@ -22,7 +22,7 @@ from gateway.pipeline.conversation import STRANGERS_A_MINUTE, Conversation
 from gateway.server import start_engine
 from gateway.simulate import envelope
 from gateway.store.lane_tables import job
-from gateway.store.tables import event, transmission
+from gateway.store.tables import transmission
 from sftp.drop import Waker
 from x12 import writer
 
@@ -59,11 +59,6 @@ def transmissions(t: Trading, **where: Any) -> list[Any]:
 def jobs(t: Trading, kind: str) -> list[Any]:
     with t.home.store.read() as conn:
         return list(conn.execute(select(job).where(job.c.kind == kind).order_by(job.c.id)).all())
-
-
-def events(t: Trading, name: str) -> list[Any]:
-    with t.home.store.read() as conn:
-        return list(conn.execute(select(event).where(event.c.name == name).order_by(event.c.id)).all())
 
 
 def send(t: Trading, data: bytes = b"hello") -> str:
@@ -272,7 +267,7 @@ def test_what_anyone_can_post_fills_neither_the_timeline_nor_the_disk(tmp_path: 
                 writer.write(body)
                 reply = conversation.receive(conversation.request([*message, *report]), writer, "192.0.2.1")
             assert reply.status == 204
-        assert len(events(t, "refused")) == len(events(t, "unmatched")) == STRANGERS_A_MINUTE
+        assert len(t.events("refused")) == len(t.events("unmatched")) == STRANGERS_A_MINUTE
         blobs = t.home.store.blobs.root
         assert [path for path in blobs.rglob("*") if path.is_file()] == []
 

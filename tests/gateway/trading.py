@@ -21,7 +21,7 @@ from gateway.pipeline.arrive import Source, receive
 from gateway.pipeline.from_erp import take
 from gateway.server import start_engine
 from gateway.simulate import envelope
-from gateway.store.tables import document
+from gateway.store.tables import document, event
 from x12 import codec, writer
 
 US, RETAILER, WAREHOUSE = PartyId("ZZ", "US"), PartyId("08", "RETAIL"), PartyId("01", "DEPOT")
@@ -127,6 +127,11 @@ class Trading:
         with self.home.store.read() as conn:
             return list(conn.execute(query).all())
 
+    def events(self, name: str) -> list[Any]:
+        """Event rows of a name, the oldest first."""
+        with self.home.store.read() as conn:
+            return list(conn.execute(select(event).where(event.c.name == name).order_by(event.c.id)).all())
+
     def outbox(self, user: str) -> list[Path]:
         """What a partner could fetch."""
         folder = self.home.config.home / "sftp" / user / "out"
@@ -136,9 +141,9 @@ class Trading:
         """The rows of every transaction of a type in a partner's outbox, each valid."""
         found = []
         for path in self.outbox(user):
-            for event in codec.read(io.BytesIO(path.read_bytes())):
-                if isinstance(event, Transaction) and event.type == type:
-                    check = x12.check(event)
+            for item in codec.read(io.BytesIO(path.read_bytes())):
+                if isinstance(item, Transaction) and item.type == type:
+                    check = x12.check(item)
                     assert check.status == "accepted", check.problems
                     found.append(check.rows)
         return found
