@@ -16,20 +16,32 @@ from typing import BinaryIO, NamedTuple
 
 from edi.elements import RowCheck, fault_in, problems_in_row, row_check
 from edi.problems import Fault, NotEdi, Problem, Severity
+from edi.reading import (
+    BLANK,
+    KEPT,
+    LIMITS,
+    TRIES,
+    GivenUpError,
+    Limits,
+    RawSegment,
+    Seen,
+    Window,
+    misplaced,
+    no_trailer,
+    start_of,
+    value_at,
+    wrong_count,
+    wrong_echo,
+)
 from edi.schema import SegmentDef
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, PartyId, Separators, Transaction
 from x12 import dictionary
 
-_READ = 256 * 1024
-_BLANK = " \t\r\n"
 _ISA_WIDTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)  # with the tag and separators 105: X12.5
 _ISA_LONGEST = 512  # with widths that are wrong
 _SEARCHED = 64 * 1024  # bytes that may stand before the first ISA
-_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\r\n"
 _AHEAD = 16  # transactions read before the first of them is given, of not more bytes than
 _AHEAD_BYTES = 64 * 1024
-_TRIES = 100  # of string search; where it fails it may have looked far
-_KEPT = 100  # loose segments, and problems of one kind of place, that are kept
 _INTERCHANGE = re.compile(r"ISA[^A-Za-z0-9\s]")
 _WHOLE = re.compile(
     r"ISA([^A-Za-z0-9\s])(?:..\1.{10}\1){2}(?:..\1.{15}\1){2}.{6}\1.{4}\1.\1.{5}\1", re.DOTALL
@@ -38,41 +50,12 @@ _UTF8 = re.compile(r"[\xc2-\xf4][\x80-\xbf]{1,3}")
 _LINE_END = re.compile(r"[\r\n]*")
 
 
-class Limits(NamedTuple):
-    """What a reader takes before it calls the content hostile; lengths in bytes."""
-
-    segment: int = 128 * 1024  # a binary segment may be as long as a transaction
-    elements: int = 1000  # of one segment; not counted in a set that is shorter than a segment may be
-    segments: int = 100_000  # of one transaction
-    transaction: int = 16 * 1024 * 1024
-    broken: int = 1000  # headers of any kind that are wrong or have not their trailers, in all of a stream
-
-
-LIMITS = Limits()
-
-
 def read(stream: BinaryIO, limits: Limits = LIMITS) -> Iterator[Event]:
     """The events of every interchange in `stream`, in the order of its bytes.
 
     Raises NotEdi, on the first step, where no ISA stands within the first 64 KiB.
     """
     return _Reader(stream, limits).events()
-
-
-class _GivenUpError(Exception):
-    """The interchange is followed no further, for the reason given as a problem."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.problem = Problem(Fault.LIMIT_EXCEEDED, message, offset=offset)
-
-
-class _Segment(NamedTuple):
-    """A segment without its terminator, line breaks removed, and the byte offset of its tag."""
-
-    text: str
-    offset: int
-    tag: str
 
 
 class _Isa(NamedTuple):
@@ -84,75 +67,14 @@ class _Isa(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-class _Reader:
-    """Holds the text read and not yet yielded: `text[at:]`, whose byte offset is `base + at`."""
+class _Reader(Window):
+    """The events of a stream, a transaction at a time."""
 
     def __init__(self, stream: BinaryIO, limits: Limits) -> None:
-        self._stream = stream
-        self._limits = limits
-        self._text = ""
-        self._at = 0
-        self._base = 0
-        self._ended = False
-        self._plain_from = 0  # the offset after the last text that is not printable ASCII and line ends
-        self._separators = Separators()
-        self._blank = _BLANK  # what may stand between segments
-        self._line_ends = "\r\n"  # those that are no service characters
+        super().__init__(stream, limits)
         self._service_heads: frozenset[str] = frozenset()
-        self._regular = True  # in this interchange the same line end has followed every terminator so far
-        self._broken = 0  # of `Limits.broken`; beyond them only a whole ISA begins an interchange
-        self._irregular = 0  # transactions that string search could not split
 
-    # the text
-
-    @property
-    def _offset(self) -> int:
-        return self._base + self._at
-
-    def _fill(self) -> bool:
-        """Reads on, as much again as is held so that a long transaction costs linear time."""
-        if self._ended:
-            return False
-        data = self._stream.read(max(_READ, len(self._text) - self._at))
-        if not data:
-            self._ended = True
-            return False
-        self._text = self._text[self._at :] + data.decode("latin-1")
-        self._base += self._at
-        self._at = 0
-        if not data.isascii() or data.translate(None, _PRINTABLE):
-            self._plain_from = self._base + len(self._text)
-        return True
-
-    def _have(self, length: int) -> bool:
-        while len(self._text) - self._at < length:
-            if not self._fill():
-                return False
-        return True
-
-    def _skip_blank(self) -> bool:
-        """Goes to the next character that is no blank; False at the end of the file."""
-        while True:
-            text, at, end = self._text, self._at, len(self._text)
-            while at < end and text[at] in self._blank:
-                at += 1
-            self._at = at
-            if at < end:
-                return True
-            if not self._fill():
-                return False
-
-    def _peek_tag(self) -> str | None:
-        """The tag at the current place, also where a line end wraps it; None at the end of the file."""
-        if not self._skip_blank():
-            return None
-        self._have(8)
-        head = self._text[self._at : self._at + 8]
-        for character in self._line_ends:
-            head = head.replace(character, "")
-        return head.partition(self._separators.element)[0].partition(self._separators.segment)[0]
-
-    def _segment(self, tag: str) -> _Segment:
+    def _segment(self, tag: str) -> RawSegment:
         """Takes the next segment, whose tag `_peek_tag` has told."""
         terminator = self._separators.segment
         offset = self._base + self._at
@@ -161,7 +83,7 @@ class _Reader:
             if length is not None:
                 text = self._text[self._at : self._at + length]
                 self._at += length + (len(terminator) if self._have(length + len(terminator)) else 0)
-                return _Segment(text, offset, tag)
+                return RawSegment(text, offset, tag)
         searched = 0
         while (end := self._text.find(terminator, self._at + searched)) < 0:
             searched = max(0, len(self._text) - self._at - len(terminator))
@@ -176,7 +98,7 @@ class _Reader:
         self._at = min(end + len(terminator), len(self._text))
         for character in self._line_ends:
             text = text.replace(character, "")
-        return _Segment(text, offset, tag)
+        return RawSegment(text, offset, tag)
 
     def _length_of_binary(self, tag: str) -> int | None:
         """The length of a BIN or BDS segment, by its own length element; None where that is no number."""
@@ -213,18 +135,9 @@ class _Reader:
         self._at = found.start()
         return (stray,)
 
-    def _stray(self) -> Problem:
-        return Problem(
-            Fault.TEXT_OUTSIDE_INTERCHANGE,
-            "this text belongs to no interchange",
-            Severity.WARNING,
-            offset=self._offset,
-            value=self._text[self._at : self._at + 80],
-        )
-
     def _to_next_interchange(self) -> tuple[Problem, ...]:
         """Skips what stands between interchanges, which is told; memory does not grow with it."""
-        self._blank = _BLANK
+        self._blank = BLANK
         whole = self._broken > self._limits.broken
         if not self._skip_blank() or (not whole and self._have(3) and self._text.startswith("ISA", self._at)):
             return ()
@@ -267,10 +180,10 @@ class _Reader:
         end = InterchangeEnd("", 0)
         if isa.separators:
             self._separators = separators
-            self._regular = self._irregular < _TRIES
+            self._regular = self._irregular < TRIES
             service = "".join(separators[:4])
             self._line_ends = "".join(c for c in "\r\n" if c not in service)
-            self._blank = "".join(c for c in _BLANK if c not in service)
+            self._blank = "".join(c for c in BLANK if c not in service)
             self._blank += separators.segment if len(separators.segment) == 1 else ""
             ending = separators.element
             self._service_heads = frozenset(
@@ -297,26 +210,26 @@ class _Reader:
                         trailer = segment
                         break
                     if tag in ("TA1", "ISB", "ISE", "ISX"):
-                        if len(loose) < _KEPT:
+                        if len(loose) < KEPT:
                             loose.append(segment.text)
                             problems += self._in_loose(segment)
-                    elif len(problems) < _KEPT:
-                        problems.append(_misplaced(segment))
-        except _GivenUpError as error:
+                    elif len(problems) < KEPT:
+                        problems.append(misplaced(segment))
+        except GivenUpError as error:
             problems.append(error.problem)
         if trailer is None:
-            problems.append(_no_trailer("IEA", f"interchange {control_number[:20]}", self._offset))
+            problems.append(no_trailer("IEA", f"interchange {control_number[:20]}", self._offset))
         else:
             iea = trailer.text.split(self._separators.element)
-            stated = _at(iea, 2)
-            told = _count(iea, groups, "groups", trailer.offset)
-            if loose and not groups and _at(iea, 1) == "1":  # some count a TA1 on its own
+            stated = value_at(iea, 2)
+            told = wrong_count(iea, groups, "groups", trailer.offset)
+            if loose and not groups and value_at(iea, 1) == "1":  # some count a TA1 on its own
                 told = [replace(problem, severity=Severity.WARNING) for problem in told]
             problems += told
-            problems += _echo(iea, control_number, "ISA13", trailer.offset)
+            problems += wrong_echo(iea, control_number, "ISA13", trailer.offset)
         return InterchangeEnd(stated, groups, tuple(problems), tuple(loose), trailer.text if trailer else "")
 
-    def _in_loose(self, segment: _Segment) -> Iterator[Problem]:
+    def _in_loose(self, segment: RawSegment) -> Iterator[Problem]:
         """What is wrong with a TA1: nothing that would speak against the groups beside it."""
         if segment.tag != "TA1":
             return
@@ -329,27 +242,17 @@ class _Reader:
                 offset=place, value=found.value, reference=found.reference,
             )  # fmt: skip
 
-    def _too_long(self) -> _GivenUpError:
-        return _GivenUpError(f"no segment terminator within {self._limits.segment} bytes", self._offset)
-
-    def _count_broken(self) -> None:
-        """Counts a header that is wrong or has not its trailer; too many of them raise."""
-        self._broken += 1
-        if self._broken > self._limits.broken:
-            message = f"more than {self._limits.broken} headers are wrong or have not their trailers"
-            raise _GivenUpError(message, self._offset)
-
     # groups
 
     def _group(self, first: str) -> Iterator[Event]:
         """A group and all in it, up to and with GE; one that begins with ST lacks GS and is implied."""
         group = self._open_group(first)
         yield group
-        seen = _Seen()
+        seen = Seen()
         transactions = 0
         problems: list[Problem] = []
         trailer = None
-        given_up: _GivenUpError | None = None
+        given_up: GivenUpError | None = None
         try:
             while (tag := self._peek_tag()) is not None:
                 if tag == "ST":
@@ -365,19 +268,19 @@ class _Reader:
                     if tag == "GE":
                         trailer = segment
                         break
-                    if len(problems) < _KEPT:
-                        problems.append(_misplaced(segment))
-        except _GivenUpError as error:
+                    if len(problems) < KEPT:
+                        problems.append(misplaced(segment))
+        except GivenUpError as error:
             given_up = error
         if trailer is None:
             if group.segment:
-                problems.append(_no_trailer("GE", f"group {group.control_number[:20]}", self._offset))
+                problems.append(no_trailer("GE", f"group {group.control_number[:20]}", self._offset))
             yield GroupEnd("", transactions, tuple(problems))
         else:
             ge = trailer.text.split(self._separators.element)
-            problems += _count(ge, transactions, "transaction sets", trailer.offset)
-            problems += _echo(ge, group.control_number, "GS06", trailer.offset)
-            yield GroupEnd(_at(ge, 2), transactions, tuple(problems), trailer.text)
+            problems += wrong_count(ge, transactions, "transaction sets", trailer.offset)
+            problems += wrong_echo(ge, group.control_number, "GS06", trailer.offset)
+            yield GroupEnd(value_at(ge, 2), transactions, tuple(problems), trailer.text)
         if given_up:
             raise given_up
         if group.problems or trailer is None:
@@ -395,24 +298,31 @@ class _Reader:
             return Group("", "", "", "", "", offset, "", (missing,))
         segment = self._segment(tag)
         gs = segment.text.split(self._separators.element)
-        wrong = [(i, f"GS{i:02} is required") for i in (1, 2, 3, 6, 8) if not _at(gs, i)]
-        if _at(gs, 1) and _at(gs, 1) not in dictionary.functional_ids():
-            wrong.append((1, f"GS01 {_at(gs, 1)[:20]!r} is no functional identifier"))
+        wrong = [(i, f"GS{i:02} is required") for i in (1, 2, 3, 6, 8) if not value_at(gs, i)]
+        if value_at(gs, 1) and value_at(gs, 1) not in dictionary.functional_ids():
+            wrong.append((1, f"GS01 {value_at(gs, 1)[:20]!r} is no functional identifier"))
         problems = [
             Problem(Fault.ENVELOPE_MALFORMED, message, segment="GS", element=i, offset=offset)
             for i, message in wrong
         ]
-        judged = [i for i in range(2, 9) if _at(gs, i)]
-        if dictionary.base_version(_at(gs, 8)) is None:  # its date may be of six digits
+        judged = [i for i in range(2, 9) if value_at(gs, i)]
+        if dictionary.base_version(value_at(gs, 8)) is None:  # its date may be of six digits
             judged = [i for i in judged if i != 4]
-        problems += _in_header("GS", gs, judged, lambda i: offset + _start(gs, i))
+        problems += _in_header("GS", gs, judged, lambda i: offset + start_of(gs, i))
         return Group(
-            _at(gs, 1), _at(gs, 2), _at(gs, 3), _at(gs, 6), _at(gs, 8), offset, segment.text, tuple(problems)
+            value_at(gs, 1),
+            value_at(gs, 2),
+            value_at(gs, 3),
+            value_at(gs, 6),
+            value_at(gs, 8),
+            offset,
+            segment.text,
+            tuple(problems),
         )
 
     # transactions
 
-    def _transactions_ahead(self, group: Group, seen: _Seen) -> list[Transaction]:
+    def _transactions_ahead(self, group: Group, seen: Seen) -> list[Transaction]:
         """The next few transactions, if they are short and regular.
 
         A processor that is at reading stays at it: to change between reading and checking costs a small
@@ -443,7 +353,7 @@ class _Reader:
             not repetition or self._text.find(repetition, begin, self._at) < 0
         )
 
-    def _transaction(self, group: Group, seen: _Seen) -> Iterator[Transaction]:
+    def _transaction(self, group: Group, seen: Seen) -> Iterator[Transaction]:
         """One that is not regular, segment by segment."""
         offset = self._offset
         self._regular = False
@@ -452,7 +362,7 @@ class _Reader:
         pieces: list[str] = []
         offsets: list[int] = []
         held = 0
-        given_up: _GivenUpError | None = None
+        given_up: GivenUpError | None = None
         try:
             for segment in self._transaction_segments():
                 held += len(segment.text)
@@ -463,7 +373,7 @@ class _Reader:
                     offsets.append(segment.offset)
                 elif not problems:
                     problems.append(self._too_large(offset))
-        except _GivenUpError as error:
+        except GivenUpError as error:
             given_up = error
             problems.append(error.problem)
         transaction = self._built(
@@ -532,7 +442,7 @@ class _Reader:
             )
         return len(segments) <= limits.segments
 
-    def _transaction_segments(self) -> Iterator[_Segment]:
+    def _transaction_segments(self) -> Iterator[RawSegment]:
         """The segments from ST to SE, or to where another envelope segment shows that SE is missing."""
         yield self._segment("ST")
         while (tag := self._peek_tag()) is not None:
@@ -545,7 +455,7 @@ class _Reader:
     def _built(
         self,
         group: Group,
-        seen: _Seen,
+        seen: Seen,
         segments: list[str],
         *,
         offset: int,
@@ -558,29 +468,29 @@ class _Reader:
         gap = len(separators.segment) + len(separators.suffix)
         st = segments[0].split(separators.element)
         se = segments[-1].split(separators.element)
-        number = _at(st, 2)
+        number = value_at(st, 2)
         if se != ["SE", str(len(segments)), number]:
             if se[0] != "SE":
-                problems.append(_no_trailer("SE", f"transaction set {number[:20]}", self._offset))
+                problems.append(no_trailer("SE", f"transaction set {number[:20]}", self._offset))
             elif not any(problem.fault is Fault.LIMIT_EXCEEDED for problem in problems):
                 start = offset + sum(map(len, segments[:-1])) + gap * (len(segments) - 1)
                 se_offset = offsets[-1] if offsets else start
                 position = len(segments)
-                problems += _count(se, len(segments), "segments", se_offset, position)
-                problems += _echo(se, number, "ST02", se_offset, position)
+                problems += wrong_count(se, len(segments), "segments", se_offset, position)
+                problems += wrong_echo(se, number, "ST02", se_offset, position)
         if not seen.first_time(number):
             message = f"ST02 {number[:20]!r} was given to an earlier transaction set of this group"
             problems.append(_st(Fault.CONTROL_NUMBER_REPEATED, message, st, 2, offset))
-        expected = dictionary.functional_id(_at(st, 1)) if group.functional_id else None
+        expected = dictionary.functional_id(value_at(st, 1)) if group.functional_id else None
         if expected and expected != group.functional_id:
             message = (
                 f"GS01 is {group.functional_id[:20]!r}, but {st[1][:20]} belongs into a group {expected!r}"
             )
             problems.append(_st(Fault.FUNCTIONAL_ID_MISMATCH, message, st, 1, offset, Severity.WARNING))
         return Transaction(
-            _at(st, 1),
+            value_at(st, 1),
             number,
-            _at(st, 3) or group.version,
+            value_at(st, 3) or group.version,
             separators,
             tuple(segments),
             offset,
@@ -589,26 +499,6 @@ class _Reader:
             tuple(problems),
             plain,
         )
-
-
-class _Seen:
-    """Control numbers met in a group; one bit each, as a large group has very many."""
-
-    def __init__(self) -> None:
-        self._blocks: dict[int, int] = {}
-        self._others: set[str] = set()
-
-    def first_time(self, number: str) -> bool:
-        if not (number.isascii() and number.isdecimal() and len(number) <= 9):
-            if number in self._others:
-                return False
-            if len(self._others) < 10_000:
-                self._others.add(number)
-            return True
-        block, bit = divmod(int(number), 512)
-        known = self._blocks.get(block, 0)
-        self._blocks[block] = known | (1 << bit)
-        return not known >> bit & 1
 
 
 def _take_isa(text: str, offset: int) -> _Isa:
@@ -626,7 +516,7 @@ def _take_isa(text: str, offset: int) -> _Isa:
 
     element = text[3:4]
     parts = ["ISA"]
-    if not element or element.isalnum() or element in _BLANK:
+    if not element or element.isalnum() or element in BLANK:
         return unreadable(Fault.SEPARATORS_INVALID, f"ISA: {element!r} cannot separate elements", 1)
     parts = text.split(element, 16)
     tail = parts[-1]
@@ -711,18 +601,6 @@ def _what_is_missing(head: str) -> str:
     return "no ISA segment stands at the beginning of this file"
 
 
-def _at(row: list[str], position: int) -> str:
-    return row[position].strip() if position < len(row) else ""
-
-
-def _start(row: list[str], position: int) -> int:
-    """Where an element begins in its segment's text; the end of it for one that is missing."""
-    starts = [0]
-    for value in row[:-1]:
-        starts.append(starts[-1] + len(value) + 1)
-    return starts[position] if position < len(row) else starts[-1] + len(row[-1])
-
-
 def _st(
     fault: Fault,
     message: str,
@@ -731,46 +609,5 @@ def _st(
     offset: int,
     severity: Severity = Severity.ERROR,
 ) -> Problem:
-    place = offset + _start(st, element)
-    return Problem(fault, message, severity, "ST", 1, element, offset=place, value=_at(st, element))
-
-
-def _misplaced(segment: _Segment) -> Problem:
-    message = f"segment {segment.tag[:20]!r} stands outside the envelope it belongs into"
-    return Problem(Fault.HEADER_MISSING, message, segment=segment.tag[:3], offset=segment.offset)
-
-
-def _no_trailer(tag: str, what: str, offset: int) -> Problem:
-    return Problem(Fault.TRAILER_MISSING, f"{what} ends without {tag}", segment=tag, offset=offset)
-
-
-def _count(row: list[str], found: int, what: str, offset: int, position: int | None = None) -> list[Problem]:
-    """Compares a trailer's first element with what was there."""
-    stated = _at(row, 1)
-    if stated.isascii() and stated.isdecimal() and len(stated) <= 10 and int(stated) == found:
-        return []
-    message = f"{row[0]}01 says {stated[:20]!r}, but there are {found} {what}"
-    place = offset + _start(row, 1)
-    return [
-        Problem(
-            Fault.COUNT_MISMATCH, message, Severity.ERROR, row[0], position, 1, offset=place, value=stated
-        )
-    ]
-
-
-def _echo(
-    row: list[str], number: str, header: str, offset: int, position: int | None = None
-) -> list[Problem]:
-    """Compares a trailer's control number with its header's; another padding alone is a warning."""
-    stated = _at(row, 2)
-    if stated == number:
-        return []
-    padded = stated.lstrip("0") == number.lstrip("0") != ""
-    message = f"{row[0]}02 {stated[:20]!r} is not the number in {header}, {number[:20]!r}"
-    place = offset + _start(row, 2)
-    severity = Severity.WARNING if padded else Severity.ERROR
-    return [
-        Problem(
-            Fault.CONTROL_NUMBER_MISMATCH, message, severity, row[0], position, 2, offset=place, value=stated
-        )
-    ]
+    place = offset + start_of(st, element)
+    return Problem(fault, message, severity, "ST", 1, element, offset=place, value=value_at(st, element))

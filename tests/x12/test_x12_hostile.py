@@ -16,10 +16,10 @@ from x12_support import DOCUMENTS, check, document, envelope, events, raw, shape
 import x12
 from edi.pretty import Names, pretty
 from edi.problems import Fault, NotEdi, Problem
+from edi.reading import LIMITS
 from edi.report import problems_in, report
 from edi.tree import Event, Group, GroupEnd, Interchange, Transaction
 from x12 import acks, dictionary
-from x12.codec import LIMITS
 from x12.writer import Body, write
 
 

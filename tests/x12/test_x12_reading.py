@@ -20,8 +20,9 @@ from x12_support import (
 
 import x12
 from edi.problems import Fault, NotEdi, Severity
+from edi.reading import Limits
 from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, PartyId, Transaction
-from x12.codec import Limits, read
+from x12.codec import read
 
 
 def test_an_interchange_tells_who_sent_it_to_whom_and_how() -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import x12
+from edi.reading import LIMITS, Limits
 from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, PartyId, Separators, Transaction
-from x12.codec import LIMITS, Limits, read
+from x12.codec import read
 from x12.writer import Body, Envelope, write
 
 VERSIONS = ("004010", "005010")
