@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from trading import ORDER, PARTNERS, RETAILER, US, WAREHOUSE, Trading, eventually, trading
 
 from edi.documents import Acknowledgment, TransactionStatus
@@ -19,7 +19,7 @@ from gateway.pipeline import outbound, reconcile
 from gateway.server import start_engine
 from gateway.simulate import envelope
 from gateway.store.lane_tables import job, lane
-from gateway.store.tables import document
+from gateway.store.tables import document, transmission
 from x12 import acks, writer
 
 
@@ -36,11 +36,19 @@ def notes(t: Trading, number: str = "PO-77") -> list[str]:
 
 
 def order_at_the_depot(t: Trading) -> Any:
-    """Our 940, on its way."""
+    """Our 940, which has left."""
     t.drop(t.file("850", ORDER, RETAILER), "shop")
     eventually(lambda: t.sent("depot", "940"))
     (row,) = t.documents(direction="out", type="940")
+    eventually(lambda: has_left(t, row.transmission))
     return row
+
+
+def has_left(t: Trading, identity: str) -> bool:
+    """Whether it is recorded that a transmission has left, which is a moment after its file can be seen."""
+    with t.home.store.read() as conn:
+        status = conn.execute(select(transmission.c.status).where(transmission.c.id == identity)).scalar_one()
+    return status in outbound.LEFT
 
 
 def answered(row: Any, *faults: list[str], status: str = "R") -> list[list[str]]:
