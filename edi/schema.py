@@ -93,12 +93,20 @@ class Total(NamedTuple):
 
     Their number where `sums` is None, else the sum of their element `sums`. A wrong number rejects; a wrong
     sum is a warning, as senders differ in what they add up.
+
+    In EDIFACT the element is a composite (C270) whose first component must be `code` and whose second is the
+    total. The second component of `sums` is added up, of the `of` segments whose element 1 begins with one of
+    the qualifiers `chosen` and which stand in the loop that segment `beside` begins, not in one inside it;
+    where there is none of them, nothing can be wrong.
     """
 
     segment: str
     element: int
     of: str
     sums: int | None = None
+    code: str = ""
+    chosen: tuple[str, ...] = ()
+    beside: str = ""
 
 
 class Qualifier(NamedTuple):
@@ -166,6 +174,7 @@ class SetDef:
     guide: str = ""  # whose guide has narrowed it
     rules: tuple[Rule, ...] = ()
     check_digits: bool = False  # whether those of GTIN, UPC, GLN and SSCC are looked at
+    component: str = ""  # the component separator of rows in normal form, "" where it is the file's affair
 
 
 @dataclass(eq=False, slots=True)

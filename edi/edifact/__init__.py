@@ -1,0 +1,1 @@
+"""EDIFACT (ISO 9735): what is said of it is said in the modules."""
