@@ -8,23 +8,28 @@ each problem says whether the guide asks it: that is so only where the standard 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edi.elements import Finding, Row, problems_in_row
 from edi.problems import Fault, Problem, Severity, status_of
 from edi.qualified import identified_pairs, is_identification
 from edi.rules import Rules
-from edi.schema import Check, Run, RunReader, SegmentDef, SetDef, Total
+from edi.schema import Check, Run, RunReader, SegmentDef, SegmentUse, SetDef, Total
 from edi.structure import Misplaced, Structure
-from edi.tree import Separators, Transaction
+from edi.tree import NORMAL, Separators, Transaction
+
+if TYPE_CHECKING:
+    from edi.guide import Guide
 
 _NUMBER_LENGTH = 30  # longer numerals are not added up
 _PROBLEMS = 1000  # told per transaction
+_LEVELS = ("HL", "CPS")  # segments that number the levels of a hierarchy
+_VALUES = str.maketrans("", "", NORMAL.element + NORMAL.component)
 
 
 NO_READERS: Mapping[Run, RunReader] = {}
@@ -39,15 +44,17 @@ class Checker:
         self._rules = Rules(definition) if definition.rules else None
         self._standard = definition.standard or definition
         self._segments = {use.segment.tag: use.segment for use in reversed(self._standard.nodes)}
-        self._has_levels = "HL" in self._segments
+        self._levels = next((tag for tag in _LEVELS if tag in self._segments), "")
         pairs = {tag: identified_pairs(segment) for tag, segment in self._segments.items()}
         self._identified = {tag: at for tag, at in pairs.items() if at and definition.check_digits}
-        nodes: dict[str, list[int]] = {}
+        nodes: dict[str, list[SegmentUse]] = {}
         for use in definition.nodes:
-            nodes.setdefault(use.segment.tag, []).append(use.index)
-        self._totals: dict[int, list[tuple[Total, list[int]]]] = {}  # by the node that states them
+            nodes.setdefault(use.segment.tag, []).append(use)
+        self._totals: dict[int, list[tuple[Total, frozenset[int]]]] = {}  # by the node that states them
         for total in definition.totals:
-            self._totals.setdefault(nodes[total.segment][0], []).append((total, nodes[total.of]))
+            beside = nodes[total.beside][0].loops if total.beside else None
+            counted = (use.index for use in nodes[total.of] if beside in (None, use.loops))
+            self._totals.setdefault(nodes[total.segment][0].index, []).append((total, frozenset(counted)))
 
     def check(self, transaction: Transaction, readers: Mapping[Run, RunReader] = NO_READERS) -> Check:
         """Everything wrong with `transaction`, its rows and their places; never raises for bad content.
@@ -255,7 +262,7 @@ class Checker:
             finding.element,
             finding.component,
             finding.repetition,
-            starts[at] + finding.at,
+            starts.place(at, finding.at),
             finding.value,
             loops[-1] if loops else None,
             finding.reference,
@@ -266,25 +273,29 @@ class Checker:
         self, rows: list[Row], places: Sequence[int | None]
     ) -> Iterator[tuple[int, Finding, Severity]]:
         """Hierarchy and totals: what single segments cannot show."""
-        if self._has_levels:
-            for at, finding in _levels(rows):
+        if self._levels:
+            segment = self._segments[self._levels]
+            for at, finding in _in_levels(segment, rows):
                 yield at, finding, Severity.ERROR
         for node, totals in self._totals.items():
-            try:
-                at = places.index(node)
-            except ValueError:
-                continue
-            for total, counted in totals:
-                stated = rows[at][total.element] if total.element < len(rows[at]) else ""
-                if stated and (expected := _expected(total, stated, rows, places, counted)) is not None:
-                    reference = self.definition.nodes[node].segment.elements[total.element - 1].element.id
-                    finding = _wrong_total(total, rows[at], expected)._replace(reference=reference)
-                    yield at, finding, Severity.WARNING if total.sums else Severity.ERROR
+            for at in _all_at(node, places):
+                for total, counted in totals:
+                    stated = _stated(total, rows[at])
+                    if stated and (expected := _expected(total, stated, rows, places, counted)) is not None:
+                        element = self.definition.nodes[node].segment.elements[total.element - 1].element
+                        if total.code:
+                            element = element.components[1].element
+                        finding = _wrong_total(total, rows[at], stated, expected)
+                        severity = Severity.WARNING if total.sums else Severity.ERROR
+                        yield at, finding._replace(reference=element.id), severity
 
 
 def _unusual(transaction: Transaction) -> list[int]:
     """The segments with characters that row checks do not look at."""
     separators, segments = transaction.separators, transaction.segments
+    if separators is NORMAL:
+        values = [segment.translate(_VALUES) for segment in segments]
+        return [at for at, value in enumerate(values) if not (value.isascii() and value.isprintable())]
     text = separators.element.join(segments)
     found: list[int] = []
     if not (text.isascii() and text.isprintable()):
@@ -295,31 +306,127 @@ def _unusual(transaction: Transaction) -> list[int]:
     return found
 
 
+class Standard:
+    """The checks of one syntax: what it defines, compiled on first use and shared by threads."""
+
+    def __init__(
+        self,
+        header: tuple[str, int],
+        base_version: Callable[[str], str | None],
+        definition: Callable[[str, str], SetDef | None],
+    ) -> None:
+        """`header` is the tag of a transaction's first segment, and the element in which its type stands."""
+        self._header = header
+        self._base_version = base_version
+        self._definition = definition
+        self._compiled = lru_cache(maxsize=256)(self._compile)
+
+    def checker(self, type: str, version: str, guide: Guide | None = None) -> Checker | None:
+        """The shared checker of a set ("850", "ORDERS") in a version ("004010VICS", "D.96A/EAN008").
+
+        None where either is unknown. With a guide, that of the set as it narrows it; raises GuideError where
+        it does not fit.
+        """
+        definition = self._definition(type, version)
+        return self._compiled(type, definition.version, guide) if definition else None
+
+    def _compile(self, type: str, version: str, guide: Guide | None) -> Checker:
+        definition = self._definition(type, version)
+        assert definition is not None
+        if guide is not None:
+            from edi.guide import narrowed
+
+            definition = narrowed(definition, guide)
+        return compile_checker(definition)
+
+    def check(
+        self,
+        transaction: Transaction,
+        guide: Guide | None = None,
+        readers: Mapping[Run, RunReader] = NO_READERS,
+    ) -> Check:
+        """Checks a transaction against its own set and version, as a guide narrows it.
+
+        `readers` are those of a map that will read it, which costs less at the same time.
+        A guide of another version than the transaction's rejects it. Raises GuideError where the guide does
+        not fit the set.
+        """
+        wrong = guide is not None and guide.version and not transaction.version.startswith(guide.version)
+        known = None if wrong else self.checker(transaction.type, transaction.version, guide)
+        if known is not None:
+            return known.check(transaction, readers)
+        rows = [segment.split(transaction.separators.element) for segment in transaction.segments]
+        version = transaction.version
+        tag, element = self._header
+        if guide is not None and wrong:
+            fault, at = Fault.VERSION_UNKNOWN, None
+            message = f"guide of {guide.name}: version {guide.version} is agreed, not {version[:20]!r}"
+        elif self._base_version(version) is None:
+            fault, at = Fault.VERSION_UNKNOWN, None
+            message = f"version {version[:20]!r} is not defined here"
+        else:
+            fault, at = Fault.SET_UNKNOWN, element
+            message = f"set {transaction.type[:20]!r} is not defined in version {version[:12]}"
+        problem = Problem(
+            fault,
+            message,
+            segment=tag,
+            position=1,
+            element=at,
+            offset=transaction.offset_of(1, at or 0),
+            value=version if at is None else transaction.type,
+        )
+        return Check("rejected", (*transaction.problems, problem), rows, None)
+
+
 def compile_checker(definition: SetDef) -> Checker:
     """The checker of a definition; row checks are generated when a segment is first met."""
     return Checker(definition)
 
 
-def _levels(rows: list[Row]) -> Iterator[tuple[int, Finding]]:
-    """HL01 names a level once; HL02 names a level before it (X12 segment HL)."""
+def _in_levels(segment: SegmentDef, rows: list[Row]) -> Iterator[tuple[int, Finding]]:
+    """A level is named once, by the first element; the second names a level before it (HL; CPS)."""
     seen: set[str] = set()
+    tag = segment.tag
+    own, above = (use.element.id for use in segment.elements[:2])
     for at, row in enumerate(rows):
-        if row[0] != "HL":
+        if row[0] != tag:
             continue
         level = row[1] if len(row) > 1 else ""
         parent = row[2] if len(row) > 2 else ""
+        begin = len(tag) + 1
         if level in seen:
-            message = f"HL01 {level!r} was given to an earlier level"
-            yield at, Finding(Fault.HIERARCHY_BROKEN, message, 1, value=level, reference="628", at=3)
+            message = f"{tag}01 {level!r} was given to an earlier level"
+            yield at, Finding(Fault.HIERARCHY_BROKEN, message, 1, value=level, reference=own, at=begin)
         if parent and parent not in seen:
-            message = f"HL02 {parent!r} names no level before this one"
-            begin = 4 + len(level)
-            yield at, Finding(Fault.HIERARCHY_BROKEN, message, 2, value=parent, reference="734", at=begin)
+            message = f"{tag}02 {parent!r} names no level before this one"
+            begin += len(level) + 1
+            yield at, Finding(Fault.HIERARCHY_BROKEN, message, 2, value=parent, reference=above, at=begin)
         seen.add(level)
 
 
+def _all_at(node: int, places: Sequence[int | None]) -> Iterator[int]:
+    """The rows that stand at a node."""
+    at = -1
+    while True:
+        try:
+            at = places.index(node, at + 1)
+        except ValueError:
+            return
+        yield at
+
+
+def _stated(total: Total, row: Row) -> str:
+    """The total that a row tells; "" where it tells another or none."""
+    value = row[total.element] if total.element < len(row) else ""
+    if not total.code:
+        return value
+    code, _, rest = value.partition(NORMAL.component)
+    return rest.partition(NORMAL.component)[0] if code == total.code else ""
+
+
 def _expected(
-    total: Total, stated: str, rows: list[Row], places: Sequence[int | None], counted: list[int]
+    total: Total, stated: str, rows: list[Row], places: Sequence[int | None], counted: frozenset[int]
 ) -> Decimal | None:
     """What a total should be, where it is stated wrong."""
     if total.sums is None:
@@ -328,15 +435,19 @@ def _expected(
             return None
         expected: Decimal | None = Decimal(number)
     else:
-        expected = _sum(rows, total.of, total.sums)
+        expected = _sum(total, total.sums, rows, places, counted)
     return None if expected is None or _number(stated) in (None, expected) else expected
 
 
-def _wrong_total(total: Total, row: Row, expected: Decimal) -> Finding:
-    stated, element = row[total.element], total.element
+def _wrong_total(total: Total, row: Row, stated: str, expected: Decimal) -> Finding:
+    element = total.element
     what = f"the sum of {total.of}{total.sums:02}" if total.sums else f"the number of {total.of} segments"
-    message = f"{total.segment}{element:02} is {stated}, but {what} is {expected}"
     begin = sum(len(value) + 1 for value in row[:element])
+    if total.code:
+        message = f"{total.segment}{element:02}-2 is {stated}, but {what} is {expected}"
+        begin += len(total.code) + 1
+        return Finding(Fault.TOTAL_MISMATCH, message, element, 2, value=stated, at=begin)
+    message = f"{total.segment}{element:02} is {stated}, but {what} is {expected}"
     return Finding(Fault.TOTAL_MISMATCH, message, element, value=stated, at=begin)
 
 
@@ -344,21 +455,31 @@ def _number(value: str) -> Decimal | None:
     if len(value) > _NUMBER_LENGTH or not value.isascii() or "E" in value.upper() or "N" in value.upper():
         return None
     try:
-        return Decimal(value)
+        return Decimal(value.replace(",", "."))
     except ArithmeticError:
         return None
 
 
-def _sum(rows: list[Row], of: str, element: int) -> Decimal | None:
-    """The sum of an element of the `of` segments; None where one is no number, which is told elsewhere."""
-    total = Decimal(0)
-    for row in rows:
-        if row[0] == of and len(row) > element and row[element]:
-            number = _number(row[element])
-            if number is None:
-                return None
-            total += number
-    return total
+def _sum(
+    total: Total, element: int, rows: list[Row], places: Sequence[int | None], counted: frozenset[int]
+) -> Decimal | None:
+    """The sum of an element; None where one is no number, which is told elsewhere, or where there is none."""
+    found = Decimal(0)
+    met = not total.chosen
+    for row, place in zip(rows, places, strict=True):
+        if place not in counted or len(row) <= element or not row[element]:
+            continue
+        value = row[element]
+        if total.chosen:
+            qualifier, _, rest = value.partition(NORMAL.component)
+            if qualifier not in total.chosen:
+                continue
+            met, value = True, rest.partition(NORMAL.component)[0]
+        number = _number(value)
+        if number is None:
+            return None
+        found += number
+    return found if met else None
 
 
 class _Starts:
@@ -373,3 +494,7 @@ class _Starts:
 
     def __getitem__(self, at: int) -> int:
         return self._offsets[min(at, len(self._offsets) - 1)]
+
+    def place(self, at: int, index: int) -> int:
+        """The byte offset of an index in a segment's text."""
+        return self._transaction.place(self[at], index)

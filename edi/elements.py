@@ -2,22 +2,24 @@
 
 `row_check` generates, per segment and number of elements, one boolean expression over the split segment. It
 answers True only where `problems_in_row`, which names every fault, finds nothing; on any doubt it answers
-False. It takes printable ASCII for granted and looks at single values only: a row with other characters, or
-one in which a component or repetition separator occurs, must be given to `problems_in_row`.
+False. It takes printable ASCII for granted, and no repetitions; in X12 it looks at single values only: a row
+with other characters, with a repetition separator, or in X12 with a component separator, must be given to
+`problems_in_row`. Values in normal form, as EDIFACT has them, are judged with their components.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import NamedTuple
 
 from edi.problems import Fault
-from edi.qualified import TIMES, formatted_pairs, in_format
+from edi.qualified import TIMES, formatted_components, formatted_pairs, in_format
 from edi.schema import ElementDef, ElementUse, SegmentDef, SyntaxNote
-from edi.tree import Separators
+from edi.tree import NORMAL, Separators
 
 Row = list[str]
 RowCheck = Callable[[Row], bool]
@@ -26,10 +28,13 @@ _KNOWN_VALUES = 4096  # per type and length; beyond it values are checked afresh
 _SHOWN = 40  # characters of a value repeated in a message
 _INTEGER = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:E-?[0-9]{1,2})?")
+_NUMERIC = re.compile(r"-?(?:[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)")  # ISO 9735-1 sect. 10; either decimal mark
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _C1 = re.compile(r"[\x80-\x9f]")
 _NOTHING: Mapping[str, str] = {}
-_SIGNS = str.maketrans("", "", "-.")
+_SIGNS = str.maketrans("", "", "-.,")
+_LISTS = ("1131", "3055")  # components that name the list, and the agency, that a code is of
+_UN_LIST = ("", "6")  # 3055: the agency is UN/CEFACT
 
 
 class Finding(NamedTuple):
@@ -56,7 +61,7 @@ def fault_in(element: ElementDef, value: str) -> tuple[Fault, str] | None:
         return Fault.CHARACTER_INVALID, "holds a character the standard does not allow"
     length = len(value if text is None else text)
     if kind[0] == "N" or kind == "n":
-        if not (_INTEGER if kind[0] == "N" else _DECIMAL).fullmatch(value):
+        if not (_INTEGER if kind[0] == "N" else _NUMERIC).fullmatch(value):
             return Fault.NUMBER_INVALID, "is not a number"
         length = len(value.translate(_SIGNS))
     elif kind == "R":
@@ -88,7 +93,7 @@ def decoded(value: str) -> str | None:
     try:
         text = value.encode("latin-1").decode("utf-8")
     except UnicodeEncodeError:
-        return value
+        return None if "\ufffd" in value else value
     except UnicodeDecodeError:
         text = "\x80"
     if all(c.isprintable() or c == "\xa0" for c in text):
@@ -227,7 +232,7 @@ def _in_repetition(
             yield _not_used(
                 f"{designator}-{number}", inner, component, position=position, component=number, at=at
             )
-        elif component and (fault := fault_in(element.components[number - 1].element, component)):
+        elif component and (fault := _fault_in_component(element, components, number)):
             inner = element.components[number - 1].element
             yield _finding(
                 fault, f"{designator}-{number}", inner, component, position=position, component=number, at=at
@@ -245,6 +250,27 @@ def _in_repetition(
             )
     for finding in _in_notes(designator + "-", element.components, element.notes, components, start):
         yield finding._replace(element=position, component=finding.element)
+
+
+def _fault_in_component(composite: ElementDef, parts: Sequence[str], number: int) -> tuple[Fault, str] | None:
+    """What is wrong with a component, by itself and by what those beside it say of it."""
+    value, following = parts[number - 1], parts[number] if number < len(parts) else ""
+    fault = fault_in(composite.components[number - 1].element, value)
+    if fault and fault[0] is Fault.CODE_UNKNOWN and _is_foreign(composite, parts, number):
+        return None
+    if fault is None and number in formatted_components(composite) and not in_format(following, value):
+        wrong = Fault.TIME_INVALID if following in TIMES else Fault.DATE_INVALID
+        return wrong, f"is not in the format {following} that the component after it names"
+    return fault
+
+
+def _is_foreign(composite: ElementDef, parts: Sequence[str], number: int) -> bool:
+    """Whether the composite says that the code before is of another list than the directory's."""
+    for at, use in enumerate(composite.components[number:], number):
+        value = parts[at] if at < len(parts) else ""
+        if use.element.id in _LISTS and value not in (_UN_LIST if use.element.id == "3055" else ("",)):
+            return True
+    return False
 
 
 def _finding(
@@ -341,6 +367,78 @@ def row_check(segment: SegmentDef, count: int) -> RowCheck:
     return check
 
 
+class CompositeCheck:
+    """Whether a composite in normal form is well formed; `known` are values that are."""
+
+    def __init__(self, element: ElementDef) -> None:
+        self.known: set[str] = set()
+        self._element = element
+        self._checks: dict[int, RowCheck] = {}
+
+    def __call__(self, value: str) -> bool:
+        parts = value.split(NORMAL.component)
+        check = self._checks.get(len(parts)) or self._made(len(parts))
+        if not check(parts):
+            return False
+        if len(self.known) < _KNOWN_VALUES:
+            self.known.add(value)
+        return True
+
+    def _made(self, count: int) -> RowCheck:
+        """The generated expression for values of so many components."""
+        uses = self._element.components
+        if count > len(uses) or any(use.requirement == "M" for use in uses[count:]):
+            return _doubt
+        names: dict[str, object] = {}
+        terms = []
+        for position, use in enumerate(uses[:count], 1):
+            name = f"e{position}"
+            term = _term(name, use, names)
+            if use.element.codes is not None and (foreign := self._foreign(position, count)):
+                term = f"({term} or {name} and {foreign} and is_text({name}))"
+                names["is_text"] = _text_of(use.element)
+            terms.append(term)
+        terms += [_note_term(note, count, "e") for note in self._element.notes]
+        for position in formatted_components(self._element):
+            if position < count:
+                names["in_format"] = in_format
+                terms.append(f"in_format(e{position + 1}, e{position})")
+        source = f"def check(parts):\n    {''.join(f'e{p}, ' for p in range(1, count + 1))} = parts\n"
+        source += f"    return {' and '.join(filter(None, terms)) or 'True'}\n"
+        exec(compile(source, f"<{self._element.id}, {count} components>", "exec"), names)  # noqa: S102  (our own definitions)
+        check: RowCheck = names["check"]  # type: ignore[assignment]
+        self._checks[count] = check
+        return check
+
+    def _foreign(self, position: int, count: int) -> str:
+        """The condition under which a code is of another list (`_is_foreign`)."""
+        conditions = []
+        for at, use in enumerate(self._element.components[position:count], position + 1):
+            if use.element.id in _LISTS:
+                own = _UN_LIST if use.element.id == "3055" else ("",)
+                conditions.append(f"e{at} not in {own!r}")
+        return f"({' or '.join(conditions)})" if conditions else ""
+
+
+def composite_check(element: ElementDef) -> CompositeCheck:
+    """The check of a composite in normal form, shared by all segments that use it."""
+    found = _COMPOSITES.get(id(element))
+    if found is None:
+        if len(_COMPOSITES) >= _KNOWN_VALUES:
+            _COMPOSITES.clear()
+        found = _COMPOSITES[id(element)] = CompositeCheck(element)
+    return found
+
+
+_COMPOSITES: dict[int, CompositeCheck] = {}  # by the identity of the element, which lives as long
+
+
+def _text_of(element: ElementDef) -> Callable[[str], bool]:
+    """Whether a code, of whatever list, has the form of its element."""
+    free = replace(element, codes=None)
+    return lambda value: fault_in(free, value) is None
+
+
 def rows_check(segments: Sequence[SegmentDef], counts: Sequence[int]) -> Callable[[list[Row]], bool]:
     """One generated expression for rows that stand together: true where `row_check` is for each of them."""
     names: dict[str, object] = {}
@@ -414,6 +512,12 @@ def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
     element, required = use.element, use.requirement == "M"
     if use.requirement == "N":
         return f"not {name}"
+    if element.components and element.normal:
+        composite = composite_check(element)
+        key = f"k{element.id}_{id(composite)}"
+        names[key], names[f"is_{key}"] = composite.known, composite
+        term = f"({name} in {key} or is_{key}({name}))"
+        return term if required else f"(not {name} or {term})"
     if element.components:
         first, *others = element.components
         if first.requirement == "N" or any(other.requirement == "M" for other in others):
@@ -431,17 +535,15 @@ def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
             names[key] = element.codes if required else element.codes | {""}
         return f"{name} in {key}"
     if kind in ("AN", "ID", "an") and high:
+        simple = f" and {NORMAL.component!r} not in {name}" if element.normal else ""
         if low <= 1:
-            return f"0 < len({name}) <= {high}" if required else f"len({name}) <= {high}"
-        return (
-            f"{low} <= len({name}) <= {high}"
-            if required
-            else f"(not {name} or {low} <= len({name}) <= {high})"
-        )
+            return f"{'0 < ' if required else ''}len({name}) <= {high}{simple}"
+        term = f"{low} <= len({name}) <= {high}{simple}"
+        return term if required else f"(not {name} or {term})"
     known, good = _memo(kind, low, high)
     key = f"{kind}_{low}_{high}"
     names[key], names[f"is_{key}"] = known, good
-    if kind[0] in "NR" and low == 1:
+    if kind[0] in "NRn" and low == 1:
         digits = f"{name}.isdecimal()"
         if kind[0] == "R":
             digits = f"({digits} or {name}.replace('.', '', 1).isdecimal())"

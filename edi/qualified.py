@@ -1,7 +1,8 @@
 """What a qualifier says of the value after it: the format of a date, the check digit of an identification.
 
-Both are semantic notes of the standard, so they need two elements side by side: 1250 and 1251 (DTM05/06,
-DTP02/03), or a product, mark or party qualifier and what it qualifies.
+Both are semantic notes of the standard, so they need two elements side by side: in X12 1250 and 1251
+(DTM05/06, DTP02/03), or a product, mark or party qualifier and what it qualifies; in EDIFACT the components
+2380 and 2379 of a date.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 from itertools import pairwise
 
-from edi.schema import SegmentDef
+from edi.schema import ElementDef, SegmentDef
 
 _FORMATS = {  # of element 1250, by what their parts look like; a range is two of them with a hyphen
     "D6": ("%y%m%d",),
@@ -23,7 +24,31 @@ _FORMATS = {  # of element 1250, by what their parts look like; a range is two o
     "RDT": ("%Y%m%d%H%M",) * 2,
     "RTM": ("%H%M",) * 2,
 }
-TIMES = frozenset({"TM", "TS", "RTM"})
+_NUMBERS = frozenset(("801", "802", "803", "804", "805", "806", "807"))  # of years, months, weeks ... seconds
+_FORMATS |= {  # of element 2379, which prints its periods with a hyphen that partners may leave out
+    "2": ("%d%m%y",),
+    "3": ("%m%d%y",),
+    "101": ("%y%m%d",),
+    "102": ("%Y%m%d",),
+    "106": ("%m%d",),
+    "201": ("%y%m%d%H%M",),
+    "202": ("%y%m%d%H%M%S",),
+    "203": ("%Y%m%d%H%M",),
+    "204": ("%Y%m%d%H%M%S",),
+    "401": ("%H%M",),
+    "402": ("%H%M%S",),
+    "501": ("%H%M",) * 2,
+    "502": ("%H%M%S",) * 2,
+    "602": ("%Y",),
+    "609": ("%y%m",),
+    "610": ("%Y%m",),
+    "711": ("%Y%m%d",) * 2,
+    "713": ("%y%m%d%H%M",) * 2,
+    "717": ("%y%m%d",) * 2,
+    "718": ("%Y%m%d",) * 2,
+    "719": ("%Y%m%d%H%M",) * 2,
+}
+TIMES = frozenset({"TM", "TS", "RTM", "401", "402", "501", "502"})
 _LENGTHS: dict[str, dict[str, tuple[int, ...]]] = {  # of what a qualifier announces, by its element
     "235": {"UP": (12,), "EN": (13,), "EO": (8,), "UK": (14,), "UI": (12,), "UA": (12, 14)},
     "88": {"GM": (18, 20), "AA": (18,), "AI": (18, 20)},
@@ -35,6 +60,12 @@ _VALUES = {"235": "234", "88": "87", "66": "67"}  # the element that each of the
 def formatted_pairs(segment: SegmentDef) -> tuple[int, ...]:
     """Positions of the elements 1250 in a segment that are followed by their 1251."""
     return _pairs(segment, {"1250": "1251"})
+
+
+def formatted_components(composite: ElementDef) -> tuple[int, ...]:
+    """Positions of the components 2380 in a composite that are followed by their 2379."""
+    neighbours = enumerate(pairwise(use.element.id for use in composite.components), 1)
+    return tuple(at for at, pair in neighbours if pair == ("2380", "2379"))
 
 
 def identified_pairs(segment: SegmentDef) -> tuple[int, ...]:
@@ -49,11 +80,16 @@ def _pairs(segment: SegmentDef, wanted: dict[str, str]) -> tuple[int, ...]:
 
 
 def in_format(qualifier: str, value: str) -> bool:
-    """Whether a value is a date, time or period as its qualifier (1250) says; True where that is unknown."""
+    """Whether a value is a date, time or period as its qualifier (1250, 2379) says; True where not known."""
+    if qualifier in _NUMBERS and value:
+        return value.isascii() and value.isdecimal()
     parts = _FORMATS.get(qualifier)
     if parts is None or not value:
         return True
     values = value.split("-")
+    if len(values) == 1 and len(parts) == 2 and qualifier[0].isdecimal():
+        half = len(value) // 2
+        values = [value[:half], value[half:]]
     return len(values) == len(parts) and all(map(_matches, values, parts))
 
 

@@ -27,6 +27,7 @@ class ElementDef:
     codes: frozenset[str] | None = None
     components: tuple[ElementUse, ...] = ()  # a composite when not empty
     notes: tuple[SyntaxNote, ...] = ()  # of a composite, on its components
+    normal: bool = False  # rows have it in normal form (`edi.tree.NORMAL`), as those of EDIFACT do
 
 
 class ElementUse(NamedTuple):
@@ -174,7 +175,6 @@ class SetDef:
     guide: str = ""  # whose guide has narrowed it
     rules: tuple[Rule, ...] = ()
     check_digits: bool = False  # whether those of GTIN, UPC, GLN and SSCC are looked at
-    component: str = ""  # the component separator of rows in normal form, "" where it is the file's affair
 
 
 @dataclass(eq=False, slots=True)

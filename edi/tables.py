@@ -20,12 +20,13 @@ Children = tuple[SegmentUse | LoopDef, ...]
 class Tables:
     """The tables of one folder, split into lines; each definition is built on first use.
 
-    Segments that the folder lacks are those of `beneath`.
+    Segments that the folder lacks are those of `beneath`; `normal` is as in `ElementDef`.
     """
 
-    def __init__(self, folder: Path, beneath: Tables | None = None) -> None:
+    def __init__(self, folder: Path, beneath: Tables | None = None, *, normal: bool = False) -> None:
         self._folder = folder
         self._beneath = beneath
+        self._normal = normal
         self._segments: dict[str, SegmentDef] = {}
         self._elements: dict[str, ElementDef] = {}
 
@@ -102,12 +103,13 @@ class Tables:
         if built is None:
             if identity in self._uses_of:
                 name, uses, notes = self._uses_of[identity]
-                built = ElementDef(identity, name, "", 0, 0, None, self._uses(uses), _notes(notes))
+                parts = self._uses(uses)
+                built = ElementDef(identity, name, "", 0, 0, None, parts, _notes(notes), self._normal)
             else:
                 kind, low, high, name = self._described[identity]
                 listed = self._codes.get(identity)
                 codes = frozenset(listed[0].split(" ")) if listed else None
-                built = ElementDef(identity, name, kind, int(low), int(high), codes)
+                built = ElementDef(identity, name, kind, int(low), int(high), codes, normal=self._normal)
             self._elements[identity] = built
         return built
 

@@ -10,6 +10,7 @@ text between terminators. Text is latin-1, so an index into it is a byte offset.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal, NamedTuple
@@ -39,6 +40,10 @@ class PartyId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.qualifier}:{self.id}"
+
+
+NORMAL = Separators("\x1c", "\x1f", "\x1e", "\x1d")
+"""What separates the values of an EDIFACT transaction's segments, whatever separated them in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,11 @@ class Transaction:
     `offset` is the byte offset of ST; `gap` the bytes between the end of one segment's text and the start
     of the next where it is constant (terminator and suffix), else `offsets` lists every start.
     `problems` are those of the envelope pair: ST02 against SE02, SE01, a missing trailer. `plain` is true
-    only where every character is printable ASCII and none separates components or repetitions.
+    only where every character is printable ASCII and no value needs a second look: none separates
+    repetitions, nor, in X12, components.
+
+    Segments of EDIFACT are in normal form: `separators` are NORMAL, release characters are resolved and text
+    is decoded. `unseen` lists, ascending, where the file has a byte that is no character of the text.
     """
 
     type: str
@@ -95,6 +104,7 @@ class Transaction:
     offsets: tuple[int, ...] | None = field(default=None, repr=False)
     problems: tuple[Problem, ...] = ()
     plain: bool = False
+    unseen: tuple[int, ...] = field(default=(), repr=False)
 
     def starts(self) -> tuple[int, ...]:
         """Where in the file each segment begins."""
@@ -108,16 +118,25 @@ class Transaction:
 
         One that is absent would begin where what is there ends.
         """
-        offset, segment = self.starts()[position - 1], self.segments[position - 1]
+        start, segment = self.starts()[position - 1], self.segments[position - 1]
         if not element:
-            return offset
+            return start
         parts = segment.split(self.separators.element)
         if element >= len(parts):
-            return offset + len(segment)
-        offset += sum(len(part) + 1 for part in parts[:element])
+            return self.place(start, len(segment))
+        index = sum(len(part) + 1 for part in parts[:element])
         if component and self.separators.component:
             inner = parts[element].split(self.separators.component)[: component - 1]
-            offset += min(sum(len(part) + 1 for part in inner), len(parts[element]))
+            index += min(sum(len(part) + 1 for part in inner), len(parts[element]))
+        return self.place(start, index)
+
+    def place(self, start: int, index: int) -> int:
+        """Where in the file a character stands: `index` in the text of the segment that begins at `start`."""
+        offset = start + index
+        for at in range(bisect_left(self.unseen, start), len(self.unseen)):
+            if self.unseen[at] >= offset:
+                break
+            offset += 1
         return offset
 
 

@@ -17,7 +17,6 @@ from edi.tables import Tables, meanings
 VERSIONS = ("D.96A", "D.01B")
 CONTRL = "CONTRL"
 _FACTS = Path(__file__).parent / "facts"
-_COMPONENT = "\x1f"
 
 _LINES = Total("CNT", 1, "LIN", code="2")
 
@@ -88,9 +87,7 @@ def _defined(message: str, version: str, folder: str) -> SetDef:
     children, nodes = tables.structure(message)
     title = tables.sets[message][0].partition(" ")[2]
     totals = _totals(message, {use.segment.tag for use in nodes})
-    return SetDef(
-        message, version, title, message, children, nodes, totals, tables.tags, component=_COMPONENT
-    )
+    return SetDef(message, version, title, message, children, nodes, totals, tables.tags)
 
 
 def _totals(message: str, tags: set[str]) -> tuple[Total, ...]:
@@ -122,4 +119,4 @@ def _meanings() -> dict[tuple[str, str], str]:
 @cache
 def _tables(folder: str) -> Tables:
     """Those of a directory, or of the service segments."""
-    return Tables(_FACTS / folder, _tables("service/4") if folder in VERSIONS else None)
+    return Tables(_FACTS / folder, _tables("service/4") if folder in VERSIONS else None, normal=True)

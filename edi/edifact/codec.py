@@ -1,0 +1,716 @@
+"""Bytes to EDIFACT events (ISO 9735 syntax versions 1 to 4); `edi.edifact.writer` is the way back.
+
+One message is held at a time. Whatever separates values in the file, in a `Transaction` it is NORMAL
+(`edi.tree`): UNA, release characters and the character set of UNB are the affair of this module alone. A
+message whose segments are all followed by the same terminator and line end is found and split by string
+search; one that is not (wrapped lines, missing trailers) is read segment by segment. Bad content never
+raises: it becomes problems of the event it belongs to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from functools import cache
+from typing import BinaryIO, NamedTuple
+
+from edi.edifact import directory
+from edi.elements import RowCheck, problems_in_row, row_check
+from edi.problems import Fault, NotEdi, Problem, Severity
+from edi.reading import (
+    BLANK,
+    KEPT,
+    LIMITS,
+    TRIES,
+    GivenUpError,
+    Limits,
+    RawSegment,
+    Seen,
+    Window,
+    misplaced,
+    no_trailer,
+    start_of,
+    value_at,
+    wrong_count,
+    wrong_echo,
+)
+from edi.schema import SegmentDef
+from edi.tree import (
+    NORMAL,
+    Event,
+    Group,
+    GroupEnd,
+    Interchange,
+    InterchangeEnd,
+    PartyId,
+    Separators,
+    Transaction,
+)
+
+LEVEL_A = Separators("+", ":", "'", "*", "?", ".")
+LEVEL_B = Separators("\x1d", "\x1f", "\x1c", "", "", ".")  # ISO 9735:1988 annex A; nothing to release
+
+CHARACTER_SETS = {  # of the syntax identifier 0001; UTF-8 where characters may take more than a byte
+    "UNOA": "ascii",
+    "UNOB": "ascii",
+    "UNOC": "iso8859-1",
+    "UNOD": "iso8859-2",
+    "UNOE": "iso8859-5",
+    "UNOF": "iso8859-7",
+    "UNOG": "iso8859-3",
+    "UNOH": "iso8859-4",
+    "UNOI": "iso8859-6",
+    "UNOJ": "iso8859-8",
+    "UNOK": "iso8859-9",
+    "UNOL": "iso8859-15",
+    "UNOW": "utf-8",
+    "UNOX": "ascii",  # with code extension by ISO 2022, which is not read
+    "UNOY": "utf-8",
+}
+UNOA_TEXT = re.compile(r"[A-Z0-9 .,\-()/=!\"%&*;<>'+:?\x1c-\x1f]*")
+
+_SEARCHED = 64 * 1024  # bytes that may stand before the first interchange
+_LONGEST_HEADER = 1024
+_UNA = 9  # bytes: UNA and the six service characters
+_BEGINNING = re.compile(r"UNA[^\r\n]{6}[ \t\r\n]*UNB|UNB[+\x1d]", re.DOTALL)
+_WHOLE = re.compile(r"(?:UNA[^\r\n]{6}[ \t\r\n]*)?UNB.[A-Z]{4}.\d.", re.DOTALL)
+_MULTIBYTE = re.compile(r"[\xc2-\xf4][\x80-\xbf]+")
+_LINE_END = re.compile(r"[\r\n]*")
+_SERVICE = frozenset(("UNA", "UNB", "UNG", "UNH", "UNT", "UNE", "UNZ", "UNO", "UNP"))
+_RELEASED = 0xE000  # where released characters wait, in Unicode's private use area, for the separators to go
+_INVALID = "\x1a"  # stands for control characters of the data that NORMAL uses
+
+
+def read(stream: BinaryIO, limits: Limits = LIMITS) -> Iterator[Event]:
+    """The events of every interchange in `stream`, in the order of its bytes.
+
+    Raises NotEdi, on the first step, where no UNA or UNB stands within the first 64 KiB.
+    """
+    return _Reader(stream, limits).events()
+
+
+class _Header(NamedTuple):
+    """UNB taken apart. `separators` is None where they cannot be made out or cannot work."""
+
+    row: list[str]  # in normal form
+    separators: Separators | None
+    offset: int  # of UNB
+    segment: str  # raw
+    problems: tuple[Problem, ...]
+
+
+class _Reader(Window):
+    """The events of a stream, a message at a time."""
+
+    def __init__(self, stream: BinaryIO, limits: Limits) -> None:
+        super().__init__(stream, limits)
+        self._table: dict[int, str] = {}
+        self._special: re.Pattern[str] | None = None
+        self._character_set = "ascii"
+        self._syntax = "3"
+
+    # segments
+
+    def _peek_tag(self) -> str | None:
+        tag = super()._peek_tag()
+        return "UNA" if tag and tag.startswith("UNA") else tag
+
+    def _is_released(self, at: int) -> bool:
+        """Whether the character at an index of the text held stands after a release character."""
+        release = self._separators.release
+        if not release or self._text[at - 1 : at] != release or at <= self._at:
+            return False
+        first = at - 1
+        while first > self._at and self._text[first - 1] == release:
+            first -= 1
+        return (at - first) % 2 == 1
+
+    def _terminator(self, searched: int) -> int:
+        """The index of the next terminator, `searched` characters on or later; -1 where the file ends."""
+        while True:
+            end = self._text.find(self._separators.segment, self._at + searched)
+            if end < 0:
+                searched = len(self._text) - self._at
+                if searched > self._limits.segment:
+                    raise self._too_long()
+                if not self._fill():
+                    return -1
+            elif self._is_released(end):
+                searched = end + 1 - self._at
+            elif end - self._at > self._limits.segment:
+                raise self._too_long()
+            else:
+                return end
+
+    def _segment(self, tag: str) -> RawSegment:
+        """Takes the next segment, whose tag `_peek_tag` has told; its text is raw."""
+        offset, end = self._offset, self._terminator(0)
+        text = self._text[self._at : end if end >= 0 else len(self._text)]
+        self._at = len(self._text) if end < 0 else end + 1
+        return RawSegment(text, offset, tag)
+
+    def _normal(self, raw: str, offset: int) -> tuple[str, list[int]]:
+        """Raw text in normal form, and the `Transaction.unseen` of it."""
+        unseen: list[int] = []
+        text = raw
+        if self._special is not None and self._special.search(raw):
+            pieces, done = [], 0
+            for found in self._special.finditer(raw):
+                pieces.append(raw[done : found.start()])
+                done = found.end()
+                if found[1] is None:  # a line end within a segment
+                    unseen.append(offset + found.start() - 1)
+                else:
+                    pieces.append(chr(_RELEASED + ord(found[1])))
+                    unseen.append(offset + found.start())
+            text = "".join([*pieces, raw[done:]])
+        text = text.translate(self._table)
+        if self._character_set == "utf-8" and not raw.isascii():
+            for found in _MULTIBYTE.finditer(raw):
+                unseen += [offset + found.start()] * (len(found[0]) - 1)
+            unseen.sort()
+        return self._decoded(text), unseen
+
+    def _decoded(self, text: str) -> str:
+        """Text of bytes as the characters they mean in the interchange's character set."""
+        if text.isascii() or self._character_set in ("ascii", "iso8859-1"):
+            return text
+        return text.encode("latin-1").decode(self._character_set, "replace")
+
+    def _row(self, segment: RawSegment) -> list[str]:
+        """The elements of a service segment, in normal form."""
+        return self._normal(segment.text, segment.offset)[0].split(NORMAL.element)
+
+    def _use(self, separators: Separators, character_set: str) -> None:
+        """Makes ready for an interchange with these service characters."""
+        self._separators = separators
+        self._character_set = character_set
+        service = "".join(separators[:5])
+        self._line_ends = "".join(c for c in "\r\n" if c not in service)
+        self._blank = "".join(c for c in BLANK if c not in service) + separators.segment
+        self._table = {ord(c): _INVALID for c in NORMAL[:4]}
+        for mine, normal in zip(separators[:4], NORMAL[:4], strict=True):
+            if mine:
+                self._table[ord(mine)] = normal
+        self._table |= {_RELEASED + code: chr(code) for code in range(256)}
+        self._table |= {_RELEASED + ord(c): _INVALID for c in NORMAL[:4]}
+        parts = [f"{re.escape(separators.release)}(.)"] if separators.release else ["(?!)()"]
+        if self._line_ends:
+            parts.append(f"[{re.escape(self._line_ends)}]")
+        self._special = re.compile("|".join(parts), re.DOTALL)
+        self._regular = self._irregular < TRIES
+
+    # interchanges
+
+    def events(self) -> Iterator[Event]:
+        problems = self._find_first()
+        while True:
+            yield from self._interchange(problems)
+            if not self._skip_blank():
+                return
+            problems = ()
+
+    def _find_first(self) -> tuple[Problem, ...]:
+        self._have(_SEARCHED)
+        if self._text.startswith("\xef\xbb\xbf"):
+            self._at = 3
+        self._skip_blank()
+        if self._text.startswith(("UNA", "UNB"), self._at):
+            return ()
+        found = _BEGINNING.search(self._text, self._at, self._at + _SEARCHED)
+        if found is None:
+            raise NotEdi(_what_is_missing(self._text[self._at : self._at + 8]))
+        stray = self._stray()
+        self._at = found.start()
+        return (stray,)
+
+    def _to_next_interchange(self) -> tuple[Problem, ...]:
+        """Skips what stands between interchanges, which is told; memory does not grow with it."""
+        self._blank = BLANK
+        whole = self._broken > self._limits.broken
+        if not self._skip_blank():
+            return ()
+        self._have(_LONGEST_HEADER)
+        if _WHOLE.match(self._text, self._at) if whole else _BEGINNING.match(self._text, self._at):
+            return ()
+        stray = self._stray()
+        beginning = _WHOLE if whole else _BEGINNING
+        while not (found := beginning.search(self._text, self._at)):
+            self._at = max(self._at, len(self._text) - _LONGEST_HEADER)
+            if not self._fill():
+                self._at = len(self._text)
+                return (stray,)
+        self._at = found.start()
+        return (stray,)
+
+    def _interchange(self, problems: tuple[Problem, ...]) -> Iterator[Event]:
+        header = self._header()
+        self._broken += bool(header.problems)
+        separators, row = header.separators or LEVEL_A, [*header.row, *[""] * 12]
+        syntax, sender, receiver, when = (_parts(row[at], 4) for at in (1, 2, 3, 4))
+        control_number = row[5].strip()
+        yield Interchange(
+            syntax="edifact",
+            separators=separators,
+            sender=PartyId(sender[1], sender[0]),
+            receiver=PartyId(receiver[1], receiver[0]),
+            control_number=control_number,
+            version=":".join(syntax[:2]),
+            usage="T" if row[11] == "1" else "P",
+            ack_requested=row[9] == "1",
+            date=when[0],
+            time=when[1],
+            offset=header.offset,
+            segment=header.segment,
+            problems=problems + header.problems,
+        )
+        end = InterchangeEnd("", 0)
+        if header.separators:
+            end = yield from self._groups(control_number)
+        yield replace(end, problems=end.problems + self._to_next_interchange())
+
+    def _header(self) -> _Header:
+        """Takes UNA and UNB."""
+        self._have(_LONGEST_HEADER)
+        start, given = self._offset, None
+        if self._text.startswith("UNA", self._at):
+            una = self._text[self._at + 3 : self._at + _UNA]
+            self._at = min(self._at + _UNA, len(self._text))
+            component, element, decimal, release, repetition, terminator = list(una.ljust(6))
+            given = Separators(element, component, terminator, repetition, release.strip(), decimal)
+            if wrong := _unfit(given):
+                problem = Problem(Fault.SEPARATORS_INVALID, f"UNA: {wrong}", segment="UNA", offset=start)
+                return _Header([], None, start, "", (problem,))
+            self._skip_blank()
+        offset = self._offset
+        separators = given or (LEVEL_B if self._text.startswith("UNB\x1d", self._at) else LEVEL_A)
+        if not self._text.startswith(f"UNB{separators.element}", self._at):
+            message = "UNB does not follow UNA" if given else "UNB is not followed by its element separator"
+            self._at = min(self._at + 3, len(self._text))
+            problem = Problem(Fault.ENVELOPE_MALFORMED, message, segment="UNB", offset=offset)
+            return _Header([], None, offset, "", (problem,))
+        self._use(separators._replace(repetition=""), "ascii")
+        try:
+            segment = self._segment("UNB")
+        except GivenUpError as error:
+            return _Header([], None, offset, "", (error.problem,))
+        row = self._row(segment)
+        syntax = _parts(value_at(row, 1), 2)
+        self._syntax = "4" if syntax[1] == "4" else "3"
+        suffix = _LINE_END.match(self._text, self._at)
+        separators = separators._replace(
+            repetition=separators.repetition.strip() if self._syntax == "4" else "",
+            suffix=suffix[0] if suffix else "",
+        )
+        self._use(separators, CHARACTER_SETS.get(syntax[0], "ascii"))
+        row = self._row(segment)
+        problems = [*_in_service("UNB", row, self._syntax, segment), *_in_syntax(syntax, segment)]
+        return _Header(row, separators, offset, segment.text, tuple(problems))
+
+    def _groups(self, control_number: str) -> Generator[Event, None, InterchangeEnd]:
+        groups = messages = packages = 0
+        loose: list[str] = []
+        problems: list[Problem] = []
+        stated, trailer = "", None
+        try:
+            while (tag := self._peek_tag()) is not None:
+                if tag in ("UNG", "UNH"):
+                    if (tag == "UNH" and groups) or (tag == "UNG" and messages):
+                        problems += self._mixed() if len(problems) < KEPT else ()
+                    groups += tag == "UNG"
+                    for event in self._group(tag):
+                        messages += isinstance(event, Transaction) and tag == "UNH"
+                        yield event
+                elif tag in ("UNA", "UNB"):
+                    break
+                else:
+                    segment = self._segment(tag)
+                    if tag == "UNZ":
+                        trailer = segment
+                        break
+                    if tag == "UNO":
+                        packages += 1
+                        problems += self._package(segment)
+                    elif len(problems) < KEPT:
+                        problems.append(misplaced(segment))
+        except GivenUpError as error:
+            problems.append(error.problem)
+        if trailer is None:
+            problems.append(no_trailer("UNZ", f"interchange {control_number[:20]}", self._offset))
+        else:
+            unz = self._row(trailer)
+            stated = value_at(unz, 2)
+            found, what = (groups, "groups") if groups else (messages + packages, "messages")
+            problems += wrong_count(unz, found, what, trailer.offset)
+            problems += wrong_echo(unz, control_number, "UNB 0020", trailer.offset)
+        return InterchangeEnd(stated, groups, tuple(problems), tuple(loose), trailer.text if trailer else "")
+
+    def _mixed(self) -> list[Problem]:
+        message = "messages in groups and messages without a group stand in one interchange"
+        return [Problem(Fault.HEADER_MISSING, message, segment="UNG", offset=self._offset)]
+
+    def _package(self, header: RawSegment) -> list[Problem]:
+        """Skips the object of a package (UNO to UNP, ISO 9735-8), whose length UNO tells."""
+        uno = self._row(header)
+        stated = _parts(value_at(uno, 4), 1)[0]
+        if not (stated.isascii() and stated.isdecimal() and len(stated) <= 18):
+            message = "UNO04 tells no length of the object that follows"
+            place = header.offset + start_of(uno, 4)
+            return [Problem(Fault.ENVELOPE_MALFORMED, message, segment="UNO", element=4, offset=place)]
+        message = f"a package of {stated} bytes is passed over: packages are not read"
+        problems = [Problem(Fault.SEGMENT_NOT_USED, message, Severity.WARNING, "UNO", offset=header.offset)]
+        left = int(stated)
+        while left > len(self._text) - self._at:
+            left -= len(self._text) - self._at
+            self._at = len(self._text)
+            if not self._fill():
+                return [*problems, no_trailer("UNP", "a package", self._offset)]
+        self._at += left
+        if self._peek_tag() == "UNP":
+            unp = self._segment("UNP")
+            return [*problems, *wrong_echo(self._row(unp), value_at(uno, 1), "UNO01", unp.offset)]
+        return [*problems, no_trailer("UNP", "a package", self._offset)]
+
+    # groups
+
+    def _group(self, first: str) -> Iterator[Event]:
+        """A group and all in it, up to and with UNE; or the messages that stand without a group."""
+        group = self._open_group() if first == "UNG" else Group("", "", "", "", "", self._offset, "")
+        yield group
+        seen = Seen()
+        messages = 0
+        problems: list[Problem] = []
+        trailer = None
+        given_up: GivenUpError | None = None
+        try:
+            while (tag := self._peek_tag()) is not None:
+                if tag == "UNH":
+                    messages += 1
+                    yield from self._transaction(group, seen)
+                elif tag in ("UNG", "UNZ", "UNB", "UNA", "UNO") or (tag == "UNE" and not group.segment):
+                    break
+                else:
+                    segment = self._segment(tag)
+                    if tag == "UNE":
+                        trailer = segment
+                        break
+                    if len(problems) < KEPT:
+                        problems.append(misplaced(segment))
+        except GivenUpError as error:
+            given_up = error
+        if trailer is None:
+            if group.segment:
+                problems.append(no_trailer("UNE", f"group {group.control_number[:20]}", self._offset))
+            yield GroupEnd("", messages, tuple(problems))
+        else:
+            une = self._row(trailer)
+            problems += wrong_count(une, messages, "messages", trailer.offset)
+            problems += wrong_echo(une, group.control_number, "UNG 0048", trailer.offset)
+            yield GroupEnd(value_at(une, 2), messages, tuple(problems), trailer.text)
+        if given_up:
+            raise given_up
+        if group.problems or (trailer is None and group.segment):
+            self._count_broken()
+
+    def _open_group(self) -> Group:
+        segment = self._segment("UNG")
+        row = [*self._row(segment), *[""] * 8]
+        version = _parts(row[7], 3)
+        problems = tuple(_in_service("UNG", row, self._syntax, segment))
+        return Group(
+            row[1].strip(),
+            _parts(row[2], 1)[0],
+            _parts(row[3], 1)[0],
+            row[5].strip(),
+            _version(version[0], version[1], row[6].strip(), version[2]),
+            segment.offset,
+            segment.text,
+            problems,
+        )
+
+    # messages
+
+    def _transaction(self, group: Group, seen: Seen) -> Iterator[Transaction]:
+        """The message that begins here."""
+        offset = self._offset
+        if self._regular:
+            split = self._split_transaction()
+            if split is not None:
+                segments, unseen = split
+                plain = not unseen and self._is_plain(offset)
+                transaction = self._built(
+                    group,
+                    seen,
+                    segments,
+                    offset=offset,
+                    offsets=None,
+                    unseen=unseen,
+                    problems=[],
+                    plain=plain,
+                )
+                yield transaction
+                if transaction.problems:
+                    self._count_broken()
+                return
+        yield from self._irregular_transaction(group, seen)
+
+    def _is_plain(self, offset: int) -> bool:
+        """Whether the text from an offset held to where reading stands is plain (`Transaction.plain`)."""
+        repetition = self._separators.repetition
+        return offset >= self._plain_from and (
+            not repetition or self._text.find(repetition, offset - self._base, self._at) < 0
+        )
+
+    def _irregular_transaction(self, group: Group, seen: Seen) -> Iterator[Transaction]:
+        """One that is read segment by segment."""
+        offset, limits = self._offset, self._limits
+        self._regular = False
+        self._irregular += 1
+        problems: list[Problem] = []
+        pieces: list[str] = []
+        offsets: list[int] = []
+        unseen: list[int] = []
+        held = 0
+        given_up: GivenUpError | None = None
+        try:
+            for segment in self._transaction_segments():
+                held += len(segment.text)
+                text, within = self._normal(segment.text, segment.offset)
+                fits = len(pieces) < limits.segments and held <= limits.transaction
+                fits = fits and text.count(NORMAL.element) <= limits.elements
+                if fits or segment.tag == "UNT":
+                    pieces.append(text)
+                    offsets.append(segment.offset)
+                    unseen += within
+                elif not problems:
+                    problems.append(self._too_large(offset))
+        except GivenUpError as error:
+            given_up = error
+            problems.append(error.problem)
+        if pieces:
+            transaction = self._built(
+                group,
+                seen,
+                pieces,
+                offset=offset,
+                offsets=tuple(offsets),
+                unseen=unseen,
+                problems=problems,
+                plain=False,
+            )
+            yield transaction
+            if not given_up and any(p.severity is Severity.ERROR for p in transaction.problems):
+                self._count_broken()
+        if given_up:
+            raise given_up
+
+    def _too_large(self, offset: int) -> Problem:
+        limits = self._limits
+        message = (
+            f"a message may have {limits.segments} segments of {limits.elements} elements"
+            f" and {limits.transaction} bytes at most"
+        )
+        return Problem(Fault.LIMIT_EXCEEDED, message, segment="UNH", position=1, offset=offset)
+
+    def _split_transaction(self) -> tuple[list[str], list[int]] | None:
+        """The segments from UNH to UNT, and what is unseen; None, with nothing taken, where that fails."""
+        separators = self._separators
+        last = f"{separators.segment}{separators.suffix}UNT{separators.element}"
+        searched = 0
+        while True:
+            begin = self._text.find(last, self._at + searched)
+            if begin >= 0 and self._is_released(begin):
+                searched = begin + 1 - self._at
+                continue
+            if begin >= 0:
+                end = self._text.find(separators.segment, begin + len(last))
+                if end >= 0 and not self._is_released(end):
+                    break
+                if end >= 0:
+                    return None
+                searched = begin - self._at
+            else:
+                searched = max(0, len(self._text) - self._at - len(last))
+                if searched > self._limits.transaction:
+                    return None
+            if not self._fill():
+                if begin < 0:
+                    return None
+                end = len(self._text)
+                break
+        raw = self._text[self._at : end].rstrip(self._blank)
+        return self._split(raw, end)
+
+    def _split(self, raw: str, end: int) -> tuple[list[str], list[int]] | None:
+        """Splits a whole message, and takes it, where that gives its segments and nothing else."""
+        release, suffix, limits = self._separators.release, self._separators.suffix, self._limits
+        breaks = raw.count(self._separators.segment)
+        if (release and release in raw) or (self._character_set == "utf-8" and not raw.isascii()):
+            text, unseen = self._normal(raw, self._offset)
+            segments = text.split(NORMAL.segment)
+        else:
+            if any(raw.count(c) != breaks * suffix.count(c) for c in self._line_ends):
+                return None
+            text, unseen = self._decoded(raw.translate(self._table)), []
+            segments = text.split(NORMAL.segment + suffix)
+            if len(segments) != breaks + 1:
+                return None
+        heads = {segment[:3] for segment in segments[1:-1]}
+        if heads and (min(heads) < "0" or not _SERVICE.isdisjoint(heads)):
+            return None
+        if len(segments) > limits.segments:
+            return None
+        if len(raw) > limits.segment and any(
+            len(segment) > limits.segment or segment.count(NORMAL.element) > limits.elements
+            for segment in segments
+        ):
+            return None
+        self._at = min(end + 1, len(self._text))
+        return segments, unseen
+
+    def _transaction_segments(self) -> Iterator[RawSegment]:
+        """The segments from UNH to UNT, or to where another service segment shows that UNT is missing."""
+        yield self._segment("UNH")
+        while (tag := self._peek_tag()) is not None:
+            if tag in _SERVICE and tag != "UNT":
+                return
+            yield self._segment(tag)
+            if tag == "UNT":
+                return
+
+    def _built(
+        self,
+        group: Group,
+        seen: Seen,
+        segments: list[str],
+        *,
+        offset: int,
+        offsets: tuple[int, ...] | None,
+        unseen: list[int],
+        problems: list[Problem],
+        plain: bool,
+    ) -> Transaction:
+        """The message with what its envelope shows: UNT, UNH01 unique, a group that suits it."""
+        gap = 1 + len(self._separators.suffix)
+        unh = [*segments[0].split(NORMAL.element), "", ""]
+        unt = segments[-1].split(NORMAL.element)
+        number = unh[1].strip()
+        kind, version, release, agency, association = _parts(unh[2], 5)
+        if unseen and offsets is None:
+            offsets, gap = _starts(segments, offset, unseen), 1
+        transaction = Transaction(
+            kind,
+            number,
+            _version(version, release, agency, association),
+            NORMAL,
+            tuple(segments),
+            offset,
+            gap,
+            offsets,
+            plain=plain,
+            unseen=tuple(unseen),
+        )
+        if unt != ["UNT", str(len(segments)), number]:
+            if unt[0] != "UNT":
+                problems.append(no_trailer("UNT", f"message {number[:20]}", self._offset))
+            elif not any(problem.fault is Fault.LIMIT_EXCEEDED for problem in problems):
+                at, position = transaction.offset_of(len(segments)), len(segments)
+                problems += wrong_count(unt, len(segments), "segments", at, position)
+                problems += wrong_echo(unt, number, "UNH01", at, position)
+        if not seen.first_time(number):
+            message = f"UNH01 {number[:20]!r} was given to an earlier message of this interchange"
+            problems.append(_unh(Fault.CONTROL_NUMBER_REPEATED, message, transaction, number))
+        if group.functional_id and kind != group.functional_id:
+            message = f"UNG01 is {group.functional_id[:20]!r}, but the message is {kind[:20]!r}"
+            problems.append(_unh(Fault.FUNCTIONAL_ID_MISMATCH, message, transaction, kind))
+        return replace(transaction, problems=tuple(problems)) if problems else transaction
+
+
+def _unh(fault: Fault, message: str, transaction: Transaction, value: str) -> Problem:
+    element = 1 if fault is Fault.CONTROL_NUMBER_REPEATED else 2
+    severity = Severity.ERROR if element == 1 else Severity.WARNING
+    place = transaction.offset_of(1, element)
+    return Problem(fault, message, severity, "UNH", 1, element, offset=place, value=value)
+
+
+def _starts(segments: list[str], offset: int, unseen: list[int]) -> tuple[int, ...]:
+    """Where in the file each segment begins, given where it has bytes that the text has not."""
+    starts = []
+    at = 0
+    for segment in segments:
+        while at < len(unseen) and unseen[at] < offset:
+            at += 1
+            offset += 1
+        starts.append(offset)
+        offset += len(segment) + 1
+    return tuple(starts)
+
+
+def _parts(text: str, count: int) -> list[str]:
+    """The components of a composite in normal form, without blanks around them; at least `count`."""
+    return [*(part.strip() for part in text.split(NORMAL.component)), *[""] * count][: max(count, 1)]
+
+
+def _version(version: str, release: str, agency: str, association: str) -> str:
+    """What governs a message: D.96A, D.96A/EAN008, or XX:D.96A of an agency that is not the UN."""
+    if not (version or release):
+        return ""
+    owner = "" if agency in ("", "UN") else f"{agency}:"
+    return f"{owner}{version}.{release}" + (f"/{association}" if association else "")
+
+
+def _unfit(separators: Separators) -> str:
+    """Why service characters cannot work, "" where they can."""
+    needed = separators[:3] + tuple(filter(None, separators[4:5]))
+    unfit = [c for c in needed if len(c) != 1 or c.isalnum() or c in BLANK]
+    if unfit:
+        return f"{' and '.join(map(repr, unfit))} cannot be service characters"
+    return "one character is used as two separators" if len(set(needed)) < len(needed) else ""
+
+
+def _in_service(tag: str, row: list[str], syntax: str, segment: RawSegment) -> Iterator[Problem]:
+    """What is wrong with the values of UNB or UNG. They are read all the same, but for what is needed."""
+    definition, holds = _service(tag, syntax)
+    while len(row) > 1 and not row[-1]:
+        row = row[:-1]
+    if len(row) == len(definition.elements) + 1 and holds(row):
+        return
+    for found in problems_in_row(definition, row, NORMAL):
+        needed = found.fault is Fault.ELEMENT_MISSING and found.element <= (5 if tag == "UNB" else 0)
+        fault = Fault.ENVELOPE_MALFORMED if found.fault is Fault.ELEMENT_MISSING else found.fault
+        error = needed or fault is Fault.CHARACTER_INVALID
+        yield Problem(
+            fault,
+            found.message,
+            Severity.ERROR if error else Severity.WARNING,
+            tag,
+            None,
+            found.element,
+            found.component,
+            offset=segment.offset + found.at,
+            value=found.value,
+            reference=found.reference,
+        )
+
+
+def _in_syntax(syntax: list[str], segment: RawSegment) -> Iterator[Problem]:
+    """A character set or a syntax version that is not read."""
+    if syntax[0] == "UNOX":
+        message = "UNOX: code extension (ISO 2022) is not read; characters are taken as ASCII"
+        yield Problem(Fault.VERSION_UNKNOWN, message, Severity.WARNING, "UNB", element=1, component=1,
+                      offset=segment.offset + 4, value="UNOX")  # fmt: skip
+
+
+@cache
+def _service(tag: str, syntax: str) -> tuple[SegmentDef, RowCheck]:
+    definition = directory.service(tag, syntax)
+    assert definition is not None
+    return definition, row_check(definition, len(definition.elements))
+
+
+def _what_is_missing(head: str) -> str:
+    for tag, missing in (("UNG", "the interchange header UNB"), ("UNH", "the interchange header UNB")):
+        if head.startswith(tag):
+            return f"this begins with {tag}: {missing} (and the trailer that goes with it) is missing"
+    return "neither UNA nor UNB stands at the beginning of this file"
