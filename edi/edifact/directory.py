@@ -25,8 +25,7 @@ def _quantities(*qualifiers: str) -> Total:
     return Total("CNT", 1, "QTY", 1, code="1", chosen=qualifiers, beside="LIN")
 
 
-# CNT+2 counts the lines; CNT+1 adds up what is ordered (21), sent (12), received (48), returned (61) or
-# invoiced (47).
+# CNT+2 counts the lines; CNT+1 adds up what is ordered (21), sent (12), received (48) or invoiced (47).
 _TOTALS = {
     "DELFOR": (_LINES,),
     "DESADV": (_LINES, _quantities("12")),
@@ -36,7 +35,7 @@ _TOTALS = {
     "ORDERS": (_LINES, _quantities("21")),
     "ORDRSP": (_LINES, _quantities("21")),
     "RECADV": (_LINES, _quantities("48")),
-    "RETANN": (_LINES, _quantities("61")),
+    "RETANN": (_LINES,),
 }
 
 

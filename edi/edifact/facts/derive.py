@@ -9,9 +9,9 @@ the directory numbers them in the order of their triggers, and so do the tables.
 order, status, maximum use, types, lengths, codes and short names; no descriptions.
 
 `service/` is not derived. It is written from ISO 9735: in `3` the service segments as syntax versions 1 to 3
-have them, in `4` those of version 4 (with the element 0076 of its second release) and the message CONTRL in
-a form that holds both versions of it; the code lists 0007, 0051, 0113 and 0133 are those of the schemas of
-xlate/staedi (Apache-2.0). A test holds either folder against those schemas.
+have them, in `4` those of version 4 (with element 0076 of its second release) and the message CONTRL, so that
+both versions of it are held. The code lists 0007 and 0133 are those of the schemas of xlate/staedi
+(Apache-2.0), 0007 with ZZ, which is met often. A test holds both folders against those schemas.
 """
 
 from __future__ import annotations
