@@ -1,9 +1,9 @@
 """D.96A, and the service segments, as second sources have them, in the words of the first: a fact a place.
 
 `edifact_second_source.sef` is an excerpt of SoftwareAG/webmethods-b2b-integration-edi-samples, 96A.SEF
-(Apache-2.0, its text in x12/facts): the messages that are defined here, and all that they use. SEF writes a use as
-[id,requirement,most], a group as {:most ...} and what is repeated as {number[id]}; "^" separates sections.
-A group is mandatory where its first segment is.
+(Apache-2.0, its text in x12/facts): the messages that are defined here, and all that they use. SEF writes a
+use as [id,requirement,most], a group as {:most ...} and what is repeated as {number[id]}; "^" separates
+sections. A group is mandatory where its first segment is.
 
 `edifact_service_3.xml` and `edifact_service_4.xml` are xlate/staedi, EDIFACT_v3.xml and EDIFACT_v4.xml
 (Apache-2.0), without the code lists of messages and releases.
