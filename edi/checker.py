@@ -86,16 +86,17 @@ class Checker:
             at = end
         if not transaction.plain:
             doubted += _unusual(transaction)
+        told = transaction.problems
         if (
             doubted
-            or transaction.problems
+            or (told and any(problem.severity is not Severity.NOTE for problem in told))
             or next(self._semantics(rows, places), None)
             or not (self._rules is None or self._rules.hold(rows, places))
             or (self._identified and next(self._check_digits(rows), None))
         ):
             return self._thorough(transaction, rows, places, sorted(set(doubted)), [])
         found = tuple(places)
-        return Check("accepted", (), rows, found, tuple(runs), tuple(values), found)
+        return Check("accepted", told, rows, found, tuple(runs), tuple(values), found)
 
     def check_thoroughly(self, transaction: Transaction) -> Check:
         """What `check` finds, found by the detailed level alone, which takes about ten times as long."""

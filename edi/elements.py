@@ -33,6 +33,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _C1 = re.compile(r"[\x80-\x9f]")
 _NOTHING: Mapping[str, str] = {}
 _SIGNS = str.maketrans("", "", "-.,")
+_OF_EANCOM = re.compile(r"[0-9]{1,2}E")  # codes that GS1 has added to lists, as 33E in PCI01
 _LISTS = ("1131", "3055")  # components that name the list, and the agency, that a code is of
 _UN_LIST = ("", "6")  # 3055: the agency is UN/CEFACT
 
@@ -78,7 +79,7 @@ def fault_in(element: ElementDef, value: str) -> tuple[Fault, str] | None:
         return Fault.TIME_INVALID, "is not a time of the day"
     if kind == "a" and any(c.isdigit() for c in value):
         return Fault.CHARACTER_INVALID, "may not hold digits"
-    if element.codes is not None:
+    if element.codes is not None and not (element.normal and _OF_EANCOM.fullmatch(value)):
         return Fault.CODE_UNKNOWN, "is not in the code list"
     return None
 

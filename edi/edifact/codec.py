@@ -13,6 +13,7 @@ import re
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from typing import BinaryIO, NamedTuple
 
 from edi.edifact import directory
@@ -65,10 +66,12 @@ CHARACTER_SETS = {  # of the syntax identifier 0001; UTF-8 where characters may 
     "UNOK": "iso8859-9",
     "UNOL": "iso8859-15",
     "UNOW": "utf-8",
-    "UNOX": "ascii",  # with code extension by ISO 2022, which is not read
+    "UNOX": "iso2022_jp_2",  # code extension by ISO 2022: escape sequences change the set
     "UNOY": "utf-8",
 }
-UNOA_TEXT = re.compile(r"[A-Z0-9 .,\-()/=!\"%&*;<>'+:?\x1c-\x1f]*")
+_AS_THEY_ARE = frozenset(("ascii", "iso8859-1", CHARACTER_SETS["UNOX"]))  # decoded, or to be left alone
+_UNOA = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,-()/=!\"%&*;<>'+:?\r\n\x1c\x1d\x1f"
+_UNOB = _UNOA + b"abcdefghijklmnopqrstuvwxyz"
 
 _SEARCHED = 64 * 1024  # bytes that may stand before the first interchange
 _LONGEST_HEADER = 1024
@@ -76,7 +79,15 @@ _UNA = 9  # bytes: UNA and the six service characters
 _BEGINNING = re.compile(r"UNA[^\r\n]{6}[ \t\r\n]*UNB|UNB[+\x1d]", re.DOTALL)
 _WHOLE = re.compile(r"(?:UNA[^\r\n]{6}[ \t\r\n]*)?UNB.[A-Z]{4}.\d.", re.DOTALL)
 _MULTIBYTE = re.compile(r"[\xc2-\xf4][\x80-\xbf]+")
+_SHIFTED = r"\x1b\$.*?(?:\x1b\([BJ]|\Z)"  # ISO 2022: two bytes a character, until ASCII is called back
 _LINE_END = re.compile(r"[\r\n]*")
+_SYNTAXES = ("1", "2", "3", "4")
+_TOLERATED = (  # in UNB and UNG: what partners have agreed on, or write for nothing
+    (Fault.CODE_UNKNOWN, "0007"),
+    (Fault.CODE_UNKNOWN, "0002"),  # told as a version that is not read
+    (Fault.TOO_LONG, "0017"),
+    (Fault.TOO_SHORT, "0017"),
+)
 _SERVICE = frozenset(("UNA", "UNB", "UNG", "UNH", "UNT", "UNE", "UNZ", "UNO", "UNP"))
 _RELEASED = 0xE000  # where released characters wait, in Unicode's private use area, for the separators to go
 _INVALID = "\x1a"  # stands for control characters of the data that NORMAL uses
@@ -108,6 +119,8 @@ class _Reader(Window):
         self._table: dict[int, str] = {}
         self._special: re.Pattern[str] | None = None
         self._character_set = "ascii"
+        self._repertoire = b""  # the characters of UNOA or UNOB, where that is declared
+        self._declared = ""  # the syntax identifier 0001
         self._syntax = "3"
 
     # segments
@@ -117,8 +130,12 @@ class _Reader(Window):
         return "UNA" if tag and tag.startswith("UNA") else tag
 
     def _is_released(self, at: int) -> bool:
-        """Whether the character at an index of the text held stands after a release character."""
+        """Whether the character at an index of the text held is data: released, or half of one in UNOX."""
         release = self._separators.release
+        if self._character_set == CHARACTER_SETS["UNOX"]:
+            shift = self._text.rfind("\x1b", self._at, at)
+            if shift >= 0 and self._text.startswith("$", shift + 1):
+                return True
         if not release or self._text[at - 1 : at] != release or at <= self._at:
             return False
         first = at - 1
@@ -159,7 +176,11 @@ class _Reader(Window):
             for found in self._special.finditer(raw):
                 pieces.append(raw[done : found.start()])
                 done = found.end()
-                if found[1] is None:  # a line end within a segment
+                if found[0][0] == "\x1b" and self._character_set == CHARACTER_SETS["UNOX"]:
+                    shifted = found[0].encode("latin-1").decode(self._character_set, "replace")
+                    pieces.append(shifted)
+                    unseen += [offset + found.start()] * (len(found[0]) - len(shifted))
+                elif found[1] is None:  # a line end within a segment
                     unseen.append(offset + found.start() - 1)
                 else:
                     pieces.append(chr(_RELEASED + ord(found[1])))
@@ -174,7 +195,7 @@ class _Reader(Window):
 
     def _decoded(self, text: str) -> str:
         """Text of bytes as the characters they mean in the interchange's character set."""
-        if text.isascii() or self._character_set in ("ascii", "iso8859-1"):
+        if text.isascii() or self._character_set in _AS_THEY_ARE:
             return text
         return text.encode("latin-1").decode(self._character_set, "replace")
 
@@ -196,6 +217,8 @@ class _Reader(Window):
         self._table |= {_RELEASED + code: chr(code) for code in range(256)}
         self._table |= {_RELEASED + ord(c): _INVALID for c in NORMAL[:4]}
         parts = [f"{re.escape(separators.release)}(.)"] if separators.release else ["(?!)()"]
+        if character_set == CHARACTER_SETS["UNOX"]:
+            parts.insert(0, _SHIFTED)
         if self._line_ends:
             parts.append(f"[{re.escape(self._line_ends)}]")
         self._special = re.compile("|".join(parts), re.DOTALL)
@@ -304,13 +327,16 @@ class _Reader(Window):
             suffix=suffix[0] if suffix else "",
         )
         self._use(separators, CHARACTER_SETS.get(syntax[0], "ascii"))
+        self._declared = syntax[0]
+        repertoire = {"UNOA": _UNOA, "UNOB": _UNOB}.get(syntax[0], b"")
+        self._repertoire = repertoire and repertoire + "".join(separators[:5]).encode("latin-1")
         row = self._row(segment)
         problems = [*_in_service("UNB", row, self._syntax, segment), *_in_syntax(syntax, segment)]
         return _Header(row, separators, offset, segment.text, tuple(problems))
 
     def _groups(self, control_number: str) -> Generator[Event, None, InterchangeEnd]:
         groups = messages = packages = 0
-        loose: list[str] = []
+        seen = Seen()
         problems: list[Problem] = []
         stated, trailer = "", None
         try:
@@ -319,7 +345,7 @@ class _Reader(Window):
                     if (tag == "UNH" and groups) or (tag == "UNG" and messages):
                         problems += self._mixed() if len(problems) < KEPT else ()
                     groups += tag == "UNG"
-                    for event in self._group(tag):
+                    for event in self._group(tag, seen):
                         messages += isinstance(event, Transaction) and tag == "UNH"
                         yield event
                 elif tag in ("UNA", "UNB"):
@@ -344,7 +370,7 @@ class _Reader(Window):
             found, what = (groups, "groups") if groups else (messages + packages, "messages")
             problems += wrong_count(unz, found, what, trailer.offset)
             problems += wrong_echo(unz, control_number, "UNB 0020", trailer.offset)
-        return InterchangeEnd(stated, groups, tuple(problems), tuple(loose), trailer.text if trailer else "")
+        return InterchangeEnd(stated, groups, tuple(problems), segment=trailer.text if trailer else "")
 
     def _mixed(self) -> list[Problem]:
         message = "messages in groups and messages without a group stand in one interchange"
@@ -374,9 +400,9 @@ class _Reader(Window):
 
     # groups
 
-    def _group(self, first: str) -> Iterator[Event]:
+    def _group(self, first: str, groups: Seen) -> Iterator[Event]:
         """A group and all in it, up to and with UNE; or the messages that stand without a group."""
-        group = self._open_group() if first == "UNG" else Group("", "", "", "", "", self._offset, "")
+        group = self._open_group(groups) if first == "UNG" else Group("", "", "", "", "", self._offset, "")
         yield group
         seen = Seen()
         messages = 0
@@ -413,11 +439,24 @@ class _Reader(Window):
         if group.problems or (trailer is None and group.segment):
             self._count_broken()
 
-    def _open_group(self) -> Group:
+    def _open_group(self, seen: Seen) -> Group:
         segment = self._segment("UNG")
         row = [*self._row(segment), *[""] * 8]
         version = _parts(row[7], 3)
-        problems = tuple(_in_service("UNG", row, self._syntax, segment))
+        problems = [*_in_service("UNG", row, self._syntax, segment)]
+        if not seen.first_time(row[5].strip()):
+            message = f"UNG05 {row[5][:20]!r} was given to an earlier group of this interchange"
+            place = segment.offset + start_of(row, 5)
+            problems.append(
+                Problem(
+                    Fault.CONTROL_NUMBER_REPEATED,
+                    message,
+                    segment="UNG",
+                    element=5,
+                    offset=place,
+                    value=row[5],
+                )
+            )
         return Group(
             row[1].strip(),
             _parts(row[2], 1)[0],
@@ -426,7 +465,7 @@ class _Reader(Window):
             _version(version[0], version[1], row[6].strip(), version[2]),
             segment.offset,
             segment.text,
-            problems,
+            tuple(problems),
         )
 
     # messages
@@ -546,6 +585,8 @@ class _Reader(Window):
         """Splits a whole message, and takes it, where that gives its segments and nothing else."""
         release, suffix, limits = self._separators.release, self._separators.suffix, self._limits
         breaks = raw.count(self._separators.segment)
+        if self._character_set == CHARACTER_SETS["UNOX"] and "\x1b" in raw:
+            return None
         if (release and release in raw) or (self._character_set == "utf-8" and not raw.isascii()):
             text, unseen = self._normal(raw, self._offset)
             segments = text.split(NORMAL.segment)
@@ -611,6 +652,7 @@ class _Reader(Window):
             plain=plain,
             unseen=tuple(unseen),
         )
+        problems += self._outside_repertoire(offset)
         if unt != ["UNT", str(len(segments)), number]:
             if unt[0] != "UNT":
                 problems.append(no_trailer("UNT", f"message {number[:20]}", self._offset))
@@ -625,6 +667,22 @@ class _Reader(Window):
             message = f"UNG01 is {group.functional_id[:20]!r}, but the message is {kind[:20]!r}"
             problems.append(_unh(Fault.FUNCTIONAL_ID_MISMATCH, message, transaction, kind))
         return replace(transaction, problems=tuple(problems)) if problems else transaction
+
+    def _outside_repertoire(self, offset: int) -> list[Problem]:
+        """The first character of a message that UNOA or UNOB has not; lower case in UNOA is common."""
+        begin = offset - self._base
+        if not self._repertoire or begin < 0:
+            return []
+        data = self._text[begin : self._at].encode("latin-1")
+        strange = data.translate(None, self._repertoire)
+        if not strange:
+            return []
+        at = data.index(strange[:1])
+        message = f"{chr(strange[0])!r} is no character of {self._declared}, which UNB names"
+        severity = Severity.NOTE if strange.isascii() else Severity.WARNING
+        return [
+            Problem(Fault.CHARACTER_INVALID, message, severity, offset=offset + at, value=chr(strange[0]))
+        ]
 
 
 def _unh(fault: Fault, message: str, transaction: Transaction, value: str) -> Problem:
@@ -676,7 +734,10 @@ def _in_service(tag: str, row: list[str], syntax: str, segment: RawSegment) -> I
         row = row[:-1]
     if len(row) == len(definition.elements) + 1 and holds(row):
         return
-    for found in problems_in_row(definition, row, NORMAL):
+    for found in islice(problems_in_row(definition, row, NORMAL), KEPT):
+        tolerated = (found.fault, found.reference) in _TOLERATED
+        if tolerated or found.value == "0" or found.value in CHARACTER_SETS:
+            continue
         needed = found.fault is Fault.ELEMENT_MISSING and found.element <= (5 if tag == "UNB" else 0)
         fault = Fault.ENVELOPE_MALFORMED if found.fault is Fault.ELEMENT_MISSING else found.fault
         error = needed or fault is Fault.CHARACTER_INVALID
@@ -695,11 +756,13 @@ def _in_service(tag: str, row: list[str], syntax: str, segment: RawSegment) -> I
 
 
 def _in_syntax(syntax: list[str], segment: RawSegment) -> Iterator[Problem]:
-    """A character set or a syntax version that is not read."""
-    if syntax[0] == "UNOX":
-        message = "UNOX: code extension (ISO 2022) is not read; characters are taken as ASCII"
-        yield Problem(Fault.VERSION_UNKNOWN, message, Severity.WARNING, "UNB", element=1, component=1,
-                      offset=segment.offset + 4, value="UNOX")  # fmt: skip
+    """A syntax version that is not read."""
+    if syntax[1] and syntax[1] not in _SYNTAXES:
+        message = f"UNB01-2 syntax version {syntax[1][:20]!r} is not read; 1 to 4 are"
+        yield Problem(
+            Fault.VERSION_UNKNOWN, message, Severity.ERROR, "UNB", element=1, component=2,
+            offset=segment.offset + 5 + len(syntax[0]), value=syntax[1],
+        )  # fmt: skip
 
 
 @cache
