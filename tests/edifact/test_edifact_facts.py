@@ -88,7 +88,6 @@ def test_every_message_can_be_built_and_its_groups_are_numbered_in_the_order_of_
         definition = defined(message, version)
         assert (definition.type, definition.functional_id) == (message, message)
         assert definition.name
-        assert definition.component == "\x1f"
         assert [use.index for use in definition.nodes] == list(range(len(definition.nodes)))
         assert (definition.nodes[0].segment.tag, definition.nodes[-1].segment.tag) == ("UNH", "UNT")
         assert {use.segment.tag for use in definition.nodes} <= definition.known_tags | (
