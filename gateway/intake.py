@@ -22,6 +22,7 @@ from sqlalchemy import Connection, insert, select
 
 from edi.problems import Fault, NotEdi
 from edi.tree import InterchangeEnd
+from gateway import edi
 from gateway.config import Partner, SftpAccount
 from gateway.erp import Arrival
 from gateway.errors import DeadReason
@@ -49,7 +50,6 @@ from sftp.keys import BadKey
 from sftp.keys import fingerprint as fingerprint_of
 from sftp.server import root_of
 from sftp.space import make_folders
-from x12 import codec
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def seal(path: Path) -> SealVerdict:
             )
         file.seek(0)
         try:
-            for event in codec.read(file):
+            for event in edi.read(file):
                 if isinstance(event, InterchangeEnd):
                     for problem in event.problems:
                         if problem.fault is Fault.TRAILER_MISSING:

@@ -41,16 +41,15 @@ from edi.documents import (
     WarehouseOrder,
 )
 from edi.problems import EdiError
-from gateway import derivation, numbers
+from gateway import derivation, edi, numbers
 from gateway.config import Partner
 from gateway.config.schema import ACKNOWLEDGMENTS
+from gateway.edi import Row
 from gateway.errors import DeadReason
 from gateway.home import Home
 from gateway.pipeline import batching, outbound
 from gateway.store.tables import document as document_table
 from gateway.store.tables import order, transmission
-from x12 import dictionary
-from x12.writer import Row
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +169,8 @@ def _judged(conn: Connection, verdict: Verdict, partner: str) -> str | None:
     if verdict.group_control_number is not None and verdict.control_number is not None:
         group = newest.where(columns.group_control == numbers.plain(verdict.group_control_number))
         if verdict.transaction_set is not None:
-            group = group.where(columns.functional_id == dictionary.functional_id(verdict.transaction_set))
+            functional_id = edi.of_type(verdict.transaction_set).functional_id(verdict.transaction_set)
+            group = group.where(columns.functional_id == functional_id)
         wanted = numbers.plain(verdict.control_number)
         for row in conn.execute(group):
             if numbers.plain(row.transaction_control) == wanted:

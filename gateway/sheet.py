@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import x12
 from edi.example import example
 from edi.guide import Guide, load
 from edi.problems import CannotWrite
@@ -24,13 +23,14 @@ from edi.schema import (
     SyntaxNote,
 )
 from edi.structure import first_use
-from edi.tree import Separators
-from gateway import keys
+from edi.tree import PartyId, Separators
+from gateway import edi, keys
 from gateway.config import Agreement, Config, Partner
+from gateway.edi import Body, Envelope, Syntax
 from gateway.errors import Failure
-from x12 import dictionary, writer
 
 _SHOWN_CODES = 12  # longer lists are only counted
+_NOBODY = PartyId("", "")  # a transaction names nobody
 
 Child = SegmentUse | LoopDef
 
@@ -150,9 +150,10 @@ def _agreed(partner: Partner, agreement: Agreement) -> Agreed:
     usual = partner.version(agreement.type) if agreement.direction == "out" else partner.x12.version
     theirs = guide.version if guide and agreement.direction == "in" else None
     version = theirs or agreement.version or usual
-    checker = x12.checker(agreement.type, version, guide)
+    syntax = edi.of_type(agreement.type)
+    checker = syntax.checker(agreement.type, version, guide)
     definition = checker.definition if checker else None
-    page = _Page(definition) if definition is not None and guide is not None else None
+    page = _Page(syntax, definition) if definition is not None and guide is not None else None
     return Agreed(
         agreement.type,
         definition.name if definition else "",
@@ -170,9 +171,10 @@ def _agreed(partner: Partner, agreement: Agreement) -> Agreed:
 
 def _example(definition: SetDef, version: str, guide: Guide | None, separators: Separators) -> str | None:
     """A transaction that the guide accepts, or None where none could be made."""
-    body = writer.Body(definition.type, 1, example(definition))
+    body = Body(definition.type, example(definition))
+    envelope = Envelope(_NOBODY, _NOBODY, version, separators=separators)
     try:
-        segments = writer.write_transaction(body, separators, version, guide)
+        segments = edi.of_type(definition.type).write_transaction(body, 1, envelope, guide)
     except CannotWrite:
         return None
     return "\n".join(segment + separators.segment for segment in segments)
@@ -181,7 +183,8 @@ def _example(definition: SetDef, version: str, guide: Guide | None, separators: 
 class _Page:
     """The segments of a narrowed set, as they are shown."""
 
-    def __init__(self, definition: SetDef) -> None:
+    def __init__(self, syntax: Syntax, definition: SetDef) -> None:
+        self.syntax = syntax
         self.definition = definition
         self.never: list[str] = []
         self.others: list[str] = []
@@ -241,8 +244,8 @@ class _Page:
             _times(least, most),
             notes.get(0, ""),
             tuple(in_words(segment.tag, note) for note in segment.notes),
-            () if use.index in self.frame else tuple(_elements(segment, notes, None)),
-            tuple(_variant(rule, use.index, segment) for rule in parts),
+            () if use.index in self.frame else tuple(_elements(self.syntax, segment, notes, None)),
+            tuple(_variant(self.syntax, rule, use.index, segment) for rule in parts),
         )
 
 
@@ -254,27 +257,29 @@ def _notes(rules: list[Rule]) -> dict[int, str]:
     return found
 
 
-def _variant(rule: Rule, node: int, segment: SegmentDef) -> Variant:
+def _variant(syntax: Syntax, rule: Rule, node: int, segment: SegmentDef) -> Variant:
     notes = _notes([rule])
     own = rule.segments[rule.nodes.index(node)] if rule.segments else segment
     use = "never" if rule.most == 0 else "must" if rule.least else "used"
     limit = rule.most or 0
     times = "" if rule.most == 0 or not (rule.least or limit) else _times(rule.least, limit)
-    return Variant(rule.name, use, times, notes.get(0, ""), tuple(_elements(own, notes, segment)))
+    return Variant(rule.name, use, times, notes.get(0, ""), tuple(_elements(syntax, own, notes, segment)))
 
 
-def _elements(segment: SegmentDef, notes: dict[int, str], against: SegmentDef | None) -> Iterator[Element]:
+def _elements(
+    syntax: Syntax, segment: SegmentDef, notes: dict[int, str], against: SegmentDef | None
+) -> Iterator[Element]:
     """The elements that are used; with `against`, those that differ from its own or have a note."""
     for position, use in enumerate(segment.elements, 1):
         note, designator = notes.get(position, ""), f"{segment.tag}{position:02}"
         if against is None:
             if use.requirement != "N":
-                yield _element(use, designator, note)
+                yield _element(syntax, use, designator, note)
         elif use != against.elements[position - 1] or note:
-            yield _element(use, designator, note)
+            yield _element(syntax, use, designator, note)
 
 
-def _element(use: ElementUse, designator: str, note: str) -> Element:
+def _element(syntax: Syntax, use: ElementUse, designator: str, note: str) -> Element:
     element = use.element
     codes = sorted(element.codes or ())
     few = codes if len(codes) <= _SHOWN_CODES else []
@@ -287,7 +292,7 @@ def _element(use: ElementUse, designator: str, note: str) -> Element:
         {"M": "must", "N": "never"}.get(use.requirement, "used"),
         element.type or "composite",
         _length(element.min, element.max) if element.type else "",
-        tuple((code, dictionary.meaning(element.id, code) or "") for code in few),
+        tuple((code, syntax.meaning(element.id, code) or "") for code in few),
         0 if few else len(codes),
         " ".join(filter(None, (note, components))),
     )

@@ -104,15 +104,16 @@ class _Change(NamedTuple):
 
 def _sequences(partner: Partner, levels: tuple[str, ...]) -> list[tuple[str, str]]:
     """Each sequence of the levels asked for that is counted with this partner, and its level."""
-    from gateway import numbers
-    from x12.dictionary import functional_id
+    from gateway import edi, numbers
 
     rules = partner.control_numbers
     derived = {"group"} if rules.group == "interchange" else set()
     derived |= {"transaction"} if rules.transaction == "group" else set()
     for level in derived.intersection(levels):
         raise click.UsageError(f"{level} numbers are not counted with {partner.name}: see control_numbers")
-    sent = [functional_id(one.type) for one in partner.agreements if one.direction == "out"]
+    sent = [
+        edi.of_type(one.type).functional_id(one.type) for one in partner.agreements if one.direction == "out"
+    ]
     types = sorted({"FA", *filter(None, sent)})
     named = {
         numbers.sequence(rules, partner.usage, level, type): level

@@ -228,26 +228,17 @@ def ack(file: BinaryIO, *, kind: str, control_number: int) -> None:
 
     Under --json, what the acknowledgment says of each group.
     """
-    import msgspec
-
     from gateway import edi
 
     with _edi_failures():
         now = datetime.now(UTC)
         for answer in edi.acknowledge(file, now=now, control_number=control_number, kind=kind.upper()):
             if output.settings().json:
-                output.value(
-                    {
-                        "interchange": answer.interchange._asdict(),
-                        "groups": msgspec.to_builtins(answer.groups),
-                        "data": answer.data.decode("latin-1"),
-                    },
-                    "",
-                )
+                output.value({**answer.told, "data": answer.data.decode("latin-1")}, "")
             elif answer.data:
                 click.echo(answer.data, nl=False)
             else:
-                output.note(f"interchange {answer.interchange.control_number}: nothing to acknowledge")
+                output.note(f"interchange {answer.control_number}: nothing to acknowledge")
 
 
 @edi.command(short_help="Each transaction as a JSON document.")
@@ -330,7 +321,16 @@ def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | No
                 "no document came",
                 next="tradelane edi documents FILE --json shows their form",
             )
-        data = edi.write(type, documents, _envelope(type, partner, given), overlay, _guide_out(partner, type))
+        now = datetime.now(UTC)
+        data = edi.write(
+            type,
+            documents,
+            _envelope(type, partner, given),
+            overlay,
+            _guide_out(partner, type),
+            now=now.astimezone(output.config().us.timezone) if partner is not None else now,
+            control_number=given["control_number"],
+        )
     if output.settings().json:
         output.value({"set": type, "data": data.decode("latin-1")}, "")
     else:
@@ -359,11 +359,10 @@ def _read_documents(file: BinaryIO) -> list[Document]:
 def _envelope(type: str, partner: str | None, given: dict[str, Any]) -> Envelope:
     from edi.tree import PartyId, Separators
     from gateway.edi import Envelope
-    from x12.dictionary import functional_id
 
     sender: PartyId = given["sender"] or PartyId("ZZ", "SENDER")
     receiver: PartyId = given["receiver"] or PartyId("ZZ", "RECEIVER")
-    version, usage, separators, now = "004010", "T", Separators(), datetime.now(UTC)
+    version, usage, separators = "004010", "T", Separators()
     groups = ("", "")
     if partner is not None:
         config = output.config()
@@ -372,25 +371,18 @@ def _envelope(type: str, partner: str | None, given: dict[str, Any]) -> Envelope
         receiver = given["receiver"] or found.isa or receiver
         version, usage, separators = found.version(type), found.usage, found.x12.separators
         groups = (config.us.gs or "", found.x12.gs or "")
-        now = now.astimezone(config.us.timezone)
     if given["separators"] is not None:
         if len(given["separators"]) not in (3, 4):
             raise click.UsageError("--separators are three or four characters, such as '*>~^'")
         separators = Separators(*given["separators"])
     if given["lines"]:
         separators = separators._replace(suffix="\n")
-    number = given["control_number"]
     return Envelope(
         sender,
         receiver,
-        number,
-        number,
-        functional_id(type) or "",
         given["version"] or version,
-        now,
-        usage=given["usage"] or usage,
-        group_sender=groups[0],
-        group_receiver=groups[1],
+        given["usage"] or usage,
+        *groups,
         separators=separators,
     )
 

@@ -25,11 +25,12 @@ _VERSION = click.option("--version", default="004010", show_default=True, help="
 @_VERSION
 def set_(type: str, version: str) -> None:
     """The segments and loops of a set in order, each with whether it must be there and how often it may."""
-    from x12 import dictionary
+    from gateway import edi
 
-    definition = dictionary.definition(type, version)
+    syntax = edi.of_type(type)
+    definition = syntax.definition(type, version)
     if definition is None:
-        known = ", ".join(dictionary.sets(dictionary.base_version(version) or dictionary.VERSIONS[0]))
+        known = ", ".join(syntax.sets(syntax.base_version(version) or syntax.VERSIONS[0]))
         raise Failure(
             Code.NOT_DEFINED,
             f"set {type[:20]} is not defined in version {version[:20]}; these are: {known}",

@@ -203,7 +203,7 @@ def unfit_guides(partners: Mapping[str, Partner]) -> _Problems:
 def _unfit(partner: Partner, agreement: Agreement) -> tuple[str, ...]:
     """What is wrong with the guide of an agreement, in every version in which it may be asked."""
     from edi.guide import GuideError, load, narrowed
-    from x12 import dictionary
+    from gateway import edi
 
     assert agreement.guide is not None
     try:
@@ -211,8 +211,9 @@ def _unfit(partner: Partner, agreement: Agreement) -> tuple[str, ...]:
         written = partner.version(agreement.type)
         if agreement.direction == "out" and guide.version and not written.startswith(guide.version):
             return (f"{guide.file}: version: is {guide.version!r}, but {partner.name} is written {written}",)
-        versions = [guide.version] if guide.version else dictionary.VERSIONS
-        defined = [set for version in versions if (set := dictionary.definition(agreement.type, version))]
+        syntax = edi.of_type(agreement.type)
+        versions = [guide.version] if guide.version else syntax.VERSIONS
+        defined = [set for version in versions if (set := syntax.definition(agreement.type, version))]
         if not defined:
             return (f"{guide.file}: {agreement.type} is not defined in {' or '.join(versions)}",)
         for definition in defined:

@@ -1,4 +1,4 @@
-"""Sending a file as it is: stored, queued, and, where it is X12, tracked to its acknowledgment."""
+"""Sending a file as it is: stored, queued, and, where it is EDI, tracked to its acknowledgment."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from sqlalchemy import Connection, insert
 
 from edi.problems import NotEdi
 from edi.tree import Group, Interchange, Transaction
+from gateway import edi
 from gateway.config import Partner
 from gateway.home import Home
 from gateway.numbers import plain
 from gateway.pipeline import outbound
 from gateway.store import Blob
 from gateway.store.tables import document
-from x12 import acks, codec
 
 
 def dispatch(
@@ -28,7 +28,9 @@ def dispatch(
     blob = home.store.blobs.put(stream)
     with home.store.fetch(blob.sha256) as stored:
         found = transactions(stored)
-    kind = content_type or ("application/EDI-X12" if found else mimetypes.guess_type(filename)[0])
+    kind = content_type or mimetypes.guess_type(filename)[0]
+    if content_type is None and found:
+        kind = edi.of_type(found[0]["type"]).CONTENT_TYPE
 
     return home.store.write(
         lambda conn: queue(
@@ -89,19 +91,20 @@ def queue(
 
 
 def transactions(stream: BinaryIO) -> list[dict[str, Any]]:
-    """The transactions of an X12 file as columns; none for other content."""
+    """The transactions of an EDI file as columns; none for other content."""
     found: list[dict[str, Any]] = []
     header: Interchange | None = None
     group: Group | None = None
     try:
-        for event in codec.read(stream):
+        for event in edi.read(stream):
             match event:
                 case Interchange():
                     header = event
                 case Group():
                     group = event
-                case Transaction() if header is not None and group is not None and acks.answers(group):
-                    found.append(columns(header, group, event))
+                case Transaction() if header is not None and group is not None:
+                    if edi.of(header).is_answered(event, group):
+                        found.append(columns(header, group, event))
     except NotEdi:
         return []
     return found

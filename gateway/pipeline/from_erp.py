@@ -53,7 +53,7 @@ from edi.documents import (
 )
 from edi.problems import EdiError, NotEdi, Problem, Severity
 from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Transaction
-from gateway import numbers, orders
+from gateway import edi, numbers, orders
 from gateway.config import Partner
 from gateway.config.schema import ACKNOWLEDGMENTS
 from gateway.erp import EDI, MAX_BYTES, Arrival
@@ -63,7 +63,6 @@ from gateway.numbers import plain
 from gateway.pipeline import dispatch, outbound
 from gateway.store.tables import document as document_table
 from gateway.store.tables import new_id, transmission
-from x12 import check, codec
 
 # The set that a document is written as; of several, the one agreed with the partner, else the first.
 _SETS: dict[type[Document], tuple[str, ...]] = {
@@ -239,7 +238,7 @@ def _interchanges(home: Home, data: bytes) -> _Taken:
     try:
         pieces = _pieces(home, data)
     except NotEdi as error:
-        raise Refused(f"it is no X12: {error}") from error
+        raise Refused(f"it is no EDI: {error}") from error
     with home.store.read() as conn:
         for piece in pieces:
             piece.doubts += _used(home, conn, piece)
@@ -253,6 +252,8 @@ def _interchanges(home: Home, data: bytes) -> _Taken:
     ends = [piece.header.offset for piece in pieces[1:]] + [len(data)]
     partners = {piece.partner.name: piece.partner for piece in pieces if piece.partner is not None}
 
+    syntax = edi.of(pieces[0].header)
+
     def issue(conn: Connection, cause: str) -> None:
         for piece, end in zip(pieces, ends, strict=True):
             assert piece.partner is not None
@@ -261,21 +262,14 @@ def _interchanges(home: Home, data: bytes) -> _Taken:
                 home,
                 conn,
                 piece.partner,
-                home.store.keep(conn, _cut(data[piece.header.offset : end], piece.header)),
+                home.store.keep(conn, syntax.cut(data[piece.header.offset : end], piece.header)),
                 piece.transactions,
-                filename=f"{first}_{piece.partner.name}_{piece.header.control_number}.x12",
-                content_type="application/EDI-X12",
+                filename=f"{first}_{piece.partner.name}_{piece.header.control_number}{syntax.SUFFIX}",
+                content_type=syntax.CONTENT_TYPE,
                 cause=cause,
             )
 
-    return _Taken(tuple(partners), None, "application/EDI-X12", issue)
-
-
-def _cut(data: bytes, header: Interchange) -> bytes:
-    """An interchange without what follows its IEA."""
-    separators = header.separators
-    trailer = data.rindex(f"IEA{separators.element}".encode("latin-1"))
-    return data[: data.index(separators.segment.encode("latin-1"), trailer) + 1]
+    return _Taken(tuple(partners), None, syntax.CONTENT_TYPE, issue)
 
 
 def _pieces(home: Home, data: bytes) -> list[_Piece]:
@@ -283,7 +277,7 @@ def _pieces(home: Home, data: bytes) -> list[_Piece]:
     pieces: list[_Piece] = []
     seen: set[tuple[object, str]] = set()
     group: Group | None = None
-    for event in codec.read(io.BytesIO(data)):
+    for event in edi.read(io.BytesIO(data)):
         match event:
             case Interchange():
                 pieces.append(_addressed(home, event))
@@ -298,7 +292,7 @@ def _pieces(home: Home, data: bytes) -> list[_Piece]:
             case Transaction():
                 assert group is not None
                 pieces[-1].transactions.append(dispatch.columns(pieces[-1].header, group, event))
-                pieces[-1].doubts += _unfit(pieces[-1].partner, event)
+                pieces[-1].doubts += _unfit(pieces[-1], event)
             case GroupEnd():
                 pieces[-1].doubt(event.problems)
             case InterchangeEnd():
@@ -324,15 +318,17 @@ def _addressed(home: Home, header: Interchange) -> _Piece:
     return piece
 
 
-def _unfit(partner: Partner | None, item: Transaction) -> list[str]:
+def _unfit(piece: _Piece, item: Transaction) -> list[str]:
     """Why a partner would not take a transaction: it is not agreed, or they would reject it."""
+    partner = piece.partner
     if partner is None:
         return []
     agreement = partner.agreement(item.type, "out")
     if agreement is None and partner.agreements and item.type not in ACKNOWLEDGMENTS:
         return [f"no {item.type} to {partner.name} is agreed in partners.toml"]
     guide = partner.guide(item.type, "out")
-    problems = [p for p in check(item, guide).problems if p.severity is Severity.ERROR]
+    checked = edi.of(piece.header).check(item, guide)
+    problems = [p for p in checked.problems if p.severity is Severity.ERROR]
     return [f"{item.type} {item.control_number}: {problem.message}" for problem in problems[:1]]
 
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Row as Record
 
 import mappings
 from edi import documents
 from edi.documents import Document
 from edi.problems import CannotWrite, EdiError
-from edi.tree import Group, Interchange, PartyId, Separators
-from gateway import numbers
+from edi.tree import Interchange
+from gateway import edi, numbers
 from gateway.config import Ack, Partner
+from gateway.edi import Answer, Body, Envelope, Numbered, Row
 from gateway.engine import Dead, Done, Job
 from gateway.errors import Code, DeadReason, Failure
 from gateway.failpoints import failpoint
@@ -31,28 +33,28 @@ from gateway.pipeline import batching
 from gateway.store import Blob, after_commit
 from gateway.store.tables import BATCHED, new_id, order, transmission
 from gateway.store.tables import document as document_table
-from x12 import acks, dictionary, writer
 
 LEFT = frozenset({"sent", "delivered"})  # transmissions that the partner has had the chance to answer
 SENDING = "send:"  # the job that sends a transmission is called this and its id
 
 
-def rows(home: Home, partner: Partner, type: str, document: Document) -> list[writer.Row]:
+def rows(home: Home, partner: Partner, type: str, document: Document) -> list[Row]:
     """A document as the rows of a transaction, by the partner's map. Raises EdiError.
 
     They are written once on trial, so that what the checker would reject, or the partner's guide, takes no
     control number.
     """
-    version = partner.version(type)
-    definition = dictionary.definition(type, version)
+    syntax, version = edi.of_type(type), partner.version(type)
+    definition = syntax.definition(type, version)
     if definition is None:
         raise CannotWrite(f"{type} is not defined in version {version}")
     agreement = partner.agreement(type, "out")
     map = mappings.load(definition, agreement.map if agreement is not None else None)
-    written: list[writer.Row] = list(map.write(document))
-    trial = _Addressing.to(home, partner, type).envelope(home.now(), type, 1, 1)
+    written: list[Row] = list(map.write(document))
+    envelope = _envelope(home, partner, type)
+    trial = [Numbered(envelope, 1, [(1, Body(type, written))])]
     guide = partner.guide(type, "out")
-    writer.write(trial, [writer.Body(type, 1, written)], check=True, guide=guide)
+    syntax.write(envelope, home.now(), 1, trial, check=True, guide=guide)
     return written
 
 
@@ -62,7 +64,7 @@ def issue(
     partner: Partner,
     type: str,
     document: Document,
-    written: list[writer.Row],
+    written: list[Row],
     *,
     correlation: str | None,
     cause: str | None,
@@ -99,10 +101,10 @@ def issue(
     if error is None and terms is not None:
         values |= batching.join(home, conn, partner, terms, identity, now) | {"reason": None}
     elif error is None:
-        one = _Set(type, _Addressing.to(home, partner, type), written)
+        one = _Set(_envelope(home, partner, type), Body(type, written))
         try:
             with conn.begin_nested():  # numbers taken for what cannot be written are given back
-                (sent,) = _emit(home, conn, partner, [one], one.addressing, correlation)
+                (sent,) = _emit(home, conn, partner, [one], one.envelope, correlation)
         except CannotWrite as problem:
             values["error"] = str(problem)
         else:
@@ -143,15 +145,15 @@ def close_batch(home: Home, job: Job) -> Done:
         raise Dead(DeadReason.UNKNOWN_PARTNER, f"no partner is named {job.payload['partner']!r} now")
     with home.store.read() as conn:
         waiting = conn.execute(_of_batch(job)).all()
-    sets: list[tuple[Row[Any], _Set]] = []
-    held: list[tuple[Row[Any], str]] = []
+    sets: list[tuple[Record[Any], _Set]] = []
+    held: list[tuple[Record[Any], str]] = []
     for row in waiting:
         try:
             written = rows(home, partner, row.type, documents.decode(row.body))
         except EdiError as problem:
             held.append((row, str(problem)))
         else:
-            sets.append((row, _Set(row.type, _Addressing.to(home, partner, row.type), written)))
+            sets.append((row, _Set(_envelope(home, partner, row.type), Body(row.type, written))))
     if partner.control_numbers.group == "interchange":  # which gives one number to one group
         parts = [list(part) for _, part in groupby(sorted(sets, key=_group_of), _group_of)]
     else:
@@ -182,11 +184,11 @@ def _of_batch(job: Job) -> Select[Any]:
     return mine.order_by(columns.created_at, columns.id)
 
 
-def _group_of(item: tuple[Row[Any], _Set]) -> tuple[str, str]:
+def _group_of(item: tuple[Record[Any], _Set]) -> tuple[str, str]:
     return item[1].group
 
 
-def _hold(home: Home, conn: Connection, row: Row[Any], reason: str, why: str) -> None:
+def _hold(home: Home, conn: Connection, row: Record[Any], reason: str, why: str) -> None:
     conn.execute(
         update(document_table)
         .where(document_table.c.id == row.id)
@@ -198,12 +200,12 @@ def _hold(home: Home, conn: Connection, row: Row[Any], reason: str, why: str) ->
     )
 
 
-def _leave(home: Home, conn: Connection, partner: Partner, part: list[tuple[Row[Any], _Set]]) -> None:
+def _leave(home: Home, conn: Connection, partner: Partner, part: list[tuple[Record[Any], _Set]]) -> None:
     """Send documents of a batch in one interchange."""
     orders_in_it = {row.correlation for row, _ in part}
     correlation = orders_in_it.pop() if len(orders_in_it) == 1 else None
     sets = [one for _, one in part]
-    sent = _emit(home, conn, partner, sets, sets[0].addressing, correlation)
+    sent = _emit(home, conn, partner, sets, sets[0].envelope, correlation)
     now = home.now()
     for (row, _), columns in zip(part, sent, strict=True):
         ack = home.config.ack(partner, row.type)
@@ -250,7 +252,7 @@ def expect(
     )
 
 
-def resendable(home: Home, identity: str) -> Row[Any]:
+def resendable(home: Home, identity: str) -> Record[Any]:
     """The document of ours of this id that has been sent; raises Failure where it is not one."""
     with home.store.read() as conn:
         row = conn.execute(
@@ -270,7 +272,7 @@ def resendable(home: Home, identity: str) -> Row[Any]:
     return row
 
 
-def resend(home: Home, conn: Connection, row: Row[Any]) -> str:
+def resend(home: Home, conn: Connection, row: Record[Any]) -> str:
     """Send the bytes of an issued document again, under a new Message-ID; the new transmission's id.
 
     A partner's AS2 system would take the old one for a repetition. Control numbers stay: one that has read it
@@ -310,101 +312,30 @@ def resend(home: Home, conn: Connection, row: Row[Any]) -> str:
     return identity
 
 
-def rehearse(
-    home: Home,
-    partner: Partner,
-    header: Interchange,
-    answer: acks.InterchangeAck | tuple[Group, acks.GroupAck],
-    kind: str = "997",
-) -> None:
+def rehearse(home: Home, partner: Partner, header: Interchange, answer: Answer) -> None:
     """Write an answer on trial, under no number. Raises CannotWrite for headers that none can repeat."""
-    if isinstance(answer, acks.InterchangeAck):
-        addressing = _Addressing.mirrored(home, partner, header, None)
-        trial = addressing.envelope(home.now(), "TA1", 1, 1)
-        writer.write(trial, [], loose=[acks.write_ta1(answer)])
-    else:
-        group, ack = answer
-        addressing = _Addressing.mirrored(home, partner, header, group, kind)
-        body = acks.body(kind, ack, 1, addressing.separators, addressing.version)
-        writer.write(addressing.envelope(home.now(), kind, 1, 1), [body])
+    envelope = _addressed(home, partner, answer)
+    groups = [Numbered(envelope, 1, [(1, answer.body)])] if answer.body is not None else []
+    edi.of(header).write(envelope, home.now(), 1, groups, answer.loose)
 
 
-def answer_group(
+def answer(
     home: Home,
     conn: Connection,
     partner: Partner,
-    header: Interchange,
-    group: Group,
-    ack: acks.GroupAck,
+    answer: Answer,
     *,
-    kind: str,
     cause: str,
     correlation: str | None,
-    due: datetime,
+    due: datetime | None,
 ) -> None:
-    """Issue the 997 or 999 of one group: it mirrors separators, version and usage of what it answers.
+    """Issue an acknowledgment, to have left by `due`; it is itself never acknowledged (X12.20).
 
-    It goes to the partner whose the interchange is, and is to have left by `due`. It is itself never
-    acknowledged (X12.20).
+    It goes to the partner whose the interchange is, in an interchange of its own.
     """
-    addressing = _Addressing.mirrored(home, partner, header, group, kind)
-    body = acks.body(kind, ack, 1, addressing.separators, addressing.version)
-    answer = _Set(kind, addressing, body.rows, body.convention)
-    _issue_answer(
-        home,
-        conn,
-        partner,
-        kind,
-        _emit(home, conn, partner, [answer], addressing, correlation)[0],
-        addressing.version,
-        f"{kind} {ack.status} to {partner.name} for group {group.functional_id} {group.control_number}",
-        number=group.control_number,
-        cause=cause,
-        correlation=correlation,
-        due=due,
-    )
-
-
-def answer_interchange(
-    home: Home,
-    conn: Connection,
-    partner: Partner,
-    header: Interchange,
-    ack: acks.InterchangeAck,
-    *,
-    cause: str,
-) -> None:
-    """Issue the TA1 of one interchange, in an interchange of its own (X12.5)."""
-    addressing = _Addressing.mirrored(home, partner, header, None)
-    loose = [acks.write_ta1(ack)]
-    _issue_answer(
-        home,
-        conn,
-        partner,
-        "TA1",
-        _emit(home, conn, partner, [], addressing, None, loose)[0],
-        header.version,
-        f"to {partner.name} for interchange {header.control_number}: {ack}",
-        number=header.control_number,
-        cause=cause,
-        correlation=None,
-    )
-
-
-def _issue_answer(
-    home: Home,
-    conn: Connection,
-    partner: Partner,
-    type: str,
-    sent: dict[str, Any],
-    version: str,
-    text: str,
-    *,
-    number: str,
-    cause: str,
-    correlation: str | None,
-    due: datetime | None = None,
-) -> None:
+    envelope = _addressed(home, partner, answer)
+    sets = [_Set(envelope, answer.body)] if answer.body is not None else []
+    (sent,) = _emit(home, conn, partner, sets, envelope, correlation, answer)
     now = home.now()
     identity = new_id(now)
     conn.execute(
@@ -413,10 +344,10 @@ def _issue_answer(
             "id": identity,
             "direction": "out",
             "partner": partner.name,
-            "type": type,
-            "version": version,
+            "type": answer.kind,
+            "version": answer.version,
             "kind": "acknowledgment",
-            "number": number,
+            "number": answer.number,
             "correlation": correlation,
             "status": "sent",
             "problems": [],
@@ -430,7 +361,7 @@ def _issue_answer(
     home.note(
         conn,
         "answered",
-        text,
+        f"{answer.says} to {partner.name} for {answer.about}",
         partner=partner.name,
         correlation=correlation,
         document=identity,
@@ -438,85 +369,45 @@ def _issue_answer(
     )
 
 
-@dataclass(frozen=True)
-class _Addressing:
-    """From whom to whom an interchange goes, and how it is written."""
-
-    ours: PartyId
-    theirs: PartyId
-    group_sender: str
-    group_receiver: str
-    version: str
-    usage: str
-    separators: Separators
-
-    @classmethod
-    def to(cls, home: Home, partner: Partner, type: str) -> Self:
-        """As agreed with the partner for a set. Raises CannotWrite when an identity is not configured."""
-        us = home.config.us
-        if us.isa is None or partner.isa is None:
-            raise CannotWrite(
-                f"partners.toml names no ISA identity for {'us' if us.isa is None else partner.name}"
-            )
-        return cls(
-            us.isa,
-            partner.isa,
-            us.gs or us.isa.id,
-            partner.x12.gs or partner.isa.id,
-            partner.version(type),
-            partner.usage,
-            partner.x12.separators,
+def _envelope(home: Home, partner: Partner, type: str) -> Envelope:
+    """How a set goes to a partner, as agreed. Raises CannotWrite when an identity is not configured."""
+    us = home.config.us
+    if us.isa is None or partner.isa is None:
+        raise CannotWrite(
+            f"partners.toml names no ISA identity for {'us' if us.isa is None else partner.name}"
         )
+    return Envelope(
+        us.isa,
+        partner.isa,
+        partner.version(type),
+        partner.usage,
+        us.gs or us.isa.id,
+        partner.x12.gs or partner.isa.id,
+        partner.x12.separators,
+    )
 
-    @classmethod
-    def mirrored(
-        cls, home: Home, partner: Partner, header: Interchange, group: Group | None, kind: str = "997"
-    ) -> Self:
-        """As the interchange that is answered, sides exchanged."""
-        us = home.config.us
-        ours = header.receiver if header.receiver in {us.isa, us.unb} else us.isa
-        theirs = header.sender if header.sender in partner.parties else partner.isa
-        if ours is None or theirs is None:
-            raise CannotWrite("partners.toml names no ISA identity to answer under")
-        return cls(
-            ours,
-            theirs,
-            group.receiver if group is not None else ours.id,
-            group.sender if group is not None else theirs.id,
-            acks.version_for(kind, group) if group is not None else acks.version_of(header.version),
-            header.usage if header.usage in {"T", "P"} else partner.usage,
-            header.separators,
-        )
 
-    def envelope(self, now: datetime, type: str, interchange: int, group: int) -> writer.Envelope:
-        """The interchange and group headers, with these control numbers."""
-        return writer.Envelope(
-            sender=self.ours,
-            receiver=self.theirs,
-            control_number=interchange,
-            group_control_number=group,
-            functional_id=dictionary.functional_id(type) or "",
-            version=self.version,
-            now=now,
-            usage=self.usage,
-            group_sender=self.group_sender,
-            group_receiver=self.group_receiver,
-            separators=self.separators,
-        )
+def _addressed(home: Home, partner: Partner, answer: Answer) -> Envelope:
+    """How an answer goes to a partner: as what it answers came, where that named us and them as they are."""
+    us, envelope = home.config.us, answer.envelope
+    ours = envelope.sender if envelope.sender in {us.isa, us.unb} else us.isa
+    theirs = envelope.receiver if envelope.receiver in partner.parties else partner.isa
+    if ours is None or theirs is None:
+        raise CannotWrite("partners.toml names no ISA identity to answer under")
+    usage = envelope.usage if envelope.usage in {"T", "P"} else partner.usage
+    return replace(envelope, sender=ours, receiver=theirs, usage=usage)
 
 
 class _Set(NamedTuple):
-    """A transaction set to send: its rows between ST and SE, and how its group is addressed."""
+    """A transaction to send, and how its interchange is addressed."""
 
-    type: str
-    addressing: _Addressing
-    rows: Sequence[writer.Row]
-    convention: str = ""  # ST03
+    envelope: Envelope
+    body: Body
 
     @property
     def group(self) -> tuple[str, str]:
         """What the sets of one group have in common (X12.6): functional id and version."""
-        return dictionary.functional_id(self.type) or "", self.addressing.version
+        return edi.of_type(self.body.type).group_of(self.body, self.envelope)
 
 
 def _emit(
@@ -524,34 +415,27 @@ def _emit(
     conn: Connection,
     partner: Partner,
     sets: Sequence[_Set],
-    addressing: _Addressing,
+    envelope: Envelope,
     correlation: str | None,
-    loose: Sequence[writer.Row] = (),
+    answer: Answer | None = None,
 ) -> list[dict[str, Any]]:
     """Take control numbers, write, store and queue one interchange; sets of one group stand together.
 
     For each set, or for the interchange where it has none, the columns by which a document finds its bytes.
     """
     now = home.now().astimezone(home.config.us.timezone)
-    taking = numbers.Taking(
-        conn, addressing.ours, addressing.theirs, addressing.usage, partner.control_numbers
-    )
+    types = list(dict.fromkeys(one.body.type for one in sets)) or [answer.kind if answer is not None else ""]
+    syntax = edi.of_type(types[0])
+    taking = numbers.Taking(conn, envelope.sender, envelope.receiver, envelope.usage, partner.control_numbers)
     interchange = taking.interchange()
-    groups: list[tuple[writer.Envelope, list[writer.Body]]] = []
+    groups: list[Numbered] = []
     found: list[dict[str, Any]] = []
     for (functional_id, _), members in groupby(sets, lambda one: one.group):
         mine = list(members)
         group = taking.group(functional_id, interchange)
         controls = taking.transactions(functional_id, len(mine))
-        groups.append(
-            (
-                mine[0].addressing.envelope(now, mine[0].type, interchange, group),
-                [
-                    writer.Body(one.type, control, one.rows, one.convention)
-                    for one, control in zip(mine, controls, strict=True)
-                ],
-            )
-        )
+        bodies = [(control, one.body) for one, control in zip(mine, controls, strict=True)]
+        groups.append(Numbered(mine[0].envelope, group, bodies))
         found += [
             {
                 "functional_id": functional_id,
@@ -560,15 +444,14 @@ def _emit(
             }
             for control in controls
         ]
-    data = writer.join(groups or [(addressing.envelope(now, "TA1", interchange, 0), [])], loose=loose)
-    types = "-".join(dict.fromkeys(one.type for one in sets)) or "TA1"
+    data = syntax.write(envelope, now, interchange, groups, answer.loose if answer is not None else ())
     identity = queue_file(
         home,
         conn,
         partner,
         home.store.keep(conn, data),
-        filename=f"{types}_{partner.name}_{interchange:09d}.x12",
-        content_type="application/EDI-X12",
+        filename=f"{'-'.join(types)}_{partner.name}_{interchange:09d}{syntax.SUFFIX}",
+        content_type=syntax.CONTENT_TYPE,
         correlation=correlation,
     )
     common = {"transmission": identity, "interchange_control": str(interchange)}

@@ -35,10 +35,10 @@ from edi.guide import GuideError
 from edi.problems import CannotWrite, EdiError, NotEdi, Problem, Severity
 from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
-from gateway import numbers, orders
+from gateway import edi, numbers, orders
 from gateway.config import Ack, Partner
 from gateway.config.schema import ACKNOWLEDGMENTS
-from gateway.edi import located
+from gateway.edi import Answer, Answering, Syntax, located
 from gateway.engine import Dead, Done, Job
 from gateway.errors import DeadReason
 from gateway.failpoints import failpoint
@@ -49,9 +49,9 @@ from gateway.store import after_commit
 from gateway.store.tables import document as document_table
 from gateway.store.tables import interchange as interchange_table
 from gateway.store.tables import order, transmission
-from x12 import acks, check, codec, dictionary
 
 _ANSWERS = (ShipmentConfirmation, StockReceipt, LoadTenderAnswer)  # each to one document of ours
+_TYPES = 20  # that are remembered of one interchange
 _LATEST = 50  # control numbers of a sender, among which what comes next is missed
 PART = 50  # documents recorded in one transaction
 _REASONS = 5  # that are told of one verdict
@@ -114,12 +114,12 @@ class Envelope:
     partner: Partner = field(init=False)  # whose it is, or who brought it
     content_sha256: str = ""
     groups: list[tuple[Group, GroupEnd]] = field(default_factory=list)
+    types: dict[str, None] = field(default_factory=dict)  # of what in it may be acknowledged, in order
     end: InterchangeEnd | None = None
     status: str = "accepted"
     reason: str | None = None
     text: str = ""
-    interchange_ack: acks.InterchangeAck | None = None  # the TA1 to answer with
-    answers: list[tuple[Group, acks.GroupAck, _Read | None]] = field(default_factory=list)
+    answers: list[tuple[Answer, _Read | None]] = field(default_factory=list)  # to what in it, if to a part
     remark: tuple[str, str] | None = None  # what is odd about its number though it is read: event, text
 
     @property
@@ -128,24 +128,27 @@ class Envelope:
         groups = tuple(problem for group, _ in self.groups for problem in group.problems)
         return self.header.problems + groups + (self.end.problems if self.end else ())
 
-    def refuse(self, status: str, reason: DeadReason, text: str, note: str | None = None) -> None:
-        """Decide that nothing of it becomes a document; `note` is the TA105 to say so with."""
+    @property
+    def syntax(self) -> Syntax:
+        """Its syntax."""
+        return edi.of(self.header)
+
+    def refuse(self, status: str, reason: DeadReason, text: str, *, answered: bool = False) -> None:
+        """Decide that nothing of it becomes a document, and have it answered so."""
         self.status, self.reason, self.text = status, reason, text
-        if note is not None:
-            self.answer(note)
+        if answered:
+            told = None if reason is DeadReason.ENVELOPE_BROKEN else reason
+            groups = [group for group, _ in self.groups]
+            self.answer(self.syntax.refuse(self.header, self.end, groups, self.types, told))
 
-    def answer(self, note: str | None = None) -> None:
-        """Have it answered by a TA1: by its problems, or rejected with a note.
+    def accept(self) -> None:
+        """Have the partner told that it came, where that is asked for."""
+        self.answer(self.syntax.received(self.header, self.end, [group for group, _ in self.groups]))
 
-        A TA1 is never answered (X12.5), nor is what has no control number to be named by.
-        """
-        only_ta1 = not self.groups and any(
-            loose.startswith("TA1") for loose in (self.end.loose if self.end else ())
-        )
-        if self.header.control_number.isdecimal() and not only_ta1:
-            self.interchange_ack = acks.answer_interchange(
-                self.header, self.end, note, groups=[group for group, _ in self.groups]
-            )
+    def answer(self, answer: Answer | None, to: _Read | None = None) -> None:
+        """Have an answer sent, if there is one."""
+        if answer is not None:
+            self.answers.append((answer, to))
 
 
 def survey(stream: BinaryIO) -> list[Envelope]:
@@ -156,7 +159,7 @@ def survey(stream: BinaryIO) -> list[Envelope]:
     found: list[Envelope] = []
     digest = hashlib.sha256()
     group: Group | None = None
-    for event in codec.read(stream):
+    for event in edi.read(stream):
         match event:
             case Interchange():
                 found.append(Envelope(event))
@@ -165,7 +168,11 @@ def survey(stream: BinaryIO) -> list[Envelope]:
                 group = event
                 digest.update(event.segment.encode("latin-1"))
             case Transaction():
+                assert group is not None
                 digest.update("\n".join(event.segments).encode("latin-1"))
+                types = found[-1].types
+                if len(types) < _TYPES and found[-1].syntax.is_answered(event, group):
+                    types[event.type] = None
             case GroupEnd():
                 assert group is not None
                 found[-1].groups.append((group, event))
@@ -219,28 +226,26 @@ class _Reading:
         header, us, partner = envelope.header, self.home.config.us, envelope.partner
         broken = [problem for problem in envelope.problems if problem.severity is Severity.ERROR]
         if any(problem.severity is Severity.ERROR for problem in header.problems):
-            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message)
-            envelope.answer()
+            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message, answered=True)
         elif header.sender not in partner.parties:
             envelope.refuse(
                 "refused",
                 DeadReason.SENDER_MISMATCH,
                 f"the interchange says it is from {header.sender}, which is no identity of "
                 f"{partner.name} ({', '.join(map(str, partner.parties))})",
-                "006",
+                answered=True,
             )
         elif header.receiver not in {us.isa, us.unb}:
             envelope.refuse(
                 "refused",
                 DeadReason.RECEIVER_UNKNOWN,
                 f"the interchange is for {header.receiver}; we are {us.isa}",
-                "009",
+                answered=True,
             )
         elif broken:
-            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message)
-            envelope.answer()
+            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message, answered=True)
         elif (owner := self._foreign_group(envelope)) is not None:
-            envelope.refuse("refused", DeadReason.SENDER_MISMATCH, owner, "006")
+            envelope.refuse("refused", DeadReason.SENDER_MISMATCH, owner, answered=True)
         elif self._wrong_usage(header, partner):
             envelope.refuse(
                 "held",
@@ -251,8 +256,7 @@ class _Reading:
             self._judge_number(conn, envelope, seen)
             if envelope.status == "accepted":
                 self._remember(conn, header)
-                if header.ack_requested:
-                    envelope.answer()
+                envelope.accept()
         seen.add((str(header.sender), str(header.receiver), header.control_number))
 
     def _wrong_usage(self, header: Interchange, partner: Partner) -> bool:
@@ -288,7 +292,7 @@ class _Reading:
         for one in earlier:
             if one.content_sha256 == envelope.content_sha256:
                 text = f"{number} was read before, in {one.transmission}"
-                envelope.refuse("duplicate", DeadReason.DUPLICATE_ICN, text, "025")
+                envelope.refuse("duplicate", DeadReason.DUPLICATE_ICN, text, answered=True)
                 return
         if earlier or key in seen:
             text = f"{number} stands twice in this file"
@@ -355,49 +359,69 @@ class _Reading:
         What a transaction adds to an answer can always be written. Raises CannotWrite.
         """
         for envelope in self.envelopes:
-            if envelope.interchange_ack is not None:
-                outbound.rehearse(self.home, envelope.partner, envelope.header, envelope.interchange_ack)
-            for group, end in envelope.groups if envelope.status == "accepted" else ():
-                kind = self._mode_for(envelope.partner, group)
-                if acks.answers(group) and kind != "none":
-                    ack = acks.FunctionalAck(group).finish(end)
-                    outbound.rehearse(self.home, envelope.partner, envelope.header, (group, ack), kind)
+            for answer in [answer for answer, _ in envelope.answers] + self._trial(envelope):
+                outbound.rehearse(self.home, envelope.partner, envelope.header, answer)
+
+    def _trial(self, envelope: Envelope) -> list[Answer]:
+        """The answers to an interchange that is read, as if nothing were in it."""
+        if envelope.status != "accepted":
+            return []
+        answering = envelope.syntax.answering(envelope.header, envelope.types)
+        answers = []
+        for group, end in envelope.groups:
+            answering.begin(group)
+            answers.append(answering.end(end, self._mode(envelope, group)))
+        if envelope.end is not None:
+            answers.append(answering.finish(envelope.end, self._mode(envelope)))
+        return [answer for answer in answers if answer is not None]
 
     # Steps 5 to 7: check, acknowledge, map.
 
     def read(self, stream: BinaryIO) -> None:
         """Check, answer and map every transaction of every accepted interchange."""
-        events = codec.read(stream)
+        events = edi.read(stream)
         envelopes = iter(self.envelopes)
         for event in events:
             if isinstance(event, Interchange):
                 envelope = next(envelopes)
                 groups = iter(envelope.groups)
+                answering = envelope.syntax.answering(event, envelope.types)
+                first = None
             elif isinstance(event, Group):
                 group, end = next(groups)
                 if envelope.status == "accepted":
-                    self._read_group(envelope, group, end, events)
+                    of_group = self._read_group(envelope, group, end, events, answering)
+                    first = first or of_group
             elif isinstance(event, Transaction):
                 self.passed += 1
+            elif isinstance(event, InterchangeEnd) and envelope.status == "accepted":
+                envelope.answer(answering.finish(event, self._mode(envelope)), first)
 
-    def _read_group(self, envelope: Envelope, group: Group, end: GroupEnd, events: Iterator[Event]) -> None:
-        """Use up the events of one group."""
-        answer = acks.FunctionalAck(group)
+    def _read_group(
+        self,
+        envelope: Envelope,
+        group: Group,
+        end: GroupEnd,
+        events: Iterator[Event],
+        answering: Answering,
+    ) -> _Read | None:
+        """Use up the events of one group; the first transaction of it."""
+        answering.begin(group)
         broken = next((problem for problem in end.problems if problem.severity is Severity.ERROR), None)
         first = None
         for event in events:
             if not isinstance(event, Transaction):
                 break
             self.passed += 1
-            verdict = check(event, envelope.partner.guide(event.type, "in"))
-            answer.add(event, verdict)
+            verdict = envelope.syntax.check(event, envelope.partner.guide(event.type, "in"))
+            answering.add(event, verdict)
             self.found.append(self._document(envelope, group, event, verdict, broken))
             first = first or self.found[-1]
             if len(self.found) >= PART:
                 self.home.engine.checkpoint(self.job, self._record_part)
                 self.found = []
-        if acks.answers(group):
-            envelope.answers.append((group, answer.finish(end), first))
+        envelope.answer(answering.end(end, self._mode(envelope, group)), first)
+        return first
 
     def _document(
         self, envelope: Envelope, group: Group, item: Transaction, verdict: Check, broken: Problem | None
@@ -435,7 +459,7 @@ class _Reading:
             if broken is not None:
                 values["error"] = f"its group is rejected: {broken.message}"
             return _Read(envelope.partner, values, None)
-        document = _map(envelope.partner, item, verdict, values)
+        document = _map(envelope, item, verdict, values)
         if document is not None:
             values["kind"] = documents.schema_of(document).partition(".")[2].partition("/")[0]
             values["number"] = getattr(document, "number", None) or getattr(document, "control_number", None)
@@ -457,10 +481,8 @@ class _Reading:
         for envelope in self.envelopes:
             self._answer(conn, envelope, answered)
             if envelope.status == "accepted" and envelope.end is not None:
-                for loose in envelope.end.loose:
-                    reconcile.interchange_acknowledged(
-                        self.home, conn, envelope.partner, loose, envelope.header
-                    )
+                for told in envelope.syntax.answers_in(envelope.header, envelope.end):
+                    reconcile.interchange_acknowledged(self.home, conn, envelope.partner, told)
         status, reason, text = self._outcome()
         conn.execute(
             update(transmission)
@@ -590,48 +612,40 @@ class _Reading:
         return {(row.cause, row.type, row.number) for row in rows}
 
     def _answer(self, conn: Connection, envelope: Envelope, before: set[tuple[str, str, str]]) -> None:
-        header = envelope.header
-        told = (self.row.id, "TA1", header.control_number) in before
-        if envelope.interchange_ack is not None and not told:
-            outbound.answer_interchange(
-                self.home, conn, envelope.partner, header, envelope.interchange_ack, cause=self.row.id
-            )
-        for group, ack, first in envelope.answers:
+        for answer, first in envelope.answers:
             cause = first.values["id"] if first is not None else self.row.id
-            kind = self._mode_for(envelope.partner, group)
-            told = (cause, kind, group.control_number) in before
-            if kind != "none" and not told:
-                outbound.answer_group(
+            if (cause, answer.kind, answer.number) not in before:
+                due = self.row.created_at + self._ack_for(envelope, answer.group).send_within
+                outbound.answer(
                     self.home,
                     conn,
                     envelope.partner,
-                    header,
-                    group,
-                    ack,
-                    kind=kind,
+                    answer,
                     cause=cause,
                     correlation=first.values["correlation"] if first is not None else None,
-                    due=self.row.created_at + self._ack_for(envelope.partner, group).send_within,
+                    due=due if answer.body is not None else None,
                 )
 
-    def _mode_for(self, partner: Partner, group: Group) -> str:
-        """By what this group is answered."""
-        mode = self._ack_for(partner, group).mode
-        return "997" if mode == "contrl" else mode  # which X12 has not
+    def _mode(self, envelope: Envelope, group: Group | None = None) -> str:
+        """By what a group, or an interchange as a whole, is answered."""
+        return self._ack_for(envelope, group).mode
 
-    def _ack_for(self, partner: Partner, group: Group) -> Ack:
-        """How this group is answered: as agreed for its first known set."""
-        for agreement in partner.agreements:
-            if (
-                agreement.direction == "in"
-                and dictionary.functional_id(agreement.type) == group.functional_id
+    def _ack_for(self, envelope: Envelope, group: Group | None) -> Ack:
+        """How it is answered: as agreed for the first set known of what is in it."""
+        functional_id = envelope.syntax.functional_id
+        for agreement in envelope.partner.agreements:
+            if agreement.direction == "in" and (
+                functional_id(agreement.type) == group.functional_id
+                if group is not None
+                else agreement.type in envelope.types
             ):
                 return agreement.ack
         return self.home.config.defaults.ack
 
 
-def _map(partner: Partner, item: Transaction, verdict: Check, values: dict[str, Any]) -> Document | None:
+def _map(envelope: Envelope, item: Transaction, verdict: Check, values: dict[str, Any]) -> Document | None:
     """The document, or None and the reason in `values`: it is held, and has been acknowledged."""
+    partner = envelope.partner
     agreement = partner.agreement(item.type, "in")
     if agreement is None and partner.agreements and item.type not in ACKNOWLEDGMENTS:
         values |= {
@@ -642,7 +656,7 @@ def _map(partner: Partner, item: Transaction, verdict: Check, values: dict[str, 
         return None
     assert verdict.places is not None
     try:
-        definition = dictionary.definition(item.type, item.version)
+        definition = envelope.syntax.definition(item.type, item.version)
         assert definition is not None  # or it would have been rejected
         map = mappings.load(definition, agreement.map if agreement is not None else None)
         document, problems = map.read_checked(verdict, item.separators)

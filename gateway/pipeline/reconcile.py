@@ -10,17 +10,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from edi.documents import Acknowledgment, SegmentError, TransactionStatus
-from edi.tree import Group, Interchange, Transaction
-from gateway import orders
+from edi.documents import Acknowledgment, InterchangeAcknowledgment, SegmentError, TransactionStatus
+from edi.tree import Group, Transaction
+from gateway import edi, orders
 from gateway.config import Partner
+from gateway.edi import x12
 from gateway.engine import Done, Job
 from gateway.home import Home
 from gateway.numbers import plain
 from gateway.pipeline import outbound
 from gateway.store.tables import document as document_table
 from gateway.store.tables import transmission
-from x12 import acks, codec, dictionary
 
 _OPEN = ("waiting", "overdue")
 _DUPLICATE = "025"  # TA105 of a repetition, which says nothing against the interchange read first
@@ -129,7 +129,7 @@ def _codes(what: str, element: str, codes: tuple[str, ...]) -> str:
 def _said(element: str, code: str) -> str:
     """A code of a 997 or 999 with what it means."""
     later = {"718": "618", "720": "620", "723": "621"}.get(element, element)
-    meaning = dictionary.meaning(element, code) or dictionary.meaning(later, code)
+    meaning = x12.meaning(element, code) or x12.meaning(later, code)
     return f"{meaning.rstrip('.').lower()} ({code})" if meaning else f"code {code}"
 
 
@@ -151,7 +151,7 @@ def _faulty_segments(
     ).scalar_one()
     with home.store.fetch(sha256) as stream:
         inside = False
-        for event in codec.read(stream):
+        for event in edi.read(stream):
             if isinstance(event, Group):
                 said = event.functional_id, plain(event.control_number)
                 inside = said == (about.functional_id, about.group_control)
@@ -227,17 +227,14 @@ def _unmatched(home: Home, conn: Connection, partner: Partner, identity: str, an
 
 
 def interchange_acknowledged(
-    home: Home, conn: Connection, partner: Partner, segment: str, header: Interchange
+    home: Home, conn: Connection, partner: Partner, answer: InterchangeAcknowledgment
 ) -> None:
     """Apply a TA1 (X12.5): a rejected interchange rejects every document in it that still waits.
 
     A repetition that is refused is not: what was sent first has its own answer.
     """
-    if not segment.startswith(f"TA1{header.separators.element}"):
-        return  # ISB, ISE and other service segments
-    ta1 = acks.read_ta1(segment, header.separators)
-    number = plain(ta1.control_number)
-    text = f"{partner.name} answers interchange {number} with {ta1}"
+    number = plain(answer.control_number)
+    text = f"{partner.name} answers interchange {number} with {x12.in_words(answer)}"
     rows = conn.execute(
         select(document_table)
         .where(
@@ -252,7 +249,7 @@ def interchange_acknowledged(
     for one in rows:
         if one.transmission != rows[0].transmission:  # of before the numbers began anew
             continue
-        rejected = ta1.status == "R" and ta1.note != _DUPLICATE and one.ack in _OPEN
+        rejected = answer.status == "rejected" and answer.note != _DUPLICATE and one.ack in _OPEN
         if rejected:
             conn.execute(
                 update(document_table)

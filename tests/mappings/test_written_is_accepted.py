@@ -24,8 +24,7 @@ from edi.problems import CannotWrite
 from edi.report import problems_in
 from edi.tree import PartyId, Separators
 from gateway import edi
-from x12.dictionary import functional_id
-from x12.writer import Envelope
+from gateway.edi import Envelope
 
 DOCUMENTS: dict[str, Document] = {
     **test_written_catalog.DOCUMENTS,
@@ -55,19 +54,18 @@ ENVELOPES = st.builds(
     Envelope,
     sender=st.just(PartyId("ZZ", "SENDER")) | IDS,
     receiver=st.just(PartyId("01", "RECEIVER")) | IDS,
-    control_number=st.sampled_from([1, 999_999_999, 0, -1, 10**9]),
-    group_control_number=st.sampled_from([1, 999_999_999, 0, 10**9]),
-    functional_id=st.sampled_from(["PO", "", "XX", "P*"]),
     version=st.sampled_from(
         ["004010", "005010", "004010VICS", "005010X231A1", "003050", "", "4010", "004010*"]
     ),
-    now=st.sampled_from([datetime(2026, 1, 5, 12, 30), datetime(1999, 12, 31, 23, 59)]),
     usage=st.sampled_from(["P", "T", "X", "", "PP"]),
     ack_requested=st.booleans(),
     group_sender=st.sampled_from(["", "G", "X" * 15, "X" * 16, "a*"]),
     group_receiver=st.just(""),
     separators=SEPARATORS,
 )
+CONTROL_NUMBERS = st.sampled_from([1, 999_999_999, 0, -1, 10**9])
+NOW = datetime(2026, 1, 5, 12, 30)
+MOMENTS = st.sampled_from([NOW, datetime(1999, 12, 31, 23, 59)])
 
 
 def passes(data: bytes) -> bool:
@@ -87,21 +85,13 @@ def test_any_document_is_written_as_the_checker_accepts_it_or_not_at_all(
     transaction_set: str, version: str
 ) -> None:
     map = standard(transaction_set, version)
-    said = Envelope(
-        PartyId("ZZ", "SENDER"),
-        PartyId("01", "RECEIVER"),
-        1,
-        1,
-        map.definition.functional_id,
-        version,
-        datetime(2026, 1, 5, 12, 30),
-    )
+    said = Envelope(PartyId("ZZ", "SENDER"), PartyId("01", "RECEIVER"), version)
 
     @settings(max_examples=6, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
     @given(documents(map))
     def written(document: Any) -> None:
         try:
-            data = edi.write(transaction_set, [document], said)
+            data = edi.write(transaction_set, [document], said, now=NOW)
         except CannotWrite:
             return
         assert passes(data)
@@ -140,14 +130,10 @@ def test_a_document_with_a_text_spoilt_is_written_as_the_checker_accepts_it_or_n
                 owner = owner[key]
             owner[path[-1]] = text
         version = "005010" if newer else versions(transaction_set)[0]
-        said = Envelope(
-            *(PartyId("ZZ", "SENDER"), PartyId("01", "RECEIVER"), 1, 1),
-            *(functional_id(transaction_set) or "", version, datetime(2026, 1, 5, 12, 30)),
-            separators=separators,
-        )
+        said = Envelope(PartyId("ZZ", "SENDER"), PartyId("01", "RECEIVER"), version, separators=separators)
         try:
             document = decode(json.dumps(spoilt).encode())
-            data = edi.write(transaction_set, [document], said)
+            data = edi.write(transaction_set, [document], said, now=NOW)
         except (NotADocument, CannotWrite):
             return
         assert passes(data)
@@ -156,10 +142,12 @@ def test_a_document_with_a_text_spoilt_is_written_as_the_checker_accepts_it_or_n
 
 
 @settings(max_examples=400, deadline=None)
-@given(ENVELOPES)
-def test_any_envelope_is_written_as_it_is_read_or_not_at_all(envelope: Envelope) -> None:
+@given(ENVELOPES, MOMENTS, CONTROL_NUMBERS)
+def test_any_envelope_is_written_as_it_is_read_or_not_at_all(
+    envelope: Envelope, now: datetime, control_number: int
+) -> None:
     try:
-        data = edi.write("850", [DOCUMENTS["850"]], envelope)
+        data = edi.write("850", [DOCUMENTS["850"]], envelope, now=now, control_number=control_number)
     except CannotWrite:
         return
     assert passes(data), data
