@@ -148,7 +148,7 @@ def test_a_number_that_stands_twice_and_an_empty_interchange_are_refused(tmp_pat
 @pytest.mark.parametrize("data", [b"", b"hello", b"UNB+UNOA:1+US+THEM+261101:1200+1'", b'{"schema": 1}'])
 def test_what_is_no_x12_is_refused_by_its_name(tmp_path: Path, data: bytes) -> None:
     with trading(tmp_path, run=False) as t:
-        assert refusal(t, data)[0].startswith("it is no X12: ")
+        assert refusal(t, data)[0].startswith("it is no EDI: ")
 
 
 def test_a_draft_and_a_partner_without_a_channel_are_not_sent_to(tmp_path: Path) -> None:
