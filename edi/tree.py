@@ -18,6 +18,12 @@ from typing import Literal, NamedTuple
 from edi.problems import Problem
 
 Syntax = Literal["x12", "edifact"]
+_MESSAGE_LENGTH = 6  # of 0065: ORDERS
+
+
+def syntax_of(type: str) -> Syntax:
+    """The syntax that has sets named so: ORDERS is a message of EDIFACT, 850 a set of X12."""
+    return "edifact" if len(type) == _MESSAGE_LENGTH and type.isalpha() else "x12"
 
 
 class Separators(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, false, func, literal, or_, select
 
+from edi.tree import Syntax, syntax_of
 from gateway import numbers, orders
 from gateway.config import Partner
 from gateway.home import Home
@@ -371,15 +372,25 @@ def overdue(home: Home) -> list[Record]:
 
 
 def numbers_used_from(
-    home: Home, conn: Connection, partner: Partner, level: str, sequence: str, now: int, number: int
+    home: Home,
+    conn: Connection,
+    partner: Partner,
+    level: str,
+    sequence: str,
+    now: int,
+    number: int,
+    *,
+    syntax: Syntax,
 ) -> str:
     """Which numbers a sequence would give again if it went on from `number`, in words; "" for none.
 
-    `now` is what it gives next. After 999999999 comes 1; what was used in the last 90 days counts.
+    `now` is what it gives next. After the last comes 1; what was used in the last 90 days counts.
     """
 
+    last_of_all = numbers.last(sequence)
+
     def again(used: int) -> bool:
-        return (used - number) % numbers.LAST < numbers.LAST // 2
+        return (used - number) % last_of_all < last_of_all // 2
 
     column = document.c[f"{level}_control"]
     query = select(document.c.type, document.c.number, column.label("used")).where(
@@ -392,7 +403,11 @@ def numbers_used_from(
         query = query.where(document.c.functional_id == sequence.split(" ")[1])
     if partner.control_numbers.usage == "apart":  # rows do not tell one count from the other
         query = query.where(false())
-    rows = [row for row in conn.execute(query) if row.used.isdecimal() and again(int(row.used))]
+    rows = [
+        row
+        for row in conn.execute(query)
+        if syntax_of(row.type) == syntax and row.used.isdecimal() and again(int(row.used))
+    ]
     rows.sort(key=lambda row: int(row.used))
     last = int(rows[-1].used) if rows else 0
     if now > 1 and again(now - 1):

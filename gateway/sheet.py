@@ -25,7 +25,7 @@ from edi.schema import (
 from edi.structure import first_use
 from edi.tree import PartyId, Separators
 from gateway import edi, keys
-from gateway.config import Agreement, Config, Partner
+from gateway.config import Agreement, Config, Edifact, Partner
 from gateway.edi import Body, Envelope, Syntax
 from gateway.errors import Failure
 
@@ -118,14 +118,21 @@ def sheet(config: Config, partner: Partner, types: tuple[str, ...] = ()) -> Shee
 
 
 def _connection(config: Config, partner: Partner) -> Iterator[tuple[str, str]]:
-    us, marks = config.us, partner.x12
-    yield "our ISA id", str(us.isa or "")
-    yield "their ISA id", ", ".join(str(party) for party in partner.parties)
-    if us.gs or marks.gs:
-        yield "GS ids", f"ours {us.gs or 'as in ISA'}, theirs {marks.gs or 'as in ISA'}"
-    yield "usage", "production (ISA15 P)" if partner.usage == "P" else "test (ISA15 T)"
-    separators = f"element {marks.element} component {marks.component} segment {marks.segment}"
-    yield "we write", f"X12 {marks.version}, {separators}"
+    us, test = config.us, partner.usage == "T"
+    if partner.isa or not partner.unb:
+        marks = partner.x12
+        yield "our ISA id", str(us.isa or "")
+        yield "their ISA id", ", ".join(str(p) for p in (partner.isa, *partner.aliases) if p is not None)
+        if us.gs or marks.gs:
+            yield "GS ids", f"ours {us.gs or 'as in ISA'}, theirs {marks.gs or 'as in ISA'}"
+        yield "usage", "test (ISA15 T)" if test else "production (ISA15 P)"
+        separators = f"element {marks.element} component {marks.component} segment {marks.segment}"
+        yield "we write", f"X12 {marks.version}, {separators}"
+    if partner.unb:
+        yield "our UNB id", _as_unb(us.unb) if us.unb else ""
+        yield "their UNB id", _as_unb(partner.unb)
+        yield "test indicator", "test (UNB 0035 is 1)" if test else "production (no UNB 0035)"
+        yield "EDIFACT", _service_characters(partner.edifact)
     if as2 := partner.as2:
         yield "our AS2 id", us.as2_id or ""
         yield "our AS2 URL", config.server.public_url or "as told by us"
@@ -145,9 +152,23 @@ def _connection(config: Config, partner: Partner) -> Iterator[tuple[str, str]]:
         yield "their SFTP server", f"{poll.host}:{poll.port}, user {poll.user or ''}"
 
 
+def _as_unb(party: PartyId) -> str:
+    """The id and its qualifier as UNB has them."""
+    return f"{party.id} qualifier {party.qualifier}" if party.qualifier else party.id
+
+
+def _service_characters(edifact: Edifact) -> str:
+    una = {"needed": "with UNA where it is needed", "always": "with UNA", "never": "without UNA"}[edifact.una]
+    marks = f"component {edifact.component} element {edifact.element} segment {edifact.segment}"
+    groups = ", in groups" if edifact.groups else ""
+    return f"{edifact.syntax}, {edifact.version}, {marks} release {edifact.release}, {una}{groups}"
+
+
 def _agreed(partner: Partner, agreement: Agreement) -> Agreed:
     guide = load(agreement.guide) if agreement.guide else None
-    usual = partner.version(agreement.type) if agreement.direction == "out" else partner.x12.version
+    usual = partner.version(agreement.type)
+    if agreement.direction == "in":
+        usual = partner.edifact.version if agreement.syntax == "edifact" else partner.x12.version
     theirs = guide.version if guide and agreement.direction == "in" else None
     version = theirs or agreement.version or usual
     syntax = edi.of_type(agreement.type)
@@ -165,8 +186,12 @@ def _agreed(partner: Partner, agreement: Agreement) -> Agreed:
         tuple(page.segments(definition.children, ())) if page and definition else (),
         tuple(page.never) if page else (),
         tuple(page.others) if page else (),
-        _example(definition, version, guide, partner.x12.separators) if definition else None,
+        _example(definition, version, guide, _separators(partner, agreement)) if definition else None,
     )
+
+
+def _separators(partner: Partner, agreement: Agreement) -> Separators:
+    return partner.edifact.separators if agreement.syntax == "edifact" else partner.x12.separators
 
 
 def _example(definition: SetDef, version: str, guide: Guide | None, separators: Separators) -> str | None:

@@ -16,13 +16,17 @@ from gateway.numbers import LEVELS
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from edi.tree import PartyId, Syntax
     from gateway.config import Partner
     from gateway.home import Home
 
 
 @click.group(cls=Group, short_help="Control numbers: what comes next, and setting it.")
 def control() -> None:
-    """Control numbers of what we send: ISA13, GS06 and ST02, counted for each pair of identities."""
+    """Control numbers of what we send, counted for each pair of identities.
+
+    Those of X12 are ISA13, GS06 and ST02, those of EDIFACT UNB 0020, UNG 0048 and UNH 0062.
+    """
 
 
 @control.command("show")
@@ -51,7 +55,7 @@ def _names(home: Home) -> dict[str, str]:
 
 @control.command("set")
 @click.argument("name", metavar="PARTNER")
-@click.option("--next", "number", type=click.IntRange(1, 999_999_999), required=True, help="What comes next.")
+@click.option("--next", "number", type=click.IntRange(min=1), required=True, help="What comes next.")
 @click.option(
     "--level",
     "levels",
@@ -59,16 +63,30 @@ def _names(home: Home) -> dict[str, str]:
     multiple=True,
     help="Which sequence; absent: each that is counted. May be given more than once.",
 )
+@click.option(
+    "--syntax",
+    type=click.Choice(["x12", "edifact"]),
+    help="Only of this syntax, with a partner who speaks both.",
+)
 @click.option("--force", is_flag=True, help="Also where numbers would be used again.")
 @click.option("--dry-run", is_flag=True, help="Say what would change.")
-def set_(name: str, *, number: int, levels: tuple[str, ...], force: bool, dry_run: bool) -> None:
+def set_(
+    name: str,
+    *,
+    number: int,
+    levels: tuple[str, ...],
+    syntax: Syntax | None,
+    force: bool,
+    dry_run: bool,
+) -> None:
     """Have the numbers to a partner go on from another one, as when taking over from another system.
 
     The change is noted in the partner's history, with who made it.
     """
     with open_home() as home:
         partner = home.config.partner(name)
-        sequences = _sequences(partner, levels)
+        sequences = _sequences(home, partner, levels, syntax)
+        _refuse_too_high(sequences, number)
         if dry_run:
             with home.store.read() as conn:
                 changes = _changes(home, conn, partner, sequences, number, force=force)
@@ -93,42 +111,80 @@ def set_(name: str, *, number: int, levels: tuple[str, ...], force: bool, dry_ru
     )
 
 
+class _Sequence(NamedTuple):
+    """A sequence that is counted with a partner, by its name, and its level."""
+
+    name: str
+    level: str
+    syntax: Syntax
+    ours: PartyId
+    theirs: PartyId
+
+
 class _Change(NamedTuple):
     """A sequence to be set: what it would have given next, and which used numbers that repeats, in words."""
 
     partner: Partner
-    level: str
+    sequence: _Sequence
     now: int
     repeats: str
 
+    @property
+    def level(self) -> str:
+        return self.sequence.name
 
-def _sequences(partner: Partner, levels: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Each sequence of the levels asked for that is counted with this partner, and its level."""
+
+def _sequences(home: Home, partner: Partner, levels: tuple[str, ...], only: Syntax | None) -> list[_Sequence]:
+    """Each sequence of the levels asked for that is counted with this partner. Raises Failure."""
+    found = []
+    spoken: tuple[Syntax, ...] = (only,) if only else ("x12", "edifact")
+    for syntax in spoken:
+        ours, theirs = home.config.us.identity(syntax), partner.identity(syntax)
+        if ours is not None and theirs is not None:
+            names = _names_of_sequences(partner, levels, syntax)
+            found += [_Sequence(name, level, syntax, ours, theirs) for name, level in names.items()]
+    if not found:
+        kind = "UNB" if only == "edifact" else "ISA"
+        whose = "us" if home.config.us.identity(spoken[0]) is None else partner.name
+        raise Failure(
+            Code.CANNOT_WRITE, f"partners.toml names no {kind} identity for {whose}", next="tradelane doctor"
+        )
+    return found
+
+
+def _names_of_sequences(partner: Partner, levels: tuple[str, ...], syntax: Syntax) -> dict[str, str]:
     from gateway import edi, numbers
 
     rules = partner.control_numbers
-    derived = {"group"} if rules.group == "interchange" else set()
-    derived |= {"transaction"} if rules.transaction == "group" else set()
+    derived = {"transaction"} if rules.transaction == "group" else set()
+    if rules.group == "interchange" or (syntax == "edifact" and not partner.edifact.groups):
+        derived.add("group")
     for level in derived.intersection(levels):
         raise click.UsageError(f"{level} numbers are not counted with {partner.name}: see control_numbers")
-    sent = [
-        edi.of_type(one.type).functional_id(one.type) for one in partner.agreements if one.direction == "out"
-    ]
-    types = sorted({"FA", *filter(None, sent)})
-    named = {
-        numbers.sequence(rules, partner.usage, level, type): level
+    sent = [one.type for one in partner.agreements if one.direction == "out" and one.syntax == syntax]
+    functional_id = edi.SYNTAXES[syntax].functional_id
+    types = {*filter(None, map(functional_id, sent)), functional_id("997" if syntax == "x12" else "CONTRL")}
+    return {
+        numbers.sequence(rules, partner.usage, level, type or "", syntax): level
         for level in levels or LEVELS
         if level not in derived
-        for type in types
+        for type in sorted(filter(None, types))
     }
-    return list(named.items())
+
+
+def _refuse_too_high(sequences: list[_Sequence], number: int) -> None:
+    from gateway import numbers
+
+    for one in sequences:
+        if number > numbers.last(one.name):
+            raise click.UsageError(f"the highest {one.name} number is {numbers.last(one.name)}")
 
 
 def _changes(
     home: Home,
     conn: Connection,
     partner: Partner,
-    sequences: list[tuple[str, str]],
+    sequences: list[_Sequence],
     number: int,
     *,
     force: bool,
@@ -136,34 +192,27 @@ def _changes(
     """What setting them comes to. Raises Failure NUMBER_USED, unless forced."""
     from gateway import numbers, queries
 
-    us = home.config.us.isa
-    if us is None or partner.isa is None:
-        whose = "us" if us is None else partner.name
-        raise Failure(
-            Code.CANNOT_WRITE, f"partners.toml names no ISA identity for {whose}", next="tradelane doctor"
-        )
     changes = []
-    for name, level in sequences:
-        now = numbers.peek(conn, us, partner.isa, name)
-        repeats = queries.numbers_used_from(home, conn, partner, level, name, now, number)
+    for one in sequences:
+        now = numbers.peek(conn, one.ours, one.theirs, one.name)
+        repeats = queries.numbers_used_from(
+            home, conn, partner, one.level, one.name, now, number, syntax=one.syntax
+        )
         if repeats and not force:
             raise Failure(
                 Code.NUMBER_USED,
                 repeats,
-                next=f"tradelane control set {partner.name} --next {max(now, number)} --level {level}",
+                next=f"tradelane control set {partner.name} --next {max(now, number)} --level {one.level}",
             )
-        changes.append(_Change(partner, name, now, repeats))
+        changes.append(_Change(partner, one, now, repeats))
     return changes
 
 
 def _set(home: Home, conn: Connection, changes: list[_Change], number: int) -> list[_Change]:
     from gateway import numbers
 
-    us = home.config.us.isa
     for one in changes:
-        assert us is not None
-        assert one.partner.isa is not None
-        numbers.put(conn, us, one.partner.isa, one.level, number)
+        numbers.put(conn, one.sequence.ours, one.sequence.theirs, one.level, number)
         text = (
             f"{getpass.getuser()} set the next {one.level} number to {one.partner.name} "
             f"from {one.now} to {number}"

@@ -14,7 +14,7 @@ import click
 
 from gateway.cli import output
 from gateway.cli.output import Group
-from gateway.cli.parameters import INPUT, ISA
+from gateway.cli.parameters import INPUT, ISA, UNB
 from gateway.cli.standard import segment, set_
 from gateway.errors import Code, Exit, Failure
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from edi.documents import Document
     from edi.guide import Guide
     from edi.problems import CannotWrite
-    from edi.tree import PartyId
     from gateway.edi import Envelope
 
 _COLOURS = {"error": "red", "rejected": "red", "warning": "yellow", "accepted": "green"}
@@ -288,8 +287,8 @@ def _overlays(partner: str | None, direction: str = "in") -> Callable[[str], Pat
 @click.option("--set", "type", metavar="TYPE", required=True, help="The set to write, such as 856.")
 @click.option("--partner", metavar="NAME", help="Write as agreed with this partner: ids, version, map.")
 @click.option("--version", metavar="VERSION", help="GS08; 004010 unless the partner has another.")
-@click.option("--from", "sender", type=ISA, help="ISA05/06; ours with --partner.")
-@click.option("--to", "receiver", type=ISA, help="ISA07/08; theirs with --partner.")
+@click.option("--from", "sender", metavar="ID", help="QUAL:ID of ISA, ID:QUAL of UNB; ours with --partner.")
+@click.option("--to", "receiver", metavar="ID", help="Whom it is for, written so; theirs with --partner.")
 @click.option("--usage", type=click.Choice(["T", "P"]), help="ISA15; T unless the partner has another.")
 @click.option("--control-number", type=click.IntRange(1, 999_999_999), default=1, show_default=True)
 @click.option(
@@ -357,32 +356,38 @@ def _read_documents(file: BinaryIO) -> list[Document]:
 
 
 def _envelope(type: str, partner: str | None, given: dict[str, Any]) -> Envelope:
-    from edi.tree import PartyId, Separators
-    from gateway.edi import Envelope
+    """The headers to write a set with: as agreed with a partner, else usual ones, and what flags say."""
+    from dataclasses import replace
 
-    sender: PartyId = given["sender"] or PartyId("ZZ", "SENDER")
-    receiver: PartyId = given["receiver"] or PartyId("ZZ", "RECEIVER")
-    version, usage, separators = "004010", "T", Separators()
-    groups = ("", "")
+    from edi.tree import PartyId, Separators
+    from gateway import edi
+    from gateway.edi import Envelope, agreed
+
+    syntax = edi.of_type(type)
+    identity = UNB if syntax.NAME == "edifact" else ISA
+    sender, receiver = (
+        identity.convert(given[side], None, None) if given[side] else None for side in ("sender", "receiver")
+    )
     if partner is not None:
         config = output.config()
-        found = config.partner(partner)
-        sender = given["sender"] or config.us.isa or sender
-        receiver = given["receiver"] or found.isa or receiver
-        version, usage, separators = found.version(type), found.usage, found.x12.separators
-        groups = (config.us.gs or "", found.x12.gs or "")
+        envelope = agreed.envelope(config, config.partner(partner), type)
+    else:
+        qualifier = "ZZ" if syntax.NAME == "x12" else "ZZZ"
+        sides = PartyId(qualifier, "SENDER"), PartyId(qualifier, "RECEIVER")
+        envelope = Envelope(*sides, syntax.VERSIONS[0], "T", separators=syntax.SEPARATORS, grouped=False)
+    separators = envelope.separators
     if given["separators"] is not None:
         if len(given["separators"]) not in (3, 4):
             raise click.UsageError("--separators are three or four characters, such as '*>~^'")
         separators = Separators(*given["separators"])
     if given["lines"]:
         separators = separators._replace(suffix="\n")
-    return Envelope(
-        sender,
-        receiver,
-        given["version"] or version,
-        given["usage"] or usage,
-        *groups,
+    return replace(
+        envelope,
+        sender=sender or envelope.sender,
+        receiver=receiver or envelope.receiver,
+        version=given["version"] or envelope.version,
+        usage=given["usage"] or envelope.usage,
         separators=separators,
     )
 

@@ -129,7 +129,7 @@ def _refuse_taken(config: Config, name: str, given: dict[str, Any]) -> None:
     claims = [
         ("the name", config.partners.get(name)),
         (given["isa"], config.by_party(given["isa"])),
-        (given["unb"], config.by_party(given["unb"])),
+        (given["unb"] and as_unb(given["unb"]), config.by_party(given["unb"])),
         (given["as2_id"], config.by_as2(given["as2_id"])),
         (given["sftp_user"], config.by_sftp_user(given["sftp_user"])),
     ]
@@ -200,14 +200,25 @@ def list_() -> None:
             "role": "role",
             "status": "status",
             "usage": "usage",
-            "id": lambda row: ", ".join(
-                f"{id['qualifier']}:{id['id']}" for id in (row["isa"], row["unb"]) if id
-            ),
+            "id": _ids,
             "channel": "channel",
             "in": "in",
             "out": "out",
         },
     )
+
+
+def _ids(row: dict[str, Any]) -> str:
+    """Their ids, each as its syntax writes it."""
+    from edi.tree import PartyId
+
+    isa = [str(PartyId(**row["isa"]))] if row["isa"] else []
+    return ", ".join([*isa, *([as_unb(PartyId(**row["unb"]))] if row["unb"] else [])])
+
+
+def as_unb(party: PartyId) -> str:
+    """An identity as UNB has it: `5412345000013:14`."""
+    return f"{party.id}:{party.qualifier}".rstrip(":")
 
 
 def _summary(partner: Partner) -> dict[str, Any]:
@@ -289,15 +300,21 @@ def _lines(config: Config, partner: Partner) -> Iterator[tuple[str, object]]:
     yield "role", partner.role
     yield "status", partner.status
     yield "usage", f"{partner.usage} ({'production' if partner.usage == 'P' else 'test'})"
-    for label, party in (("ISA", partner.isa), ("UNB", partner.unb)):
-        if party:
-            yield label, party
+    if partner.isa:
+        yield "ISA", partner.isa
+    if partner.unb:
+        yield "UNB", as_unb(partner.unb)
     if partner.aliases:
         yield "aliases", ", ".join(map(str, partner.aliases))
     if partner.via:
         yield "via", partner.via
-    x12 = partner.x12
-    yield "X12", f"{x12.version}, separators {x12.element} {x12.component} {x12.segment!r}"
+    if partner.isa or not partner.unb:
+        x12 = partner.x12
+        yield "X12", f"{x12.version}, separators {x12.element} {x12.component} {x12.segment!r}"
+    if partner.unb:
+        edifact = partner.edifact
+        una = {"needed": "UNA where needed", "always": "UNA", "never": "no UNA"}[edifact.una]
+        yield "EDIFACT", f"{edifact.version}, {edifact.syntax}, {una}"
     if as2 := partner.as2:
         yield "AS2 id", as2.id
         yield "  url", as2.url or "none: they only send to us"
@@ -317,11 +334,13 @@ def _lines(config: Config, partner: Partner) -> Iterator[tuple[str, object]]:
     if poll := partner.sftp_poll:
         yield "SFTP poll", f"{poll.host}:{poll.port}{'' if poll.enabled else ' (off)'}"
     for agreed in partner.agreements:
-        route = f", to {agreed.route}" if agreed.route else ""
+        terms = f" {agreed.version}" if agreed.version else ""
+        terms += f" as {agreed.document.replace('_', ' ')}" if agreed.document else ""
+        terms += f", to {agreed.route}" if agreed.route else ""
         ack = "no acknowledgment" if agreed.ack.mode == "none" else f"{agreed.ack.mode} in "
         if agreed.ack.mode != "none":
             ack += duration(agreed.ack.send_within if agreed.direction == "in" else agreed.ack.due)
-        yield agreed.direction, f"{agreed.type}{route}, {ack}"
+        yield agreed.direction, f"{agreed.type}{terms}, {ack}"
 
 
 def duration(span: timedelta) -> str:

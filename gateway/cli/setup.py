@@ -160,7 +160,7 @@ def _tell_identity(home: Path, made: list[str]) -> None:
         yield "AS2 id", us.as2_id
         yield "ISA", us.isa
         if us.unb:
-            yield "UNB", f"{us.unb.id}:{us.unb.qualifier}"
+            yield "UNB", f"{us.unb.id}:{us.unb.qualifier}".rstrip(":")
         for cert, print in zip(certificates, prints, strict=True):
             yield "certificate", cert
             yield "  SHA-256", print

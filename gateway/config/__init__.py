@@ -28,7 +28,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from edi.tree import PartyId
+from edi.tree import PartyId, Syntax
 from gateway.config import checks, toml
 from gateway.config.schema import (
     X12,
@@ -40,6 +40,7 @@ from gateway.config.schema import (
     Cert,
     ControlNumbers,
     Defaults,
+    Edifact,
     Erp,
     File,
     Key,
@@ -72,6 +73,7 @@ __all__ = [
     "ConfigInvalid",
     "ControlNumbers",
     "Defaults",
+    "Edifact",
     "Erp",
     "Key",
     "Mdn",
@@ -162,9 +164,12 @@ class Config:
         """By whose channel a partner is reached: the hub it names in `via`, else the partner itself."""
         return self.partners[partner.via] if partner.via else partner
 
-    def by_party(self, party: PartyId) -> Partner | None:
-        """Whose interchange identity this is, aliases included."""
-        return self._parties.get(party)
+    def by_party(self, party: PartyId, syntax: Syntax = "x12") -> Partner | None:
+        """Whose interchange identity this is in a syntax, aliases included."""
+        found = self._parties.get(party)
+        if found is None and syntax == "edifact":
+            found = self._parties.get(PartyId("", party.id))  # a qualifier counts where one is configured
+        return found
 
     def by_as2(self, as2_id: str) -> Partner | None:
         """Whose AS2 id this is: exact, case-sensitive (RFC 4130 6.2)."""

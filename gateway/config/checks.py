@@ -13,8 +13,10 @@ from gateway.config import toml
 from gateway.config.schema import (
     ACKNOWLEDGMENTS,
     NO_ISA,
+    SEVERAL,
     Agreement,
     As2,
+    Edifact,
     File,
     Partner,
     SftpAccount,
@@ -23,6 +25,7 @@ from gateway.config.schema import (
 )
 
 _Problems: TypeAlias = Iterator[tuple[toml.Place, str]]
+_USUAL = (Edifact().separators, Edifact(syntax="UNOC:4").separators)
 
 
 def contradictions(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
@@ -67,6 +70,7 @@ def _contradictions_of(us: Us | None, partner: Partner, partners: Mapping[str, P
     marks = (partner.x12.element, partner.x12.component, partner.x12.segment, partner.x12.repetition)
     if len(set(marks)) < len(marks):
         yield (*here, "x12"), "two separators are the same character"
+    yield from _edifact_contradictions(partner.edifact, (*here, "edifact"))
     if partner.status == "testing" and partner.usage == "P":
         yield (*here, "usage"), "a partner in testing exchanges usage T"
     if partner.via:
@@ -81,11 +85,39 @@ def _contradictions_of(us: Us | None, partner: Partner, partners: Mapping[str, P
         if (agreement.type, agreement.direction) in seen:
             yield place, f"{agreement.type} {agreement.direction} is agreed twice"
         seen.add((agreement.type, agreement.direction))
+        yield from _set_contradictions(us, partner, agreement, place)
         if agreement.batch is not None:
             yield from _batch_contradictions(agreement, (*place, "batch"))
         target = partners.get(agreement.routed_to or "")
         if target is not None and target.role != "3pl":
             yield (*place, "route"), f"partner {target.name!r} has role {target.role!r}, not '3pl'"
+
+
+def _edifact_contradictions(edifact: Edifact, here: toml.Place) -> _Problems:
+    if len(set(edifact.marks)) < len(edifact.marks):
+        yield here, "two service characters are the same"
+    elif (
+        edifact.una == "never" and edifact.separators._replace(suffix="") != _USUAL[edifact.syntax[-1] == "4"]
+    ):
+        yield (*here, "una"), "these service characters are told by UNA alone: it is needed"
+
+
+def _set_contradictions(us: Us | None, partner: Partner, agreement: Agreement, here: toml.Place) -> _Problems:
+    """What a set does not go with: the version of another syntax, a document it never carries."""
+    syntax, kinds = agreement.syntax, SEVERAL.get(agreement.type, ())
+    if agreement.version is not None and agreement.version.startswith("D.") != (syntax == "edifact"):
+        wanted = "a version such as D.96A" if syntax == "edifact" else "a version such as 004010"
+        yield (*here, "version"), f"{agreement.type} has {wanted}, not {agreement.version!r}"
+    if agreement.document is not None and agreement.document not in kinds:
+        told = "always carries the same document" if not kinds else f"carries {' or '.join(kinds)}"
+        yield (*here, "document"), f"{agreement.type} {told}{toml.suggest(agreement.document, kinds)}"
+    if syntax == "edifact":
+        if partner.unb is None:
+            yield here, f"{agreement.type} is EDIFACT: write unb, their id in UNB"
+        if us is not None and us.unb is None:
+            yield here, f"{agreement.type} is EDIFACT, which needs our own id in UNB: write unb in [us]"
+    elif partner.isa is None:
+        yield here, f"{agreement.type} is X12: write isa, their id in ISA"
 
 
 def _batch_contradictions(agreement: Agreement, here: toml.Place) -> _Problems:
@@ -153,12 +185,28 @@ def doubts(top: File, partners: Mapping[str, Partner]) -> _Problems:
         if partner.sftp_account and not partner.sftp_account.keys:
             yield (*here, "sftp_account", "keys"), "no key yet, so nobody can log in"
         for index, agreement in enumerate(partner.agreements):
+            yield from _undefined(agreement, (*here, "document", index))
             target = agreement.routed_to
             if target is not None and target not in partners:
                 yield (
                     (*here, "document", index, "route"),
                     f"no partner is named {target!r}{toml.suggest(target, warehouses)}: its orders wait",
                 )
+
+
+def _undefined(agreement: Agreement, here: toml.Place) -> _Problems:
+    """A message or a directory that is not known here can be routed, and no more."""
+    if agreement.syntax == "edifact":
+        from edi.edifact import directory
+
+        known = directory.sets(directory.VERSIONS[0])
+        if agreement.type not in known:
+            message = f"no message {agreement.type} is defined here{toml.suggest(agreement.type, known)}"
+            yield (*here, "type"), message
+        version = agreement.version
+        if version is not None and directory.base_version(version) is None:
+            defined = " and ".join(directory.VERSIONS)
+            yield (*here, "version"), f"{version} is not defined here: {defined} are"
 
 
 def missing_files(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 if TYPE_CHECKING:
     from edi.guide import Guide
 
-from edi.tree import PartyId, Separators
+from edi.tree import PartyId, Separators, Syntax, syntax_of
 from gateway.errors import Code, Failure
 
 NAME = "a name of a-z, 0-9, - and _, such as bigmart or acme-3pl"
@@ -89,7 +89,7 @@ Character = Annotated[
         description="one character that is no letter, digit or space",
     ),
 ]
-AckMode = Literal["997", "999", "contrl", "none"]
+AckMode = Literal["997", "999", "CONTRL", "none"]
 Status = Literal["draft", "testing", "live", "paused"]
 Role = Literal["retailer", "3pl", "supplier", "marketplace", "carrier"]
 Sign = Literal["sha256", "sha384", "sha512", "sha1", "none"]
@@ -97,6 +97,18 @@ Encrypt = Literal["aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm", "aes25
 Compress = Literal["none", "before-sign", "after-sign"]
 
 ACKNOWLEDGMENTS = frozenset({"997", "999", "TA1", "CONTRL"})
+
+# Messages that carry one of several documents, the usual one first; and which it is with a warehouse.
+SEVERAL = {
+    "DESADV": ("ship_notice", "shipment_confirmation", "stock_transfer"),
+    "INVRPT": ("inventory_position", "inventory_adjustment"),
+    "RECADV": ("receiving_advice", "stock_receipt"),
+}
+_WITH_WAREHOUSES = {
+    ("DESADV", "in"): "shipment_confirmation",
+    ("DESADV", "out"): "stock_transfer",
+    ("RECADV", "in"): "stock_receipt",
+}
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -120,6 +132,14 @@ class Us(Struct, frozen=True, kw_only=True):
     gs: str | None = None
     keys: tuple[Key, ...] = ()
 
+    def identity(self, syntax: Syntax) -> PartyId | None:
+        """As whom we send in a syntax."""
+        return self.unb if syntax == "edifact" else self.isa
+
+    def owns(self, party: PartyId, syntax: Syntax) -> bool:
+        """Whether an interchange to this party is to us."""
+        return _names(party, (self.isa, self.unb), syntax)
+
     def decryption_keys(self, now: datetime) -> tuple[Key, ...]:
         """Every key not retired at `now`."""
         return tuple(key for key in self.keys if key.retire_after is None or now < key.retire_after)
@@ -137,6 +157,12 @@ class Ack(Struct, frozen=True, kw_only=True):
     due: timedelta = timedelta(hours=24)
     send_within: timedelta = timedelta(minutes=15)
     on_overdue: Literal["alert", "resend", "hold"] = "alert"
+
+
+def _names(party: PartyId, identities: Iterable[PartyId | None], syntax: Syntax) -> bool:
+    """Whether an interchange names one of some identities; in EDIFACT one without a qualifier has any."""
+    known = {party, PartyId("", party.id)} if syntax == "edifact" else {party}
+    return any(identity in known for identity in identities)
 
 
 class Mdn(Struct, frozen=True, kw_only=True):
@@ -190,15 +216,29 @@ class Erp(Struct, frozen=True, kw_only=True):
     folder: Path = Path("erp")
 
 
-Version = Annotated[
+X12Version = Annotated[
     str, Meta(pattern=r"^00[3-8]0[0-9]{2}\Z", description="a version such as 004010 or 005010")
+]
+EdifactVersion = Annotated[
+    str,
+    Meta(
+        pattern=r"^D\.[0-9]{2}[AB](?:/[A-Z0-9]{1,6})?\Z",
+        description="a version such as D.96A or, with the association's code, D.96A/EAN008",
+    ),
+]
+Version = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?:00[3-8]0[0-9]{2}|D\.[0-9]{2}[AB](?:/[A-Z0-9]{1,6})?)\Z",
+        description="a version such as 004010 or, of EDIFACT, D.96A or D.96A/EAN008",
+    ),
 ]
 
 
 class X12(Struct, frozen=True, kw_only=True):
     """How we write X12 to a partner. `gs` is their application code, GS03; their ISA id when absent."""
 
-    version: Version = "004010"
+    version: X12Version = "004010"
     element: Character = "*"
     component: Character = ">"
     segment: Character = "~"
@@ -213,12 +253,57 @@ class X12(Struct, frozen=True, kw_only=True):
         return Separators(self.element, self.component, self.segment, repetition, suffix=self.suffix)
 
 
+class Edifact(Struct, frozen=True, kw_only=True):
+    """How we write EDIFACT to a partner. `syntax` is S001 of UNB: the character set, and the syntax version.
+
+    UNA is written where it is `needed`, because a service character is not the usual one; `groups` has
+    messages of each type stand in a group of their own, UNG to UNE.
+    """
+
+    version: EdifactVersion = "D.96A"
+    syntax: Annotated[
+        str,
+        Meta(
+            pattern=r"^UNO[A-LWY]:[1-4]\Z",
+            description="a character set and a syntax version, such as UNOC:3 or UNOA:2",
+        ),
+    ] = "UNOC:3"
+    element: Character = "+"
+    component: Character = ":"
+    segment: Character = "'"
+    release: Character = "?"
+    repetition: Character = "*"  # from syntax version 4 on
+    decimal: Literal[".", ","] = "."
+    suffix: Literal["", "\n", "\r\n"] = ""
+    una: Literal["needed", "always", "never"] = "needed"
+    groups: bool = False
+
+    @property
+    def separators(self) -> Separators:
+        """As the writer takes them."""
+        return Separators(
+            self.element,
+            self.component,
+            self.segment,
+            self.repetition if self.syntax.endswith(":4") else "",
+            self.release,
+            self.decimal,
+            self.suffix,
+        )
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The service characters, which must differ."""
+        found = (self.element, self.component, self.segment, self.release)
+        return (*found, self.repetition) if self.syntax.endswith(":4") else found
+
+
 class ControlNumbers(Struct, frozen=True, kw_only=True):
     """How control numbers are counted, and what an inbound gap or duplicate leads to.
 
     Those of groups and sets are counted for each functional id with scope "partner+type"; GS06 is the ISA13
     before it with group "interchange"; ST02 begins at 1 in each group with transaction "group"; and what is
-    sent as a test has numbers of its own with usage "apart".
+    sent as a test has numbers of its own with usage "apart". UNB 0020, UNG 0048 and UNH 0062 likewise.
     """
 
     scope: Literal["partner", "partner+type"] = "partner"
@@ -368,6 +453,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
     type: DocumentType
     direction: Literal["in", "out"]
     version: Version | None = None  # in which it is written; absent: the partner's
+    document: str | None = None  # which it carries, of a message that carries several
     map: Path | None = None  # an overlay; absent: the standard map of the set
     guide: Path | None = None  # what of the set is used; absent: all that the standard allows
     route: Route | None = None
@@ -380,10 +466,17 @@ class Agreement(Struct, frozen=True, kw_only=True):
         mode = self.ack.mode
         if self.type in ACKNOWLEDGMENTS:
             mode = "none"  # an acknowledgment is never acknowledged
-        elif self.type.isalpha() and mode != "none":
-            mode = "contrl"  # EDIFACT has no other
+        elif self.syntax == "edifact" and mode != "none":
+            mode = "CONTRL"  # EDIFACT has no other
+        elif self.syntax == "x12" and mode == "CONTRL":
+            mode = "997"
         if mode != self.ack.mode:
             msgspec.structs.force_setattr(self, "ack", msgspec.structs.replace(self.ack, mode=mode))
+
+    @property
+    def syntax(self) -> Syntax:
+        """The syntax that has this set."""
+        return syntax_of(self.type)
 
     @property
     def routed_to(self) -> str | None:
@@ -403,11 +496,25 @@ class Partner(Struct, frozen=True, kw_only=True):
     aliases: tuple[PartyId, ...] = ()
     via: Name | None = None  # the partner, a hub or VAN, by whose channel theirs travels both ways
     x12: X12 = X12()
+    edifact: Edifact = Edifact()
     control_numbers: ControlNumbers = ControlNumbers()
     as2: As2 | None = None
     sftp_account: SftpAccount | None = None
     sftp_poll: SftpPoll | None = None
     agreements: tuple[Agreement, ...] = msgspec.field(name="document", default=())
+
+    def __post_init__(self) -> None:
+        agreements = tuple(self._with_document(agreement) for agreement in self.agreements)
+        msgspec.structs.force_setattr(self, "agreements", agreements)
+
+    def _with_document(self, agreement: Agreement) -> Agreement:
+        """Which document a message carries where it may be several, unless it is said."""
+        if agreement.document is not None or agreement.type not in SEVERAL:
+            return agreement
+        usual = SEVERAL[agreement.type][0]
+        if self.role == "3pl":
+            usual = _WITH_WAREHOUSES.get((agreement.type, agreement.direction), usual)
+        return msgspec.structs.replace(agreement, document=usual)
 
     def agreement(self, type: str, direction: Literal["in", "out"]) -> Agreement | None:
         """What was agreed about a document in a direction, if anything was."""
@@ -426,7 +533,16 @@ class Partner(Struct, frozen=True, kw_only=True):
     def version(self, type: str) -> str:
         """The version in which we write a set to them: some sets are younger than what is usual with them."""
         agreement = self.agreement(type, "out")
-        return (agreement.version if agreement is not None else None) or self.x12.version
+        agreed = agreement.version if agreement is not None else None
+        return agreed or (self.edifact.version if syntax_of(type) == "edifact" else self.x12.version)
+
+    def identity(self, syntax: Syntax) -> PartyId | None:
+        """To whom we send in a syntax."""
+        return self.unb if syntax == "edifact" else self.isa
+
+    def owns(self, party: PartyId, syntax: Syntax) -> bool:
+        """Whether an interchange from this party is theirs."""
+        return _names(party, self.parties, syntax)
 
     @property
     def parties(self) -> tuple[PartyId, ...]:
@@ -519,13 +635,16 @@ def _clock(value: object) -> time:
 
 
 def _party(value: object) -> PartyId:
-    if isinstance(value, dict) and set(value) == {"qualifier", "id"}:
-        return party(value["qualifier"], value["id"])
+    if isinstance(value, dict) and {"id"} <= set(value) <= {"qualifier", "id"}:
+        return party(value.get("qualifier", ""), value["id"])
     raise ValueError('expected { qualifier = "..", id = ".." }')
 
 
 def party(qualifier: object, id: object) -> PartyId:
-    """An interchange identity: ISA05/06 (X12.5) or S002 of UNB (ISO 9735). Raises ValueError."""
+    """An interchange identity: ISA05/06 (X12.5) or S002 of UNB (ISO 9735), whose qualifier may be absent.
+
+    Raises ValueError.
+    """
     if not isinstance(qualifier, str) or not re.fullmatch(r"[A-Z0-9]{0,4}", qualifier):
         raise ValueError("expected a qualifier of at most 4 letters or digits, such as 'ZZ' or '01'")
     if not isinstance(id, str) or not re.fullmatch(r"[!-~](?:[ -~]{0,33}[!-~])?", id):

@@ -19,7 +19,7 @@ from edi.documents import Document
 from edi.pretty import Line, Names, lines
 from edi.problems import CannotWrite, Fault, Problem
 from edi.report import report, structural
-from edi.tree import Event, Interchange, InterchangeEnd, Transaction
+from edi.tree import Event, Interchange, InterchangeEnd, Transaction, syntax_of
 from gateway.edi import x12
 from gateway.edi.syntax import Acknowledged, Answer, Answering, Body, Envelope, Numbered, Row, Syntax
 from mappings import MapError
@@ -45,7 +45,7 @@ def of(header: Interchange) -> Syntax:
 
 def of_type(type: str) -> Syntax:
     """The syntax that has sets of such a name."""
-    return x12
+    return SYNTAXES.get(syntax_of(type), x12)
 
 
 def read(stream: BinaryIO) -> Iterator[Event]:

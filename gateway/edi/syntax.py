@@ -45,6 +45,9 @@ class Envelope:
     group_receiver: str = ""
     separators: Separators = Separators()  # noqa: RUF009  (a NamedTuple is immutable)
     ack_requested: bool = False
+    syntax: str = "UNOC:3"  # S001 of UNB
+    una: bool | None = None  # None: where a service character is not the usual one
+    grouped: bool = True  # messages stand in groups, UNG to UNE; sets of X12 always do
 
 
 class Body(NamedTuple):
@@ -59,7 +62,7 @@ class Numbered(NamedTuple):
     """The transactions of one group, each with its control number."""
 
     envelope: Envelope
-    control_number: int
+    control_number: int | None  # None where the envelope has no groups
     bodies: Sequence[tuple[int, Body]]
 
 
@@ -118,6 +121,7 @@ class Syntax(Protocol):
     CONTENT_TYPE: str
     SUFFIX: str  # of the names of files
     VERSIONS: tuple[str, ...]  # that are defined, the usual one first
+    SEPARATORS: Separators  # the usual ones
     LAST: int  # the highest control number; after it comes 1
 
     def read(self, stream: BinaryIO) -> Iterator[Event]:

@@ -11,7 +11,7 @@ import msgspec
 
 from edi.documents import InterchangeAcknowledgment
 from edi.schema import Check, SegmentDef
-from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Transaction
+from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
 from edi.tree import Syntax as Name
 from gateway.edi.syntax import Acknowledged, Answer, Answering, Body, Envelope, Numbered, Row
 from gateway.errors import DeadReason
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from edi.guide import Guide
 
 __all__ = [
-    "CONTENT_TYPE", "LAST", "NAME", "SUFFIX", "VERSIONS", "acknowledge", "answering", "answers_in",
-    "base_version", "check", "checker", "cut", "definition", "functional_id", "group_of", "in_words",
-    "is_answered", "meaning", "read", "received", "refuse", "segment", "sets", "write", "write_transaction",
+    "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge", "answering",
+    "answers_in", "base_version", "check", "checker", "cut", "definition", "functional_id", "group_of",
+    "in_words", "is_answered", "meaning", "read", "received", "refuse", "segment", "sets", "write",
+    "write_transaction",
 ]  # fmt: skip
 
 NAME: Name = "x12"
 CONTENT_TYPE = "application/EDI-X12"
 SUFFIX = ".x12"
 VERSIONS: tuple[str, ...] = dictionary.VERSIONS
+SEPARATORS = Separators()
 LAST = 999_999_999  # ISA13, GS06, ST02
 
 _NOTES = {  # TA105
@@ -239,7 +241,8 @@ def write(
     for group in groups:
         bodies = [writer.Body(one.type, number, one.rows, one.convention) for number, one in group.bodies]
         type = bodies[0].type if bodies else ""
-        parts.append((_headers(group.envelope, now, control_number, group.control_number, type), bodies))
+        number = group.control_number or 0
+        parts.append((_headers(group.envelope, now, control_number, number, type), bodies))
     if not parts:
         parts = [(_headers(envelope, now, control_number, control_number, "997"), [])]
     return writer.join(parts, loose=loose, check=check, guide=guide)

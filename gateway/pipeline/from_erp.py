@@ -304,10 +304,11 @@ def _pieces(home: Home, data: bytes) -> list[_Piece]:
 
 def _addressed(home: Home, header: Interchange) -> _Piece:
     """An interchange and whom it is for; who cannot be sent to is a doubt."""
-    partner = home.config.by_party(header.receiver)
+    partner = home.config.by_party(header.receiver, header.syntax)
     piece = _Piece(header, partner)
-    if header.sender != home.config.us.isa:
-        piece.doubts.append(f"it is from {header.sender}; we are {home.config.us.isa}")
+    us = home.config.us.identity(header.syntax)
+    if header.sender != us:
+        piece.doubts.append(f"it is from {header.sender}; we are {us}")
     if partner is None:
         piece.doubts.append(f"{header.receiver} is no partner in partners.toml")
     elif partner.status == "draft" or home.config.hub(partner).channel is None:

@@ -21,10 +21,11 @@ import mappings
 from edi import documents
 from edi.documents import Document
 from edi.problems import CannotWrite, EdiError
-from edi.tree import Interchange
+from edi.tree import Interchange, syntax_of
 from gateway import edi, numbers
 from gateway.config import Ack, Partner
 from gateway.edi import Answer, Body, Envelope, Numbered, Row
+from gateway.edi.agreed import envelope
 from gateway.engine import Dead, Done, Job
 from gateway.errors import Code, DeadReason, Failure
 from gateway.failpoints import failpoint
@@ -51,10 +52,10 @@ def rows(home: Home, partner: Partner, type: str, document: Document) -> list[Ro
     agreement = partner.agreement(type, "out")
     map = mappings.load(definition, agreement.map if agreement is not None else None)
     written: list[Row] = list(map.write(document))
-    envelope = _envelope(home, partner, type)
-    trial = [Numbered(envelope, 1, [(1, Body(type, written))])]
+    headers = envelope(home.config, partner, type)
+    trial = [Numbered(headers, 1, [(1, Body(type, written))])]
     guide = partner.guide(type, "out")
-    syntax.write(envelope, home.now(), 1, trial, check=True, guide=guide)
+    syntax.write(headers, home.now(), 1, trial, check=True, guide=guide)
     return written
 
 
@@ -101,7 +102,7 @@ def issue(
     if error is None and terms is not None:
         values |= batching.join(home, conn, partner, terms, identity, now) | {"reason": None}
     elif error is None:
-        one = _Set(_envelope(home, partner, type), Body(type, written))
+        one = _Set(envelope(home.config, partner, type), Body(type, written))
         try:
             with conn.begin_nested():  # numbers taken for what cannot be written are given back
                 (sent,) = _emit(home, conn, partner, [one], one.envelope, correlation)
@@ -153,7 +154,7 @@ def close_batch(home: Home, job: Job) -> Done:
         except EdiError as problem:
             held.append((row, str(problem)))
         else:
-            sets.append((row, _Set(_envelope(home, partner, row.type), Body(row.type, written))))
+            sets.append((row, _Set(envelope(home.config, partner, row.type), Body(row.type, written))))
     if partner.control_numbers.group == "interchange":  # which gives one number to one group
         parts = [list(part) for _, part in groupby(sorted(sets, key=_group_of), _group_of)]
     else:
@@ -314,9 +315,9 @@ def resend(home: Home, conn: Connection, row: Record[Any]) -> str:
 
 def rehearse(home: Home, partner: Partner, header: Interchange, answer: Answer) -> None:
     """Write an answer on trial, under no number. Raises CannotWrite for headers that none can repeat."""
-    envelope = _addressed(home, partner, answer)
-    groups = [Numbered(envelope, 1, [(1, answer.body)])] if answer.body is not None else []
-    edi.of(header).write(envelope, home.now(), 1, groups, answer.loose)
+    headers = _addressed(home, partner, answer)
+    groups = [Numbered(headers, 1, [(1, answer.body)])] if answer.body is not None else []
+    edi.of(header).write(headers, home.now(), 1, groups, answer.loose)
 
 
 def answer(
@@ -333,9 +334,9 @@ def answer(
 
     It goes to the partner whose the interchange is, in an interchange of its own.
     """
-    envelope = _addressed(home, partner, answer)
-    sets = [_Set(envelope, answer.body)] if answer.body is not None else []
-    (sent,) = _emit(home, conn, partner, sets, envelope, correlation, answer)
+    headers = _addressed(home, partner, answer)
+    sets = [_Set(headers, answer.body)] if answer.body is not None else []
+    (sent,) = _emit(home, conn, partner, sets, headers, correlation, answer)
     now = home.now()
     identity = new_id(now)
     conn.execute(
@@ -369,33 +370,16 @@ def answer(
     )
 
 
-def _envelope(home: Home, partner: Partner, type: str) -> Envelope:
-    """How a set goes to a partner, as agreed. Raises CannotWrite when an identity is not configured."""
-    us = home.config.us
-    if us.isa is None or partner.isa is None:
-        raise CannotWrite(
-            f"partners.toml names no ISA identity for {'us' if us.isa is None else partner.name}"
-        )
-    return Envelope(
-        us.isa,
-        partner.isa,
-        partner.version(type),
-        partner.usage,
-        us.gs or us.isa.id,
-        partner.x12.gs or partner.isa.id,
-        partner.x12.separators,
-    )
-
-
 def _addressed(home: Home, partner: Partner, answer: Answer) -> Envelope:
     """How an answer goes to a partner: as what it answers came, where that named us and them as they are."""
-    us, envelope = home.config.us, answer.envelope
-    ours = envelope.sender if envelope.sender in {us.isa, us.unb} else us.isa
-    theirs = envelope.receiver if envelope.receiver in partner.parties else partner.isa
+    us, headers, syntax = home.config.us, answer.envelope, syntax_of(answer.kind)
+    ours = headers.sender if us.owns(headers.sender, syntax) else us.identity(syntax)
+    theirs = headers.receiver if partner.owns(headers.receiver, syntax) else partner.identity(syntax)
     if ours is None or theirs is None:
-        raise CannotWrite("partners.toml names no ISA identity to answer under")
-    usage = envelope.usage if envelope.usage in {"T", "P"} else partner.usage
-    return replace(envelope, sender=ours, receiver=theirs, usage=usage)
+        kind = "UNB" if syntax == "edifact" else "ISA"
+        raise CannotWrite(f"partners.toml names no {kind} identity to answer under")
+    usage = headers.usage if headers.usage in {"T", "P"} else partner.usage
+    return replace(headers, sender=ours, receiver=theirs, usage=usage)
 
 
 class _Set(NamedTuple):
@@ -415,7 +399,7 @@ def _emit(
     conn: Connection,
     partner: Partner,
     sets: Sequence[_Set],
-    envelope: Envelope,
+    headers: Envelope,
     correlation: str | None,
     answer: Answer | None = None,
 ) -> list[dict[str, Any]]:
@@ -426,25 +410,27 @@ def _emit(
     now = home.now().astimezone(home.config.us.timezone)
     types = list(dict.fromkeys(one.body.type for one in sets)) or [answer.kind if answer is not None else ""]
     syntax = edi.of_type(types[0])
-    taking = numbers.Taking(conn, envelope.sender, envelope.receiver, envelope.usage, partner.control_numbers)
+    taking = numbers.Taking(
+        conn, headers.sender, headers.receiver, headers.usage, partner.control_numbers, syntax.NAME
+    )
     interchange = taking.interchange()
     groups: list[Numbered] = []
     found: list[dict[str, Any]] = []
     for (functional_id, _), members in groupby(sets, lambda one: one.group):
         mine = list(members)
-        group = taking.group(functional_id, interchange)
+        group = taking.group(functional_id, interchange) if mine[0].envelope.grouped else None
         controls = taking.transactions(functional_id, len(mine))
         bodies = [(control, one.body) for one, control in zip(mine, controls, strict=True)]
         groups.append(Numbered(mine[0].envelope, group, bodies))
         found += [
             {
-                "functional_id": functional_id,
-                "group_control": str(group),
+                "functional_id": functional_id or None,
+                "group_control": str(group) if group is not None else None,
                 "transaction_control": str(control),
             }
             for control in controls
         ]
-    data = syntax.write(envelope, now, interchange, groups, answer.loose if answer is not None else ())
+    data = syntax.write(headers, now, interchange, groups, answer.loose if answer is not None else ())
     identity = queue_file(
         home,
         conn,

@@ -163,13 +163,13 @@ def survey(stream: BinaryIO) -> list[Envelope]:
         match event:
             case Interchange():
                 found.append(Envelope(event))
-                digest = hashlib.sha256(event.segment.encode("latin-1"))
+                digest = hashlib.sha256(_bytes(event.segment))
             case Group():
                 group = event
-                digest.update(event.segment.encode("latin-1"))
+                digest.update(_bytes(event.segment))
             case Transaction():
                 assert group is not None
-                digest.update("\n".join(event.segments).encode("latin-1"))
+                digest.update(_bytes("\n".join(event.segments)))
                 types = found[-1].types
                 if len(types) < _TYPES and found[-1].syntax.is_answered(event, group):
                     types[event.type] = None
@@ -177,10 +177,14 @@ def survey(stream: BinaryIO) -> list[Envelope]:
                 assert group is not None
                 found[-1].groups.append((group, event))
             case InterchangeEnd():
-                digest.update("\n".join(event.loose).encode("latin-1"))
+                digest.update(_bytes("\n".join(event.loose)))
                 found[-1].end = event
                 found[-1].content_sha256 = digest.hexdigest()
     return found
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("latin-1", "backslashreplace")
 
 
 class _Read(NamedTuple):
@@ -212,7 +216,7 @@ class _Reading:
 
     def _sender(self, header: Interchange) -> Partner:
         """Whose an interchange is: the partner's it names, if this channel carries it, else the channel's."""
-        named = self.home.config.by_party(header.sender)
+        named = self.home.config.by_party(header.sender, header.syntax)
         carried = named is not None and named.via == self.channel.name and named.status != "draft"
         return named if named is not None and carried else self.channel
 
@@ -227,7 +231,7 @@ class _Reading:
         broken = [problem for problem in envelope.problems if problem.severity is Severity.ERROR]
         if any(problem.severity is Severity.ERROR for problem in header.problems):
             envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message, answered=True)
-        elif header.sender not in partner.parties:
+        elif not partner.owns(header.sender, header.syntax):
             envelope.refuse(
                 "refused",
                 DeadReason.SENDER_MISMATCH,
@@ -235,11 +239,11 @@ class _Reading:
                 f"{partner.name} ({', '.join(map(str, partner.parties))})",
                 answered=True,
             )
-        elif header.receiver not in {us.isa, us.unb}:
+        elif not us.owns(header.receiver, header.syntax):
             envelope.refuse(
                 "refused",
                 DeadReason.RECEIVER_UNKNOWN,
-                f"the interchange is for {header.receiver}; we are {us.isa}",
+                f"the interchange is for {header.receiver}; we are {us.identity(header.syntax)}",
                 answered=True,
             )
         elif broken:
@@ -311,20 +315,21 @@ class _Reading:
     def _gap(self, conn: Connection, envelope: Envelope) -> str:
         """What should have come between the numbers before and this one; "" where nothing is missing.
 
-        After 999999999 comes 1, so a number is ahead of another or behind it by less than half of them.
+        After the last number comes 1, so one is ahead of another or behind it by less than half of them.
         """
         header, rules = envelope.header, envelope.partner.control_numbers
+        highest = envelope.syntax.LAST
         latest = self._latest(conn, header)
         if rules.on_gap == "ignore" or not header.control_number.isdecimal() or not latest:
             return ""
 
         def ahead(number: int) -> int:
-            return (number - latest[0] + numbers.LAST // 2) % numbers.LAST - numbers.LAST // 2
+            return (number - latest[0] + highest // 2) % highest - highest // 2
 
         this, before = int(header.control_number), max(latest, key=ahead)
         if ahead(this) <= ahead(before) + 1:
             return ""
-        first, last = before % numbers.LAST + 1, (this - 2) % numbers.LAST + 1
+        first, last = before % highest + 1, (this - 2) % highest + 1
         missing = f"{first}" if first == last else f"{first} to {last}"
         return f"interchanges {missing} from {header.sender} have not come: {this} follows {before}"
 

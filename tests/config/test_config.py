@@ -59,6 +59,9 @@ isa = { qualifier = "01", id = "123456789" }
   allow_from = ["198.51.100.0/24"]
 """
 
+US_BOTH = US.replace("keys = [", 'unb = { qualifier = "14", id = "5412345000013" }\nkeys = [')
+ACME_BOTH = ACME.replace('role = "3pl"', 'role = "3pl"\nunb = { qualifier = "", id = "ACME3PL" }')
+
 
 def read(*parts: str) -> Config:
     return config.read("".join(parts or (US, SHOP, ACME)), HOME)
@@ -157,8 +160,126 @@ def test_an_acknowledgment_is_agreed_never_to_be_acknowledged_and_edifact_has_co
         f'[[partner.acme.document]]\ntype = "{type}"\ndirection = "in"\n'
         for type in ("997", "999", "TA1", "CONTRL", "DESADV", "945")
     )
-    agreed = read(US, ACME, documents).partner("acme").agreements
-    assert [agreement.ack.mode for agreement in agreed] == ["none"] * 4 + ["contrl", "997"]
+    agreed = read(US_BOTH, ACME_BOTH, documents).partner("acme").agreements
+    assert [agreement.ack.mode for agreement in agreed] == ["none"] * 4 + ["CONTRL", "997"]
+
+
+MESSAGES = """\
+[[partner.acme.document]]
+type = "ORDERS"
+direction = "in"
+[[partner.acme.document]]
+type = "DESADV"
+direction = "out"
+version = "D.01B/EAN010"
+"""
+
+
+def test_an_edifact_partner_has_its_own_id_version_and_service_characters() -> None:
+    terms = """edifact = { syntax = "UNOA:2", version = "D.96A/EAN008", decimal = ",", una = "always" }\n"""
+    acme = read(US_BOTH, ACME_BOTH.replace("isa =", f"{terms}isa ="), MESSAGES).partner("acme")
+    assert acme.identity("edifact") == PartyId("", "ACME3PL")
+    assert acme.identity("x12") == PartyId("01", "123456789")
+    assert (acme.version("ORDERS"), acme.version("DESADV")) == ("D.96A/EAN008", "D.01B/EAN010")
+    assert acme.version("940") == "004010"
+    assert acme.edifact.separators == Separators("+", ":", "'", "", "?", ",")
+
+
+def test_an_edifact_identity_without_a_qualifier_is_named_by_any_and_one_with_it_by_its_own() -> None:
+    found = read(US_BOTH, ACME_BOTH)
+    acme = found.partner("acme")
+    for party in (PartyId("", "ACME3PL"), PartyId("14", "ACME3PL")):
+        assert found.by_party(party, "edifact") is acme
+        assert acme.owns(party, "edifact")
+    assert found.by_party(PartyId("14", "ACME3PL")) is None
+    assert not acme.owns(PartyId("ZZ", "ACME3PL"), "x12")
+    assert found.us.owns(PartyId("14", "5412345000013"), "edifact")
+    assert not found.us.owns(PartyId("", "5412345000013"), "edifact")
+
+
+@pytest.mark.parametrize(
+    ("role", "direction", "type", "document"),
+    [
+        ("3pl", "in", "DESADV", "shipment_confirmation"),
+        ("3pl", "out", "DESADV", "stock_transfer"),
+        ("3pl", "in", "RECADV", "stock_receipt"),
+        ("3pl", "in", "INVRPT", "inventory_position"),
+        ("retailer", "out", "DESADV", "ship_notice"),
+        ("retailer", "in", "RECADV", "receiving_advice"),
+        ("supplier", "in", "DESADV", "ship_notice"),
+        ("retailer", "in", "ORDERS", None),
+    ],
+)
+def test_a_message_carries_what_the_role_of_the_partner_makes_of_it(
+    role: str, direction: str, type: str, document: str | None
+) -> None:
+    table = f'[[partner.acme.document]]\ntype = "{type}"\ndirection = "{direction}"\n'
+    (agreed,) = read(US_BOTH, ACME_BOTH.replace("3pl", role, 1), table).partner("acme").agreements
+    assert agreed.document == document
+
+
+def test_which_document_a_message_carries_may_be_said() -> None:
+    table = (
+        '[[partner.acme.document]]\ntype = "INVRPT"\ndirection = "in"\ndocument = "inventory_adjustment"\n'
+    )
+    (agreed,) = read(US_BOTH, ACME_BOTH, table).partner("acme").agreements
+    assert agreed.document == "inventory_adjustment"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('unb = { qualifier = "", id = "ACME3PL" }', "", "document[0]: ORDERS is EDIFACT: write unb"),
+        ('isa = { qualifier = "01", id = "123456789" }', "", "document[2]: 945 is X12: write isa"),
+        (
+            '"D.01B/EAN010"',
+            '"004010"',
+            "document[1].version: DESADV has a version such as D.96A, not '004010'",
+        ),
+        ('"D.01B/EAN010"', '"D96A"', "document[1].version: expected a version such as 004010 or, of EDIFACT"),
+        ('"945"', '"945"\nversion = "D.96A"', "document[2].version: 945 has a version such as 004010"),
+        (
+            '"DESADV"',
+            '"DESADV"\ndocument = "shipnotice"',
+            "document[1].document: DESADV carries ship_notice or shipment_confirmation or stock_transfer "
+            "(did you mean 'ship_notice'?)",
+        ),
+        (
+            '"ORDERS"',
+            '"ORDERS"\ndocument = "sales_order"',
+            "document[0].document: ORDERS always carries the same document",
+        ),
+        (
+            "role",
+            'edifact = { syntax = "UNOC" }\nrole',
+            "edifact.syntax: expected a character set and a syntax",
+        ),
+        ("role", 'edifact = { element = ":" }\nrole', "edifact: two service characters are the same"),
+        ("role", 'edifact = { element = "|", una = "never" }\nrole', "edifact.una: these service characters"),
+        ("role", 'edifact = { unna = "never" }\nrole', "edifact.unna: unknown key (did you mean 'una'?)"),
+    ],
+)
+def test_what_edifact_does_not_go_with_is_refused_where_it_stands(old: str, new: str, problem: str) -> None:
+    in_x12 = '[[partner.acme.document]]\ntype = "945"\ndirection = "in"\n'
+    text = ACME_BOTH + MESSAGES + in_x12
+    assert old in text
+    told = refused(US_BOTH, text.replace(old, new, 1))
+    assert f": partner.acme.{problem}" in told[0]
+
+
+def test_edifact_needs_an_id_of_our_own() -> None:
+    told = refused(US, ACME_BOTH, MESSAGES)
+    assert len(told) == 2
+    assert told[0].endswith("ORDERS is EDIFACT, which needs our own id in UNB: write unb in [us]")
+
+
+def test_a_message_or_directory_that_is_not_defined_is_a_warning_with_the_nearest() -> None:
+    text = MESSAGES.replace("ORDERS", "ORDERZ").replace("D.01B", "D.07A")
+    told = [f"{key}: {message}" for _, key, message in read(US_BOTH, ACME_BOTH, text).warnings]
+    assert told == [
+        "partner.acme.document[0].type: no message ORDERZ is defined here (did you mean 'ORDERS'?)",
+        "partner.acme.document[1].version: D.07A/EAN010 is not defined here: D.96A and D.01B are",
+    ]
 
 
 def test_separators_repeat_only_in_versions_that_have_repetition() -> None:

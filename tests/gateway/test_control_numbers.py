@@ -125,10 +125,10 @@ def test_numbers_roll_over_after_999999999(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "a.db", blobs=tmp_path / "blobs")
 
     def take(conn: Connection) -> list[int]:
-        numbers.put(conn, OURS, THEIRS, "interchange", numbers.LAST - 1)
+        numbers.put(conn, OURS, THEIRS, "interchange", numbers.last("interchange") - 1)
         return numbers.take(conn, OURS, THEIRS, "interchange", 4)
 
-    assert store.write(take) == [numbers.LAST - 1, numbers.LAST, 1, 2]
+    assert store.write(take) == [numbers.last("interchange") - 1, numbers.last("interchange"), 1, 2]
     with store.read() as conn:
         assert numbers.peek(conn, OURS, THEIRS, "interchange") == 3
         assert numbers.peek(conn, OURS, PartyId("08", "OTHER"), "interchange") == 1
@@ -255,7 +255,7 @@ def test_a_gap_is_told_across_the_end_of_the_numbers_and_not_by_one_of_long_ago(
             t.drop(t.file("850", ORDER, RETAILER), "shop", f"{number}.x12")
             eventually(lambda: len(t.sent("shop", "997")) == comes)
 
-        order(numbers.LAST, 1)
+        order(numbers.last("interchange"), 1)
         order(1, 2)
         assert told(t, "gap") == []
         order(4, 3)
