@@ -60,7 +60,7 @@ def sequence(
 ) -> str:
     """The sequence that gives a level its numbers: `interchange`, `group IN`, `UNH`, `transaction test`."""
     name = _NAMES[syntax][level]
-    if rules.scope == "partner+type" and level != "interchange":
+    if rules.scope == "partner+type" and level != "interchange" and functional_id:
         name += f" {functional_id}"
     if rules.usage == "apart" and usage == "T":
         name += " test"

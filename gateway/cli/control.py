@@ -163,12 +163,14 @@ def _names_of_sequences(partner: Partner, levels: tuple[str, ...], syntax: Synta
         raise click.UsageError(f"{level} numbers are not counted with {partner.name}: see control_numbers")
     sent = [one.type for one in partner.agreements if one.direction == "out" and one.syntax == syntax]
     functional_id = edi.SYNTAXES[syntax].functional_id
-    types = {*filter(None, map(functional_id, sent)), functional_id("997" if syntax == "x12" else "CONTRL")}
+    types = {*filter(None, map(functional_id, sent)), "FA"}
+    if syntax == "edifact":
+        types = types - {"FA"} | {"CONTRL"} if partner.edifact.groups else {""}
     return {
-        numbers.sequence(rules, partner.usage, level, type or "", syntax): level
+        numbers.sequence(rules, partner.usage, level, type, syntax): level
         for level in levels or LEVELS
         if level not in derived
-        for type in sorted(filter(None, types))
+        for type in sorted(types)
     }
 
 

@@ -7,6 +7,7 @@ from the file or from the caller.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from edi.pretty import Line, Names, lines
 from edi.problems import CannotWrite, Fault, Problem
 from edi.report import report, structural
 from edi.tree import Event, Interchange, InterchangeEnd, Transaction, syntax_of
-from gateway.edi import x12
+from gateway.edi import edifact, x12
 from gateway.edi.syntax import Acknowledged, Answer, Answering, Body, Envelope, Numbered, Row, Syntax
 from mappings import MapError
 
@@ -33,9 +34,10 @@ __all__ = [
     "undefined", "write",
 ]  # fmt: skip
 
-SYNTAXES: dict[str, Syntax] = {x12.NAME: x12}
+SYNTAXES: dict[str, Syntax] = {x12.NAME: x12, edifact.NAME: edifact}
 
 _LOOKED_AT = 64 * 1024  # bytes that may stand before the first interchange
+_BEGINNING = re.compile(rb"ISA[^A-Za-z0-9\s]|UNA[^\r\n]{6}\s*UNB|UNB[+\x1d]", re.DOTALL)
 
 
 def of(header: Interchange) -> Syntax:
@@ -45,7 +47,7 @@ def of(header: Interchange) -> Syntax:
 
 def of_type(type: str) -> Syntax:
     """The syntax that has sets of such a name."""
-    return SYNTAXES.get(syntax_of(type), x12)
+    return SYNTAXES[syntax_of(type)]
 
 
 def read(stream: BinaryIO) -> Iterator[Event]:
@@ -55,9 +57,14 @@ def read(stream: BinaryIO) -> Iterator[Event]:
 
 
 def _begun(stream: BinaryIO) -> tuple[Syntax, BinaryIO]:
-    """The syntax of a stream, and the stream whole; what is no EDI at all is left to a reader to say so."""
+    """The syntax of a stream, by what it begins with first, and the stream whole.
+
+    What is no EDI at all is left to a reader to say so.
+    """
     head = stream.read(_LOOKED_AT)
-    return x12, cast("BinaryIO", _Rejoined(head, stream))
+    found = _BEGINNING.search(head)
+    syntax: Syntax = edifact if found is not None and found[0].startswith(b"UN") else x12
+    return syntax, cast("BinaryIO", _Rejoined(head, stream))
 
 
 class _Rejoined:

@@ -5,7 +5,7 @@ Above this package nobody names a syntax but to say which interchange, set or id
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
@@ -56,6 +56,7 @@ class Body(NamedTuple):
     type: str
     rows: Sequence[Row]
     convention: str = ""  # ST03
+    version: str = ""  # where it is not that of its envelope, as in an interchange without groups
 
 
 class Numbered(NamedTuple):
@@ -73,7 +74,7 @@ class Answer(NamedTuple):
     for the timeline.
     """
 
-    kind: str  # 997, 999, TA1
+    kind: str  # 997, 999, TA1, CONTRL
     number: str
     version: str  # as recorded
     says: str
@@ -168,12 +169,13 @@ class Syntax(Protocol):
         header: Interchange,
         end: InterchangeEnd | None,
         groups: Sequence[Group],
-        answered: Collection[str],
+        *,
+        answerable: bool,
         reason: DeadReason | None = None,
     ) -> Answer | None:
         """The answer to an interchange of which nothing is read, by its problems or for a reason.
 
-        None where it may not be answered. `answered` are the types in it that may be acknowledged.
+        None where it may not be answered. `answerable`: it holds more than acknowledgments.
         """
 
     def received(
@@ -181,8 +183,8 @@ class Syntax(Protocol):
     ) -> Answer | None:
         """What an interchange that is right and asks for it is answered before anything in it is."""
 
-    def answering(self, header: Interchange, answered: Collection[str]) -> Answering:
-        """What collects the answers to an interchange; `answered` as for `refuse`."""
+    def answering(self, header: Interchange, *, answerable: bool) -> Answering:
+        """What collects the answers to an interchange; `answerable` as for `refuse`."""
 
     def acknowledge(
         self, stream: BinaryIO, now: datetime, control_number: int, kind: str | None
@@ -218,5 +220,8 @@ class Syntax(Protocol):
         Raises CannotWrite, with the problems.
         """
 
+    def begins_at(self, data: bytes, header: Interchange) -> int:
+        """Where in a file an interchange begins, with what tells its service characters."""
+
     def cut(self, data: bytes, header: Interchange) -> bytes:
-        """One interchange without what follows its trailer, given the bytes from its header on."""
+        """One interchange without what follows its trailer, given the bytes from where it begins."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from edi.documents import InterchangeAcknowledgment
+from edi.problems import CannotWrite
 from edi.schema import Check, SegmentDef
 from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
 from edi.tree import Syntax as Name
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge", "answering",
-    "answers_in", "base_version", "check", "checker", "cut", "definition", "functional_id", "group_of",
-    "in_words", "is_answered", "meaning", "read", "received", "refuse", "segment", "sets", "write",
-    "write_transaction",
+    "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition", "functional_id",
+    "group_of", "in_words", "is_answered", "meaning", "read", "received", "refuse", "segment", "sets",
+    "write", "write_transaction",
 ]  # fmt: skip
 
 NAME: Name = "x12"
@@ -43,6 +44,7 @@ _NOTES = {  # TA105
 }
 _STATUS = {"A": "accepted", "E": "accepted_with_errors", "R": "rejected"}  # TA104
 _ONLY_INTERCHANGE = "TA1"
+_KINDS = ("997", "999", _ONLY_INTERCHANGE)
 
 read = codec.read
 
@@ -60,7 +62,8 @@ def refuse(
     header: Interchange,
     end: InterchangeEnd | None,
     groups: Sequence[Group],
-    answered: Collection[str],
+    *,
+    answerable: bool,
     reason: DeadReason | None = None,
 ) -> Answer | None:
     """A TA1 is never answered (X12.5), nor is what has no control number to be named by."""
@@ -72,7 +75,7 @@ def refuse(
 
 
 def received(header: Interchange, end: InterchangeEnd | None, groups: Sequence[Group]) -> Answer | None:
-    return refuse(header, end, groups, ()) if header.ack_requested else None
+    return refuse(header, end, groups, answerable=True) if header.ack_requested else None
 
 
 def _ta1(header: Interchange, ack: InterchangeAck) -> Answer:
@@ -136,7 +139,7 @@ class _Answering:
         return None
 
 
-def answering(header: Interchange, answered: Collection[str]) -> Answering:
+def answering(header: Interchange, *, answerable: bool) -> Answering:
     return _Answering(header)
 
 
@@ -149,6 +152,8 @@ def acknowledge(
     or the interchange is rejected. Control numbers count from `control_number`.
     """
     kind = kind or "997"
+    if kind not in _KINDS:
+        raise CannotWrite(f"{kind} is of EDIFACT: X12 is answered by {', '.join(_KINDS)}")
     answer: acks.FunctionalAck | None = None
     for event in read(stream):
         match event:
@@ -273,6 +278,10 @@ def write_transaction(
     separators = writer.writable(envelope.separators, envelope.version)
     numbered = writer.Body(body.type, control_number, body.rows, body.convention)
     return writer.write_transaction(numbered, separators, envelope.version, guide)
+
+
+def begins_at(data: bytes, header: Interchange) -> int:
+    return header.offset
 
 
 def cut(data: bytes, header: Interchange) -> bytes:

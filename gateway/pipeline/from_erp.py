@@ -249,20 +249,20 @@ def _interchanges(home: Home, data: bytes) -> _Taken:
     ]
     if doubts:
         raise Refused("\n".join([*doubts, "nothing of the file was sent"]))
-    ends = [piece.header.offset for piece in pieces[1:]] + [len(data)]
+    syntax = edi.of(pieces[0].header)
+    begins = [syntax.begins_at(data, piece.header) for piece in pieces]
+    ends = [*begins[1:], len(data)]
     partners = {piece.partner.name: piece.partner for piece in pieces if piece.partner is not None}
 
-    syntax = edi.of(pieces[0].header)
-
     def issue(conn: Connection, cause: str) -> None:
-        for piece, end in zip(pieces, ends, strict=True):
+        for piece, begin, end in zip(pieces, begins, ends, strict=True):
             assert piece.partner is not None
             first = piece.transactions[0]["type"]
             dispatch.queue(
                 home,
                 conn,
                 piece.partner,
-                home.store.keep(conn, syntax.cut(data[piece.header.offset : end], piece.header)),
+                home.store.keep(conn, syntax.cut(data[begin:end], piece.header)),
                 piece.transactions,
                 filename=f"{first}_{piece.partner.name}_{piece.header.control_number}{syntax.SUFFIX}",
                 content_type=syntax.CONTENT_TYPE,

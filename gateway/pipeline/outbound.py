@@ -391,7 +391,8 @@ class _Set(NamedTuple):
     @property
     def group(self) -> tuple[str, str]:
         """What the sets of one group have in common (X12.6): functional id and version."""
-        return edi.of_type(self.body.type).group_of(self.body, self.envelope)
+        body = self.body._replace(version=self.envelope.version)
+        return edi.of_type(body.type).group_of(body, self.envelope)
 
 
 def _emit(
@@ -420,7 +421,10 @@ def _emit(
         mine = list(members)
         group = taking.group(functional_id, interchange) if mine[0].envelope.grouped else None
         controls = taking.transactions(functional_id, len(mine))
-        bodies = [(control, one.body) for one, control in zip(mine, controls, strict=True)]
+        bodies = [
+            (control, one.body._replace(version=one.envelope.version))
+            for one, control in zip(mine, controls, strict=True)
+        ]
         groups.append(Numbered(mine[0].envelope, group, bodies))
         found += [
             {

@@ -129,6 +129,11 @@ class Envelope:
         return self.header.problems + groups + (self.end.problems if self.end else ())
 
     @property
+    def answerable(self) -> bool:
+        """Whether it holds more than acknowledgments, which are never answered."""
+        return bool(self.types) or not any(end.transactions for _, end in self.groups)
+
+    @property
     def syntax(self) -> Syntax:
         """Its syntax."""
         return edi.of(self.header)
@@ -139,7 +144,10 @@ class Envelope:
         if answered:
             told = None if reason is DeadReason.ENVELOPE_BROKEN else reason
             groups = [group for group, _ in self.groups]
-            self.answer(self.syntax.refuse(self.header, self.end, groups, self.types, told))
+            answer = self.syntax.refuse(
+                self.header, self.end, groups, answerable=self.answerable, reason=told
+            )
+            self.answer(answer)
 
     def accept(self) -> None:
         """Have the partner told that it came, where that is asked for."""
@@ -371,7 +379,7 @@ class _Reading:
         """The answers to an interchange that is read, as if nothing were in it."""
         if envelope.status != "accepted":
             return []
-        answering = envelope.syntax.answering(envelope.header, envelope.types)
+        answering = envelope.syntax.answering(envelope.header, answerable=envelope.answerable)
         answers = []
         for group, end in envelope.groups:
             answering.begin(group)
@@ -390,7 +398,7 @@ class _Reading:
             if isinstance(event, Interchange):
                 envelope = next(envelopes)
                 groups = iter(envelope.groups)
-                answering = envelope.syntax.answering(event, envelope.types)
+                answering = envelope.syntax.answering(event, answerable=envelope.answerable)
                 first = None
             elif isinstance(event, Group):
                 group, end = next(groups)
@@ -636,16 +644,21 @@ class _Reading:
         return self._ack_for(envelope, group).mode
 
     def _ack_for(self, envelope: Envelope, group: Group | None) -> Ack:
-        """How it is answered: as agreed for the first set known of what is in it."""
+        """How it is answered: as agreed for the first set known of those in it."""
         functional_id = envelope.syntax.functional_id
-        for agreement in envelope.partner.agreements:
-            if agreement.direction == "in" and (
+        agreed = [
+            agreement.ack
+            for agreement in envelope.partner.agreements
+            if agreement.direction == "in"
+            and (
                 functional_id(agreement.type) == group.functional_id
                 if group is not None
                 else agreement.type in envelope.types
-            ):
-                return agreement.ack
-        return self.home.config.defaults.ack
+            )
+        ]
+        if group is None:  # one answer for all: it is owed if any is
+            agreed.sort(key=lambda ack: ack.mode == "none")
+        return agreed[0] if agreed else self.home.config.defaults.ack
 
 
 def _map(envelope: Envelope, item: Transaction, verdict: Check, values: dict[str, Any]) -> Document | None:
