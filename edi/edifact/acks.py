@@ -101,6 +101,7 @@ _LONGEST_REFERENCE = 14
 _MOST_MESSAGES = 999_999
 _MOST_SEGMENTS = 999
 _MOST_ELEMENTS = 99
+_MOST_POSITIONS = 999
 
 
 class ElementAck(Struct, frozen=True, gc=False):
@@ -293,8 +294,7 @@ def _write_message(ack: MessageAck) -> Iterable[Row]:
     for segment in ack.segments[:_MOST_SEGMENTS]:
         yield ["UCS", str(segment.position), segment.code or ""]
         for element in segment.elements[:_MOST_ELEMENTS]:
-            place = (str(element.element), str(element.component or ""), str(element.repetition or ""))
-            yield ["UCD", element.code, place]
+            yield ["UCD", element.code, (*_place(element), str(element.repetition or ""))]
 
 
 def _side(party: PartyId) -> tuple[str, ...]:
@@ -302,8 +302,12 @@ def _side(party: PartyId) -> tuple[str, ...]:
 
 
 def _verdict(ack: InterchangeAck | GroupAck | MessageAck) -> Row:
-    place = (str(ack.element or ""), str(ack.component or ""))
-    return [ack.action, ack.code or "", ack.tag or "", place if ack.element else ""]
+    return [ack.action, ack.code or "", ack.tag or "", _place(ack) if ack.element else ""]
+
+
+def _place(told: InterchangeAck | GroupAck | MessageAck | ElementAck) -> tuple[str, str]:
+    """0098, which counts the segment's tag as the first, and 0104, which counts components from 1."""
+    return str(min((told.element or 0) + 1, _MOST_POSITIONS)), str(told.component or "")
 
 
 def _message(transaction: Transaction, check: Check) -> MessageAck:
