@@ -211,27 +211,26 @@ def pretty(
         raise Failure(Code.DOCUMENT_UNKNOWN, f"no transaction set has the control number {transaction}")
 
 
-@edi.command(short_help="The 997 or 999, and the TA1, that answer a file.")
+@edi.command(short_help="The 997, 999, TA1 or CONTRL that answers a file.")
 @click.argument("file", type=INPUT)
 @click.option(
     "--as",
     "kind",
-    type=click.Choice(["997", "999", "TA1"], case_sensitive=False),
-    default="997",
-    show_default=True,
-    help="What answers each group; TA1 alone answers the interchange only.",
+    type=click.Choice(["997", "999", "TA1", "CONTRL"], case_sensitive=False),
+    help="What answers X12: 997 unless told; TA1 alone answers the interchange only. EDIFACT has CONTRL.",
 )
 @click.option("--control-number", type=click.IntRange(1, 999_999_999), default=1, show_default=True)
-def ack(file: BinaryIO, *, kind: str, control_number: int) -> None:
-    """Write the 997 or 999 to a file on stdout, and the TA1 where ISA14 asks for one.
+def ack(file: BinaryIO, *, kind: str | None, control_number: int) -> None:
+    """Write the acknowledgment of a file on stdout.
 
-    Under --json, what the acknowledgment says of each group.
+    That of X12 is a 997 or 999 for every group, and a TA1 where ISA14 asks for one; that of EDIFACT is a
+    CONTRL for every interchange. Under --json, what it says.
     """
     from gateway import edi
 
     with _edi_failures():
         now = datetime.now(UTC)
-        for answer in edi.acknowledge(file, now=now, control_number=control_number, kind=kind.upper()):
+        for answer in edi.acknowledge(file, now=now, control_number=control_number, kind=kind):
             if output.settings().json:
                 output.value({**answer.told, "data": answer.data.decode("latin-1")}, "")
             elif answer.data:
@@ -284,12 +283,14 @@ def _overlays(partner: str | None, direction: str = "in") -> Callable[[str], Pat
 
 @edi.command(short_help="JSON documents as one interchange.")
 @click.argument("file", type=INPUT, default="-")
-@click.option("--set", "type", metavar="TYPE", required=True, help="The set to write, such as 856.")
+@click.option("--set", "type", metavar="TYPE", required=True, help="What to write, such as 856 or DESADV.")
 @click.option("--partner", metavar="NAME", help="Write as agreed with this partner: ids, version, map.")
-@click.option("--version", metavar="VERSION", help="GS08; 004010 unless the partner has another.")
+@click.option(
+    "--version", metavar="VERSION", help="Unless the partner has another: 004010, or D.96A of EDIFACT."
+)
 @click.option("--from", "sender", metavar="ID", help="QUAL:ID of ISA, ID:QUAL of UNB; ours with --partner.")
 @click.option("--to", "receiver", metavar="ID", help="Whom it is for, written so; theirs with --partner.")
-@click.option("--usage", type=click.Choice(["T", "P"]), help="ISA15; T unless the partner has another.")
+@click.option("--usage", type=click.Choice(["T", "P"]), help="Test or production; T unless told.")
 @click.option("--control-number", type=click.IntRange(1, 999_999_999), default=1, show_default=True)
 @click.option(
     "--map",
