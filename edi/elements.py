@@ -548,6 +548,8 @@ def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
         digits = f"{name}.isdecimal()"
         if kind[0] == "R":
             digits = f"({digits} or {name}.replace('.', '', 1).isdecimal())"
+        elif kind == "n":
+            digits = f"({digits} or {name}.replace('.', '', 1).isdecimal() and {name}[-1] != '.')"
         term = f"({digits} and len({name}) <= {high} or is_{key}({name}))"
     else:
         term = f"({name} in {key} or is_{key}({name}))"

@@ -297,7 +297,7 @@ def test_no_damage_to_a_message_raises_anything_else(
     except as2.As2Error:
         return
     assert opened.size == len(delivered)
-    assert delivered == ORDER or not options["sign"]
+    assert delivered == ORDER or opened.signed_with is None  # CBC hides damage that a signature would show
 
 
 @given(

@@ -106,7 +106,8 @@ def edifact(bodies: list[Body]) -> bytes:
 
 def _message(rows: Rows) -> Iterator[str]:
     ship_to: list[str] = []
-    for row in rows:
+    priced: list[str] = []
+    for row in sorted(rows[:7], key=lambda row: row[0] == "REF") + rows[7:]:
         match row:
             case ["BEG", _, _, number, _, date]:
                 yield f"BGM+220+{number}+9"
@@ -124,10 +125,10 @@ def _message(rows: Rows) -> Iterator[str]:
             case ["PO1", line, quantity, _, price, _, _, product, _, sku]:
                 yield f"LIN+{line}++{product}:UP"
                 yield f"PIA+1+{sku}:SA"
-                yield f"QTY+21:{quantity}:PCE"
-                yield f"PRI+AAA:{price}"
+                priced = [f"QTY+21:{quantity}:PCE", f"PRI+AAA:{price}"]
             case ["PID", *_, text]:
                 yield f"IMD+F++:::{text}"
+                yield from priced
             case ["CTT", count]:
                 yield "UNS+S"
                 yield f"CNT+2:{count}"
