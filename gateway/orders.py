@@ -54,7 +54,10 @@ from gateway.store.tables import order, transmission
 log = logging.getLogger(__name__)
 
 ACCEPTED = ("accepted", "accepted_with_errors")
-_INVOICES = ("810", "880")
+# The sets that carry a document: which is sent is told by what is agreed; of several, the first.
+_WAREHOUSE_ORDERS, _CONFIRMATIONS = ("940", "INSDES"), ("945", "DESADV")
+_NOTICES, _INVOICES = ("856", "DESADV"), ("810", "880", "INVOIC")
+_ANSWERS, _ANSWERS_TO_CHANGES, _CHANGES = ("855", "ORDRSP"), ("865", "ORDRSP"), ("860", "ORDCHG")
 _LONGEST_NUMBER = 22  # BIG02, W0502
 
 
@@ -229,7 +232,8 @@ def _warehouse_orders(
     doubt = None
     if sales_order.purpose not in {None, "original"}:  # a cancellation, a copy, a confirmation of a call
         doubt = f"the order's purpose is {sales_order.purpose!r}: shipping it is for a person to decide"
-    return [_prepared(home, warehouse, "940", document, doubt)]
+    type = warehouse.agreed(_WAREHOUSE_ORDERS, "out") or warehouse.spoken(_WAREHOUSE_ORDERS)[0]
+    return [_prepared(home, warehouse, type, document, doubt)]
 
 
 def _depositor_number(conn: Connection, warehouse: Partner, purchase_order: str) -> str:
@@ -240,7 +244,7 @@ def _depositor_number(conn: Connection, warehouse: Partner, purchase_order: str)
             select(document_table.c.number).where(
                 document_table.c.direction == "out",
                 document_table.c.partner == warehouse.name,
-                document_table.c.type == "940",
+                document_table.c.kind == "warehouse_order",
                 document_table.c.number.startswith(base, autoescape=True),
             )
         ).scalars()
@@ -270,7 +274,7 @@ def _notice_and_invoice(
         select(func.count(document_table.c.cause.distinct())).where(
             document_table.c.correlation == found.correlation,
             document_table.c.direction == "out",
-            document_table.c.type.in_(("856", *_INVOICES)),
+            document_table.c.kind.in_(("ship_notice", "invoice")),
         )
     ).scalar_one()
     number = f"{sales_order.number[: _LONGEST_NUMBER - 4]}-{shipments + 1}"
@@ -278,19 +282,13 @@ def _notice_and_invoice(
     notice = derivation.ship_notice(sales_order, confirmation, confirmation.shipment or number, now)
     invoice = derivation.invoice(sales_order, confirmation, number, now.date())
     doubt = derivation.unpriced(invoice) or _changed(conn, found.correlation)
-    following: list[tuple[str, ShipNotice | Invoice, str | None]] = [("856", notice, None)]
-    if (billed := _billed(customer)) is not None:
-        following += [(billed, derivation.grocery_invoice(invoice) if billed == "880" else invoice, doubt)]
-    return [
-        _prepared(home, customer, type, document, doubt)
-        for type, document, doubt in following
-        if customer.agreement(type, "out")
-    ]
-
-
-def _billed(customer: Partner) -> str | None:
-    """The set in which a customer gets its invoices; of several agreed, the first."""
-    return next((type for type in _INVOICES if customer.agreement(type, "out")), None)
+    following: list[Prepared] = []
+    if (noticed := customer.agreed(_NOTICES, "out", "ship_notice")) is not None:
+        following.append(_prepared(home, customer, noticed, notice))
+    if (billed := customer.agreed(_INVOICES, "out")) is not None:
+        bill = derivation.grocery_invoice(invoice) if billed == "880" else invoice
+        following.append(_prepared(home, customer, billed, bill, doubt))
+    return following
 
 
 def _changed(conn: Connection, correlation: str) -> str | None:
@@ -372,7 +370,8 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
         what = f"{row.type} {row.number or row.transaction_control or ''}".strip()
         if row.type in ACKNOWLEDGMENTS:
             if row.direction == "out" and row.sent != "delivered":
-                owed("us", f"to send the {row.type} for group {row.number}", row.ack_due_at)
+                what = "interchange" if row.group_control is None else "group"
+                owed("us", f"to send the {row.type} for {what} {row.number}", row.ack_due_at)
             continue
         if row.status in {"held", "rejected"}:
             owed("us", f"a person to look at {what}: {row.error}")
@@ -408,12 +407,23 @@ def close_carried(home: Home, conn: Connection, transmission_id: str) -> None:
 def _expected(home: Home, found: Record[Any], have: set[tuple[str, str]]) -> list[tuple[str, str, str]]:
     """The chain of an order as (direction, type, who makes it); a change that came needs its answer, too."""
     customer = home.config.partners.get(found.partner)
-    agreed = {one.type for one in customer.agreements if one.direction == "out"} if customer else set()
-    answers = ["855"] + (["865"] if ("in", "860") in have else [])
-    expected = [("out", type, "erp") for type in answers if type in agreed]
+    warehouse = home.config.partners.get(found.warehouse or "")
+    expected: list[tuple[str, str | None, str]] = []
+    if customer is not None:
+        expected.append(("out", customer.agreed(_ANSWERS, "out"), "erp"))
+        if any(("in", change) in have for change in _CHANGES):
+            expected.append(("out", customer.agreed(_ANSWERS_TO_CHANGES, "out"), "erp"))
     if found.warehouse:
-        expected += [("out", "940", "us"), ("in", "945", found.warehouse)]
-    maker = "us" if found.warehouse else "erp"  # nothing comes from which we could make them
-    billed = _billed(customer) if customer else None
-    following = [type for type in ("856", billed) if type in agreed]
-    return expected + [("out", type, maker) for type in following if type is not None]
+        ordered, confirmed = _WAREHOUSE_ORDERS[0], _CONFIRMATIONS[0]
+        if warehouse is not None:
+            ordered = warehouse.agreed(_WAREHOUSE_ORDERS, "out") or warehouse.spoken(_WAREHOUSE_ORDERS)[0]
+            confirmed = (
+                warehouse.agreed(_CONFIRMATIONS, "in", "shipment_confirmation")
+                or warehouse.spoken(_CONFIRMATIONS)[0]
+            )
+        expected += [("out", ordered, "us"), ("in", confirmed, found.warehouse)]
+    if customer is not None:
+        maker = "us" if found.warehouse else "erp"  # nothing comes from which we could make them
+        expected.append(("out", customer.agreed(_NOTICES, "out", "ship_notice"), maker))
+        expected.append(("out", customer.agreed(_INVOICES, "out"), maker))
+    return [(direction, type, maker) for direction, type, maker in expected if type is not None]

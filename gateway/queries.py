@@ -17,6 +17,8 @@ from gateway.store.tables import document, event, interchange, order, transmissi
 
 Record = dict[str, Any]
 
+ACKNOWLEDGMENTS = frozenset({"acknowledgment", "interchange_acknowledgment"})  # kinds of documents
+
 # How a document stands: one of ours as what carries it does, once it was issued.
 _standing: ColumnElement[str] = case(
     (
@@ -272,7 +274,7 @@ def order_chain(home: Home, number: str) -> Record | None:
         }
         mine = event.c.correlation == found.correlation
         sent_as = event.c.transmission.in_(list(carried))
-        answers = [row for row in chain if row.kind == "acknowledgment"]
+        answers = [row for row in chain if row.kind in ACKNOWLEDGMENTS]
         return {
             "order": found.number,
             "partner": found.partner,
@@ -281,7 +283,7 @@ def order_chain(home: Home, number: str) -> Record | None:
             "correlation": found.correlation,
             "created_at": found.created_at,
             "done_at": found.done_at,
-            "documents": [_document(row) for row in chain if row.kind != "acknowledgment"],
+            "documents": [_document(row) for row in chain if row.kind not in ACKNOWLEDGMENTS],
             "acknowledgments": [_document(row) for row in answers],
             "receipts": [_receipt(row) for row in carried.values() if row.disposition is not None],
             "due": orders.due(home, conn, found),

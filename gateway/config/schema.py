@@ -523,6 +523,20 @@ class Partner(Struct, frozen=True, kw_only=True):
                 return agreement
         return None
 
+    def agreed(
+        self, types: Iterable[str], direction: Literal["in", "out"], document: str | None = None
+    ) -> str | None:
+        """The first of some sets that is agreed in a direction, as one that carries a document."""
+        for type in types:
+            agreement = self.agreement(type, direction)
+            if agreement is not None and document in (None, agreement.document or document):
+                return type
+        return None
+
+    def spoken(self, types: tuple[str, ...]) -> tuple[str, ...]:
+        """Of some sets those of a syntax in which they are known by an id; all where there are none."""
+        return tuple(type for type in types if self.identity(syntax_of(type)) is not None) or types
+
     def guide(self, type: str, direction: Literal["in", "out"]) -> Guide | None:
         """The guide agreed for a set in a direction. Raises GuideError for one that cannot be used."""
         from edi.guide import load

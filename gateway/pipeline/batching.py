@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select, update
 
-from gateway.config import Batch, Partner
+from gateway.config import Agreement, Partner
 from gateway.home import Home
 from gateway.store.tables import BATCHED
 from gateway.store.tables import document as document_table
@@ -36,13 +36,17 @@ class Waiting(NamedTuple):
 
 
 def join(
-    home: Home, conn: Connection, partner: Partner, terms: Batch, identity: str, now: datetime
+    home: Home, conn: Connection, partner: Partner, agreement: Agreement, identity: str, now: datetime
 ) -> dict[str, Any]:
     """Put a document that is about to be recorded into the batch of its terms; its columns.
 
-    The batch is begun where none is open, and made to leave at once where this document is its last.
+    The batch is begun where none is open, and made to leave at once where this document is its last. It has
+    one syntax, as its interchange.
     """
-    types = [a.type for a in partner.agreements if a.direction == "out" and a.batch == terms]
+    terms = agreement.batch
+    assert terms is not None
+    alike = [a for a in partner.agreements if a.direction == "out" and a.syntax == agreement.syntax]
+    types = [one.type for one in alike if one.batch == terms]
     open_ = conn.execute(
         _gathered(partner.name)
         .where(document_table.c.type.in_(types), document_table.c.leaves_at > now)

@@ -1,9 +1,9 @@
 """What the ERP hands us: taken, stored and queued to the partners it is for.
 
 A document is mapped and numbered; its partner is the one it names, else the one whose order it belongs to by
-purchase order number. X12 that the ERP has written itself is split by receiver: each interchange is sent as
-it is, to the partner that its ISA07/08 names, or nothing of the file is. Taking the same file twice, as after
-a crash, changes nothing.
+purchase order number. EDI that the ERP has written itself is split by receiver: each interchange is sent as
+it is, to the partner that its ISA07/08 or UNB03 names, or nothing of the file is. Taking the same file twice,
+as after a crash, changes nothing.
 """
 
 from __future__ import annotations
@@ -66,35 +66,35 @@ from gateway.store.tables import new_id, transmission
 
 # The set that a document is written as; of several, the one agreed with the partner, else the first.
 _SETS: dict[type[Document], tuple[str, ...]] = {
-    SalesOrder: ("850", "875"),
-    OrderChange: ("860",),
-    OrderAcknowledgment: ("855", "865"),
-    WarehouseOrder: ("940",),
-    ShipmentConfirmation: ("945",),
-    ShipNotice: ("856",),
-    Invoice: ("810", "880"),
-    PaymentAdvice: ("820",),
+    SalesOrder: ("850", "875", "ORDERS"),
+    OrderChange: ("860", "ORDCHG"),
+    OrderAcknowledgment: ("855", "865", "ORDRSP"),
+    WarehouseOrder: ("940", "INSDES"),
+    ShipmentConfirmation: ("945", "DESADV"),
+    ShipNotice: ("856", "DESADV"),
+    Invoice: ("810", "880", "INVOIC"),
+    PaymentAdvice: ("820", "REMADV"),
     RoutingRequest: ("753",),
     RoutingInstructions: ("754",),
-    FreightStatus: ("214",),
+    FreightStatus: ("214", "IFTSTA"),
     FreightInvoice: ("210",),
-    LoadTender: ("204",),
+    LoadTender: ("204", "IFTMIN"),
     LoadTenderAnswer: ("990",),
-    Forecast: ("830",),
+    Forecast: ("830", "DELFOR"),
     ShipSchedule: ("862",),
     ProductActivity: ("852",),
-    ReceivingAdvice: ("861",),
+    ReceivingAdvice: ("861", "RECADV"),
     PriceCatalog: ("832",),
-    ResaleReport: ("867",),
+    ResaleReport: ("867", "SLSRPT"),
     OrderStatusInquiry: ("869",),
-    OrderStatus: ("870",),
+    OrderStatus: ("870", "OSTRPT"),
     Organization: ("816",),
-    StockTransfer: ("943",),
-    StockReceipt: ("944",),
-    InventoryAdjustment: ("947",),
-    InventoryPosition: ("846",),
-    ReturnAuthorization: ("180",),
-    ApplicationAdvice: ("824",),
+    StockTransfer: ("943", "DESADV"),
+    StockReceipt: ("944", "RECADV"),
+    InventoryAdjustment: ("947", "INVRPT"),
+    InventoryPosition: ("846", "INVRPT"),
+    ReturnAuthorization: ("180", "RETANN"),
+    ApplicationAdvice: ("824", "APERAK"),
 }
 
 
@@ -198,7 +198,7 @@ def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
     if sets is None:
         raise Refused("acknowledgments are made by the gateway, not by the ERP")
     if isinstance(document, OrderAcknowledgment) and document.answers_change:
-        sets = ("865",)  # an 855 cannot say what it answers
+        sets = ("865", "ORDRSP")  # an 855 cannot say what it answers
     name: str | None = getattr(document, "partner", None)
     to_customer = not isinstance(document, LoadTender)  # a carrier is offered what somebody else ordered
     numbers = orders.purchase_orders(document)
@@ -210,11 +210,12 @@ def _address(home: Home, conn: Connection, document: Document) -> _Addressed:
     partner = home.config.partners.get(name)
     if partner is None:
         raise Refused(f"no partner is named {name!r} in partners.toml")
-    agreed = [kind for kind in sets if partner.agreement(kind, "out")]
-    if partner.agreements and not agreed:
+    kind = documents.schema_of(document).partition(".")[2].partition("/")[0]
+    sets = partner.spoken(sets)
+    agreed = partner.agreed(sets, "out", kind)
+    if agreed is None and partner.agreements:
         raise Refused(f"no {' or '.join(sets)} to {name} is agreed in partners.toml")
-    kind = agreed[0] if agreed else sets[0]
-    return _Addressed(document, kind, partner, found.correlation if found is not None else None)
+    return _Addressed(document, agreed or sets[0], partner, found.correlation if found is not None else None)
 
 
 # Interchanges that the ERP has written itself.

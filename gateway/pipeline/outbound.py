@@ -98,9 +98,8 @@ def issue(
         "cause": cause,
         "created_at": now,
     }
-    terms = agreement.batch if agreement is not None else None
-    if error is None and terms is not None:
-        values |= batching.join(home, conn, partner, terms, identity, now) | {"reason": None}
+    if error is None and agreement is not None and agreement.batch is not None:
+        values |= batching.join(home, conn, partner, agreement, identity, now) | {"reason": None}
     elif error is None:
         one = _Set(envelope(home.config, partner, type), Body(type, written))
         try:

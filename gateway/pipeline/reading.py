@@ -25,6 +25,7 @@ from edi.documents import (
     Acknowledgment,
     ApplicationAdvice,
     Document,
+    InterchangeAcknowledgment,
     LoadTenderAnswer,
     SalesOrder,
     ShipmentConfirmation,
@@ -574,6 +575,8 @@ class _Reading:
             note("held", f"{what}: {values['reason']}: {values['error']}")
         elif isinstance(read.document, Acknowledgment):
             reconcile.acknowledged(self.home, conn, partner, values["id"], read.document)
+        elif isinstance(read.document, InterchangeAcknowledgment):
+            reconcile.interchange_answered(self.home, conn, partner, values["id"], read.document)
         elif read.document is not None:
             note("read", f"{what}: {values['status'].replace('_', ' ')}")
             if isinstance(read.document, ApplicationAdvice):

@@ -6,15 +6,23 @@ told and changes nothing.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, select, update
 
-from edi.documents import Acknowledgment, InterchangeAcknowledgment, SegmentError, TransactionStatus
-from edi.tree import Group, Transaction
+from edi.documents import (
+    Acknowledgment,
+    FaultySegment,
+    GroupStatus,
+    InterchangeAcknowledgment,
+    MessageStatus,
+    SegmentError,
+    TransactionStatus,
+)
+from edi.tree import NORMAL, Group, Interchange, Transaction, syntax_of
 from gateway import edi, orders
 from gateway.config import Partner
-from gateway.edi import x12
+from gateway.edi import edifact, x12
 from gateway.engine import Done, Job
 from gateway.home import Home
 from gateway.numbers import plain
@@ -22,8 +30,12 @@ from gateway.pipeline import outbound
 from gateway.store.tables import document as document_table
 from gateway.store.tables import transmission
 
+_Key: TypeAlias = tuple[str, str]  # of a transaction: type and control number
+
 _OPEN = ("waiting", "overdue")
 _DUPLICATE = "025"  # TA105 of a repetition, which says nothing against the interchange read first
+_REPEATED = "26"  # 0085 of one
+_READABLE = str.maketrans({NORMAL.element: "+", NORMAL.component: ":", NORMAL.repetition: "*"})
 _SHOWN = 5  # segments of ours repeated in the note of a rejection
 _WORDS = {
     "accepted": "accepts",
@@ -39,13 +51,17 @@ def acknowledged(
     """Apply a partner's 997 or 999 to the documents of ours that it names (X12.20)."""
     group, elsewhere = _answered(conn, partner, answer)
     if not group:
-        _unmatched(home, conn, partner, identity, answer)
+        group_of_ours = f"group {answer.functional_id} {answer.control_number}"
+        _unmatched(home, conn, partner, identity, group_of_ours)
         return
     by_control = {_named(status): status for status in answer.transactions}
-    sent = _faulty_segments(home, conn, group, by_control)
+    faulty = {key: {one.position for one in status.segments} for key, status in by_control.items()}
+    sent = _sent(home, conn, group, faulty)
     for row in group:
         key = row.type, plain(row.transaction_control)
-        _close(home, conn, identity, row, answer, by_control.get(key), sent.get(key, ""))
+        state, why = _verdict(answer, by_control.get(key))
+        shown = _shown(sent.get(key)) if state in {"rejected", "partial"} else ""
+        _close(home, conn, identity, row, state, "; ".join(filter(None, [why, shown])))
     if elsewhere:
         text = f"{', '.join(elsewhere)} in group {answer.functional_id} {answer.control_number}"
         home.note(conn, "unmatched", f"an acknowledgment names what was not sent: {text}",
@@ -133,36 +149,39 @@ def _said(element: str, code: str) -> str:
     return f"{meaning.rstrip('.').lower()} ({code})" if meaning else f"code {code}"
 
 
-def _faulty_segments(
-    home: Home,
-    conn: Connection,
-    group: list[Row[Any]],
-    answered: dict[tuple[str, str], TransactionStatus],
-) -> dict[tuple[str, str], str]:
-    """The segments of ours that an answer finds fault with, by set, so that nobody has to count them."""
-    wanted = {key: {one.position for one in status.segments} for key, status in answered.items()}
+def _sent(
+    home: Home, conn: Connection, group: list[Row[Any]], wanted: dict[_Key, set[int]]
+) -> dict[_Key, dict[int, str]]:
+    """Segments of ours by their places, of sets of one group, so that nobody has to count them."""
     wanted = {key: positions for key, positions in wanted.items() if positions}
-    told: dict[tuple[str, str], str] = {}
+    found: dict[_Key, dict[int, str]] = {}
     if not wanted:
-        return told
+        return found
     about = group[0]
     sha256 = conn.execute(
         select(transmission.c.sha256).where(transmission.c.id == about.transmission)
     ).scalar_one()
     with home.store.fetch(sha256) as stream:
-        inside = False
+        inside = mine = False
         for event in edi.read(stream):
-            if isinstance(event, Group):
-                said = event.functional_id, plain(event.control_number)
-                inside = said == (about.functional_id, about.group_control)
+            if isinstance(event, Interchange):
+                mine = plain(event.control_number) == about.interchange_control
+            elif isinstance(event, Group):
+                number = plain(event.control_number) if event.segment else None
+                inside = mine and number == about.group_control
             elif inside and isinstance(event, Transaction):
                 key = event.type, plain(event.control_number)
                 if positions := wanted.pop(key, None):
-                    found = [event.segments[at - 1] for at in sorted(positions) if at <= len(event.segments)]
-                    told[key] = f"we sent {' ... '.join(found[:_SHOWN])}"
+                    there = sorted(at for at in positions if at <= len(event.segments))
+                    found[key] = {at: event.segments[at - 1].translate(_READABLE) for at in there}
                     if not wanted:
                         break
-    return told
+    return found
+
+
+def _shown(sent: dict[int, str] | None) -> str:
+    """Segments of ours that are found fault with, as the first of them were sent."""
+    return f"we sent {' ... '.join(list(sent.values())[:_SHOWN])}" if sent else ""
 
 
 def _close(
@@ -170,11 +189,10 @@ def _close(
     conn: Connection,
     identity: str,
     row: Row[Any],
-    answer: Acknowledgment,
-    answered: TransactionStatus | None,
-    sent: str,
+    state: str,
+    why: str,
 ) -> None:
-    state, why = _verdict(answer, answered)
+    """Give a document of ours the state that a partner's answer says, unless it has been answered before."""
     conn.execute(
         update(document_table).where(document_table.c.id == identity).values(correlation=row.correlation)
     )
@@ -197,8 +215,6 @@ def _close(
             document=identity,
         )
         return
-    if state in {"rejected", "partial"}:
-        why = "; ".join(filter(None, [why, sent]))
     late = ", late" if row.ack == "overdue" else ""
     conn.execute(
         update(document_table)
@@ -217,13 +233,139 @@ def _close(
     orders.close_if_done(home, conn, row.correlation)
 
 
-def _unmatched(home: Home, conn: Connection, partner: Partner, identity: str, answer: Acknowledgment) -> None:
-    text = f"no group {answer.functional_id} {answer.control_number} was sent to {partner.name}"
+def _unmatched(home: Home, conn: Connection, partner: Partner, identity: str, what: str) -> None:
+    text = f"no {what} was sent to {partner.name}"
     conn.execute(
         update(document_table).where(document_table.c.id == identity).values(reason="UNMATCHED", error=text)
     )
     home.note(conn, "unmatched", f"an acknowledgment that matches nothing: {text}", partner=partner.name,
               document=identity)  # fmt: skip
+
+
+def interchange_answered(
+    home: Home, conn: Connection, partner: Partner, identity: str, answer: InterchangeAcknowledgment
+) -> None:
+    """Apply a partner's CONTRL to the documents of ours in the interchange that it names (ISO 9735-4).
+
+    What is named at no level has been accepted with the level above; a repetition that is refused says
+    nothing against what was read first; that it was received says nothing yet.
+    """
+    number = plain(answer.control_number)
+    rows = _of_interchange(conn, partner, number, answer)
+    if not rows:
+        _unmatched(home, conn, partner, identity, f"interchange {number}")
+        return
+    for one in rows:
+        conn.execute(
+            update(document_table).where(document_table.c.id == identity).values(correlation=one.correlation)
+        )
+    if answer.status == "received" or (answer.status == "rejected" and answer.note == _REPEATED):
+        why = f": {_reason(answer.note)}" if answer.note else ""
+        text = f"{partner.name} answers interchange {number}: {answer.status}{why}"
+        home.note(conn, "acknowledged", text, partner=partner.name, correlation=rows[0].correlation,
+                  document=rows[0].id)  # fmt: skip
+        return
+    groups = {plain(group.control_number): group for group in answer.groups}
+    messages: dict[tuple[str | None, str, str], MessageStatus] = {
+        (None, *_names(one)): one for one in answer.messages
+    }
+    messages |= {(number, *_names(one)): one for number, group in groups.items() for one in group.messages}
+    for group_control in {row.group_control: None for row in rows}:
+        group = groups.get(group_control or "")
+        mine = [row for row in rows if row.group_control == group_control]
+        told = {key[1:]: one for key, one in messages.items() if key[0] in (group_control, None)}
+        faulty = {key: {one.position for one in status.segments} for key, status in told.items()}
+        sent = _sent(home, conn, mine, faulty)
+        for row in mine:
+            key = row.type, plain(row.transaction_control)
+            state, why = _judgment(answer, group, told.get(key), sent.get(key, {}))
+            shown = _shown(sent.get(key)) if state == "rejected" else ""
+            _close(home, conn, identity, row, state, "; ".join(filter(None, [why, shown])))
+    have = {(row.type, plain(row.transaction_control)) for row in rows}
+    if elsewhere := sorted({key[1:] for key in messages} - have):
+        named = ", ".join(f"{type} {control}" for type, control in elsewhere)
+        home.note(conn, "unmatched", f"a CONTRL names what was not sent: {named} in interchange {number}",
+                  partner=partner.name, document=identity)  # fmt: skip
+
+
+def _names(status: MessageStatus) -> _Key:
+    return status.type or "", plain(status.control_number)
+
+
+def _of_interchange(
+    conn: Connection, partner: Partner, number: str, answer: InterchangeAcknowledgment
+) -> list[Row[Any]]:
+    """The documents of the latest interchange of ours of this number that has the messages named."""
+    found = conn.execute(
+        select(document_table)
+        .where(
+            document_table.c.direction == "out",
+            document_table.c.partner == partner.name,
+            document_table.c.interchange_control == number,
+            document_table.c.kind.is_distinct_from("acknowledgment"),
+        )
+        .order_by(document_table.c.created_at.desc())
+    ).all()
+    interchanges: dict[str | None, list[Row[Any]]] = {}
+    for row in found:
+        if syntax_of(row.type) == "edifact":
+            interchanges.setdefault(row.transmission, []).append(row)
+    inside = [*answer.messages, *(one for group in answer.groups for one in group.messages)]
+    named = {_names(one) for one in inside}
+
+    def has(rows: list[Row[Any]]) -> int:
+        return len(named & {(row.type, plain(row.transaction_control)) for row in rows})
+
+    best = max(interchanges.values(), key=has, default=[])
+    return best if has(best) or not named else []
+
+
+def _judgment(
+    answer: InterchangeAcknowledgment,
+    group: GroupStatus | None,
+    message: MessageStatus | None,
+    sent: dict[int, str],
+) -> tuple[str, str]:
+    """The state that a CONTRL gives to a message, and why: by the highest level that is rejected."""
+    for level, what in ((answer, "the interchange"), (group, "the group"), (message, "the message")):
+        if level is None or level.status != "rejected":
+            continue
+        reasons = []
+        if level.note or level.segment:
+            reasons.append(f"{what}: {_placed(level)}")
+        if isinstance(level, MessageStatus):
+            reasons += [_fault_in_message(segment, sent) for segment in level.segments]
+        return "rejected", "; ".join(reasons)
+    return "accepted", ""
+
+
+def _placed(status: InterchangeAcknowledgment | GroupStatus | MessageStatus) -> str:
+    """Where at its own level something is wrong and what: `UNT01 references do not match (28)`."""
+    place = status.segment or ""
+    if place and status.element:
+        place += _reference(status.element, status.component)
+    return f"{place} {_reason(status.note)}".strip()
+
+
+def _fault_in_message(segment: FaultySegment, sent: dict[int, str]) -> str:
+    """One segment in error, in words: `QTY at 6: QTY01-2 character of the wrong type (37)`."""
+    tag = sent.get(segment.position, "")[:3]
+    parts = [_reason(segment.code)] if segment.code else []
+    for error in segment.elements:
+        reference = f"{tag}{_reference(error.element, error.component)}"
+        parts.append(f"{reference} {_reason(error.code)}")
+    return f"{tag or 'segment'} at {segment.position}: " + ", ".join(parts)
+
+
+def _reference(element: int, component: int | None) -> str:
+    """The place that 0098 means, which counts the tag as the first."""
+    return f"{element - 1:02}" + (f"-{component}" if component else "")
+
+
+def _reason(code: str | None) -> str:
+    """A code of list 0085 with what it means."""
+    meaning = edifact.meaning("0085", code or "")
+    return f"{meaning.rstrip('.').lower()} ({code})" if meaning else f"code {code or 'none'}"
 
 
 def interchange_acknowledged(
@@ -244,6 +386,7 @@ def interchange_acknowledged(
         )
         .order_by(document_table.c.created_at.desc())
     ).all()
+    rows = [row for row in rows if syntax_of(row.type) == "x12"]
     if not rows:
         home.note(conn, "unmatched", f"{text}; no such interchange was sent", partner=partner.name)
     for one in rows:
