@@ -81,12 +81,21 @@ class SegmentUse:
 
 @dataclass(frozen=True, slots=True)
 class LoopDef:
-    """A loop: its first child is a SegmentUse, whose appearance begins an iteration; its tag is the id."""
+    """A loop: its first child is a SegmentUse, whose appearance begins an iteration.
+
+    Its id is the tag of that segment in X12, and the number of the segment group, "SG25", in EDIFACT.
+    """
 
     id: str
     requirement: str
     repeat: int  # 0 = unbounded
     children: tuple[SegmentUse | LoopDef, ...]
+
+    @property
+    def tag(self) -> str:
+        """The tag of the segment that begins it, by which maps name it."""
+        first = self.children[0]
+        return first.segment.tag if isinstance(first, SegmentUse) else first.tag
 
 
 class Total(NamedTuple):

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -27,13 +28,16 @@ from edi.documents import BETWEEN_COMPONENTS, BETWEEN_REPETITIONS, Document, Not
 from edi.problems import CannotWrite, Fault, Problem
 from edi.schema import Check, Run, RunReader, SetDef
 from edi.tree import Separators
-from mappings.language import MapError, Scope, Slot, read_map
+from mappings.language import MapError, Scope, Slot, documents_of, read_map
 from mappings.quick import DOUBTS, Write, compile_writer
 from mappings.reader import Read, Unreadable, compile_reader
+from mappings.rows import text_at
 from mappings.runs import ByRuns, chief_loop
+from mappings.shapes import Shape
+from mappings.values import MOMENTS
 from mappings.writer import placed_rows
 
-__all__ = ["Map", "MapError", "load"]
+__all__ = ["Map", "MapError", "documents_of", "load"]
 
 _SEPARATORS = Separators()
 Row = Sequence[str | tuple[str, ...] | list[str | tuple[str, ...]]]
@@ -50,6 +54,7 @@ class Map:
     source: str
     _scope: Scope
     _read: Read
+    _shape: Shape | None = None
 
     @cached_property
     def _write(self) -> Write | None:
@@ -72,12 +77,16 @@ class Map:
         if check.runs and self._runs:
             separator = separators.component or BETWEEN_COMPONENTS
             try:
-                document = self._runs.read(check.rows, check.runs, check.values, separator)
+                value = self._runs.read(check.rows, check.runs, check.values, separator)
             except (Unreadable, ValueError):
-                document = None  # the reader says what and where
-            if document is not None:
-                return document, ()
+                value = None  # the reader says what and where
+            if value is not None:
+                return self._document(value)
         return self.read(check.rows, check.places, separators)
+
+    def _document(self, value: Any) -> tuple[Document | None, tuple[Problem, ...]]:
+        """What was read, as the document that it stands for."""
+        return self._shape.to_document(value) if self._shape else (value, ())
 
     def read(
         self, rows: list[list[str]], places: tuple[int, ...] | None, separators: Separators = _SEPARATORS
@@ -95,13 +104,13 @@ class Map:
         start = 1 if rows and rows[0][0] in _ENVELOPE else 0
         end = len(rows) - 1 if len(rows) > start and rows[-1][0] in _ENVELOPE else len(rows)
         try:
-            document, _ = self._read(rows, places, start, end, separators.component or BETWEEN_COMPONENTS)
+            value, _ = self._read(rows, places, start, end, separators.component or BETWEEN_COMPONENTS)
         except Unreadable as why:
             at = min(why.at, len(rows) - 1)
             return None, (Problem(Fault.MAPPING_FAILED, why.reason, segment=rows[at][0], position=at + 1),)
         except ValueError:
             return None, tuple(_unreadable(self._scope, rows, places, separators.component))
-        return document, ()
+        return self._document(value)
 
     def write(self, document: Document) -> list[Row]:
         """The rows of a transaction without header and trailer; raises CannotWrite with every problem.
@@ -117,15 +126,19 @@ class Map:
         return [_composites(row) for row in self._rows(document)]
 
     def _rows(self, document: Document) -> list[list[str]]:
-        if self._write:
-            try:
-                return self._write(document, BETWEEN_COMPONENTS)
-            except DOUBTS:
-                pass
+        shaped: Any = self._shape.from_document if self._shape else _as_it_is
+        try:
+            if self._write:
+                return self._write(shaped(document), BETWEEN_COMPONENTS)
+        except (*DOUBTS, CannotWrite):
+            pass
         _checked(document)
-        return [
-            row for _, row in placed_rows(self._scope, document, self.definition.nodes, BETWEEN_COMPONENTS)
-        ]
+        value, nodes = shaped(document), self.definition.nodes
+        return [row for _, row in placed_rows(self._scope, value, nodes, BETWEEN_COMPONENTS)]
+
+
+def _as_it_is(document: Document) -> Document:
+    return document
 
 
 def _composites(row: list[str]) -> Row:
@@ -152,18 +165,19 @@ def _checked(document: Document) -> None:
         raise CannotWrite(message, (Problem(Fault.MAPPING_FAILED, message),)) from None
 
 
-def load(definition: SetDef, overlay: Path | bytes | None = None) -> Map:
+def load(definition: SetDef, overlay: Path | bytes | None = None, document: str = "") -> Map:
     """The map of a set: the standard one, or `overlay` (a TOML file or its bytes) on top of it.
 
-    Raises MapError with every finding (file and key). Loaded once per definition and overlay; a
-    changed file is loaded anew.
+    Where a message carries several documents (`documents_of`), `document` says for which the map shall be;
+    an overlay says it by its base. Raises MapError with every finding (file and key). Loaded once per
+    definition, overlay and document; a changed file is loaded anew.
     """
     if isinstance(overlay, Path):
         try:
-            return _load(_Definition(definition), overlay, overlay.stat().st_mtime_ns)
+            return _load(_Definition(definition), overlay, overlay.stat().st_mtime_ns, document)
         except OSError as error:
             raise MapError([f"{overlay.name}: {error.strerror}"]) from None
-    return _load(_Definition(definition), overlay, 0)
+    return _load(_Definition(definition), overlay, 0, document)
 
 
 class _Definition:
@@ -180,10 +194,10 @@ class _Definition:
 
 
 @lru_cache(maxsize=256)
-def _load(key: _Definition, overlay: Path | bytes | None, changed_at: int) -> Map:
-    struct, scope = read_map(key.definition, overlay)
+def _load(key: _Definition, overlay: Path | bytes | None, changed_at: int, document: str) -> Map:
+    kind, scope, shape = read_map(key.definition, overlay, document)
     read, source = compile_reader(scope)
-    return Map(key.definition, struct, source, scope, read)
+    return Map(key.definition, kind, source, scope, read, shape)
 
 
 def _unreadable(
@@ -201,16 +215,17 @@ def _unreadable(
     for at, (row, place) in enumerate(zip(rows, places, strict=False)):
         for slot in slots.get(place, ()):
             for item in slot.fields:
-                text = row[item.element] if len(row) > item.element else ""
-                if item.component:
-                    parts = text.split(separator)
-                    text = parts[item.component - 1] if len(parts) >= item.component else ""
+                text = text_at(row, *item.place, separator)
                 try:
-                    item.conversion.read[text]
+                    if item.formatted:
+                        form = text_at(row, item.element, item.component + 1, separator)
+                        MOMENTS["date", "time"][f"{text}\x1f{form}"]
+                    else:
+                        item.conversion.read[text]
                 except ValueError as error:
                     found[at, item.element, item.component] = Problem(
                         Fault.MAPPING_FAILED,
-                        f"{row[0]}{item.element:02d} {error}",
+                        f"{row[0]}{item.place} {error}",
                         segment=row[0],
                         position=at + 1,
                         element=item.element,

@@ -3,6 +3,7 @@
 ::
 
     document = "sales_order"                     # which canonical document
+    shape = "despatch_advice"                    # if it is built otherwise than the set: mappings/shapes.py
     [map]
     number = "BEG03"                             # a field and where it stands
     currency = { at = "CUR02", codes = "currency" }
@@ -30,8 +31,47 @@
 `as` (text, decimal, implied decimal, integer, date, time) is needed only where the field's type and the
 element's do not already say it. A pair may be `"upc_case_code=W0103"`: a value whose kind the place tells.
 Inside an `each`, `always` is a table of it.
+
+EDIFACT has composites nearly everywhere::
+
+    number = "BGM02-1"                           # component 1 of what is no composite is the element itself
+    ordered_on = "DTM[137]01-2"                  # whose first component is 137
+    account = "RFF[01-1=ADE]01-2"                # the same at length: any component may select
+    [map.dates]
+    each = "DTM"
+    on = "DTM01-2"                               # a date and a time in one component (2380), told apart by
+    time = "DTM01-2"                             # their types; its format stands in the next (2379)
+    [map.parties]
+    each = "NAD"                                 # a segment group is named by its first segment, not as SG2
+    ids = { pair = "NAD02-3/02-1", codes = "party_id" }    # in one composite
+    more_names = { list = "NAD04-2..5" }         # components 2 to 5;  "FTX[AAI]04-1..5": over repeated FTX
+    [map.lines]
+    each = "LIN"
+    ids = { pair = ["LIN03-2/03-1 EN UP", "PIA[1]02-2/02-1", "PIA[5]02-2/02-1"], codes = "product" }
+    [always]
+    "CUX01-1" = "2"                              # TOML wants quotes around such keys
+    [count]
+    "CNT[2]01-2" = "LIN"
+    [version."D.01B".map]
+
+  * A pair over composites goes on in the composites after it, in all segments at its place, and in other
+    segments of its loop where it is a list: one dict. All kinds are read everywhere. Each is written in the
+    first free place, in the order of the list; codes after a place are the only ones that are written there.
+    What else such a composite says is kept with its kind, as `("ids[SA]-4", "91")` in `extra`; what has no
+    kind or no value, or a kind told before, is kept as a segment of its own.
+  * A table of codes for a pair may have a word for no code at all: `"" = "unqualified"`.
+  * Written are the formats 102 (CCYYMMDD), 203 and 204 (with a time), 401 and 402 (a time alone); read also
+    2, 3, 4, 5, 101, 201 and 202, with years from 2000 on. What the fields there are cannot hold without loss
+    (periods, weeks, time zones, the time of a date that has no field for it, no format at all) is kept in
+    `extra` whole.
+  * Numbers are read with either decimal mark and written with a point.
+  * The words of `mappings/edifact/codes.toml` hold in every directory: where it lacks the code, the word is
+    never met, and refused when it is written. A map's own codes must be codes of their element.
+
 An overlay names its `base` ("850") and states only what differs; `""` takes a field away. There are no
-conditions and no expressions. All is checked here, when a map is loaded: each finding names file and key.
+conditions and no expressions. A message that carries several documents has a map for each: DESADV.toml for
+the usual one, DESADV.shipment_confirmation.toml (which may have a base, too) for another. All is checked
+here, when a map is loaded: each finding names file and key.
 """
 
 from __future__ import annotations
@@ -42,10 +82,11 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,13 +95,17 @@ import msgspec
 from edi.documents import DOCUMENTS, Document
 from edi.problems import EdiError
 from edi.schema import ElementUse, LoopDef, SegmentDef, SegmentUse, SetDef
-from mappings.values import CONVERSIONS, Codes, Conversion, implied_decimal
+from mappings.shapes import SHAPES, Shape
+from mappings.values import CONVERSIONS, EITHER_MARK, Codes, Conversion, implied_decimal
 
 _FIELD_KEYS = {"at", "as", "codes", "pair", "list"}
 _TABLES = ("map", "always", "count", "codes", "version")
 _LOOP_KEYS = {"each", "tree", "always"}
-_PART = re.compile(r"([A-Z][A-Z0-9]{1,2}(?::[2-9])?)(?:\[(?:#(\d+)|(?:(\d\d)=)?([^\]#=>]+))\])?")
+_SELECTOR = r"#(?P<occurrence>\d+)|(?:(?P<element>\d\d)(?:-(?P<component>\d{1,2}))?=)?(?P<code>[^\]#=>]+)"
+_PART = re.compile(rf"(?P<tag>[A-Z][A-Z0-9]{{1,2}}(?::[2-9])?)(?:\[(?:{_SELECTOR})\])?")
 _PLACE = re.compile(r"(.*?[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
+_PAIR = re.compile(r"(?:(\w+)=([^/= ]+)|([^/= ]+)/(\d\d(?:-\d{1,2})?))((?: [^ ]+)*)")
+_RANGE = re.compile(r"(.*-)(\d{1,2})\.\.(\d{1,2})")
 
 
 @cache
@@ -77,17 +122,39 @@ class MapError(EdiError):
         self.findings = tuple(findings)
 
 
+class Place(NamedTuple):
+    """An element of a segment, or one of its components; `component` is 0 where the element has none."""
+
+    element: int
+    component: int = 0
+
+    def __str__(self) -> str:
+        """As a reference designator has it after the segment's tag: 03, or 03-2."""
+        return f"{self.element:02d}" + (f"-{self.component}" if self.component else "")
+
+
 class Selector(NamedTuple):
-    """Which of several: those whose `element` is `code`, or the `occurrence`-th (from 1)."""
+    """Which of several: those whose `element` is `code`, or the `occurrence`-th (from 1).
+
+    Of an element that is a composite it is the `component`, usually the first, that is the code.
+    """
 
     element: int = 1
     code: str = ""
     occurrence: int = 0
+    component: int = 0
 
     def __str__(self) -> str:
         if self.occurrence:
             return f"[#{self.occurrence}]"
+        if self.component > 1:
+            return f"[{self.element:02d}-{self.component}={self.code}]"
         return f"[{self.code}]" if self.element == 1 else f"[{self.element:02d}={self.code}]"
+
+    @property
+    def place(self) -> Place:
+        """Where the code stands."""
+        return Place(self.element, self.component)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,32 +167,62 @@ class Field:
     conversion: Conversion
     codes: Codes | None
     required: bool
+    formatted: bool = False  # a date or a time whose format (2379) stands in the next component
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(self.element, self.component)
 
 
 class PairPlace(NamedTuple):
-    """Where a qualifier and its value stand; `kind` instead of a qualifier where the place tells it."""
+    """Where a qualifier and its value stand; `kind` instead of a qualifier where the place tells it.
 
-    qualifier: int
-    value: int
+    `only` are the codes that are written here; any is where there are none, and any is read.
+    """
+
+    qualifier: Place | None
+    value: Place
     kind: str = ""
+    only: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pairs:
-    """A dict {kind: value} over the places of one segment."""
+    """A dict {kind: value} over places of one segment, and over repeated segments where `repeats`.
+
+    One dict may stand in several segments of a loop: `all` has every part of it, in the order in which they
+    are filled. Where several composites may hold a kind (`wanders`), what else such a composite says goes
+    with the kind, and the composites belong to the pair as wholes.
+    """
 
     path: tuple[str, ...]
     places: tuple[PairPlace, ...]
     codes: Codes | None
+    repeats: bool = False
+    wanders: bool = False
+    all: list[tuple[Slot, Pairs]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A tuple of texts over `elements`, and over repeated segments where `repeats`."""
+    """A tuple of texts over `places`, and over repeated segments where `repeats`."""
 
     path: tuple[str, ...]
-    elements: tuple[int, ...]
+    places: tuple[Place, ...]
     repeats: bool
+
+    def spans(self) -> Iterator[tuple[int, int, int]]:
+        """Places that follow each other: (element, 0, last element), or (element, component, last one)."""
+        first = last = self.places[0]
+        for place in self.places[1:]:
+            step = (0, 1) if last.component else (1, 0)
+            if place == (last.element + step[0], last.component + step[1]):
+                last = place
+                continue
+            yield first.element, first.component, last.component or last.element
+            first = last = place
+        yield first.element, first.component, last.component or last.element
 
 
 @dataclass(slots=True)
@@ -137,8 +234,8 @@ class Slot:
     fields: list[Field] = field(default_factory=list)
     pairs: list[Pairs] = field(default_factory=list)
     texts: list[Texts] = field(default_factory=list)
-    always: dict[int, str] = field(default_factory=dict)
-    counts: dict[int, int] = field(default_factory=dict)  # element -> node whose segments are counted
+    always: dict[Place, str] = field(default_factory=dict)
+    counts: dict[Place, int] = field(default_factory=dict)  # place -> node whose segments are counted
     tree: tuple[int, ...] = ()  # elements of id, parent and, if written, "has children"
 
     @property
@@ -147,9 +244,14 @@ class Slot:
         return self.node.segment.tag + (str(self.selector) if self.selector else "")
 
     @property
+    def repeats(self) -> bool:
+        """Whether it takes every segment of those at its place, for one value."""
+        return any(texts.repeats for texts in self.texts) or any(pairs.repeats for pairs in self.pairs)
+
+    @property
     def picks(self) -> bool:
         """Whether it takes one segment of those at its place."""
-        return not any(texts.repeats for texts in self.texts)
+        return not self.repeats
 
     @property
     def stands(self) -> bool:
@@ -157,19 +259,46 @@ class Slot:
         needed = self.node.requirement == "M" and not self.node.loops
         return bool(self.counts) or (needed and bool(self.always) and self.selector is None)
 
-    def placed(self) -> frozenset[int]:
-        """The elements the map accounts for."""
-        elements = (
-            {item.element for item in self.fields} | set(self.always) | set(self.counts) | set(self.tree)
-        )
-        for pairs in self.pairs:
-            for place in pairs.places:
-                elements |= {place.value} | ({place.qualifier} if place.qualifier else set())
-        for texts in self.texts:
-            elements |= set(texts.elements)
+    def formatted(self) -> list[Field]:
+        """The date and the time of its one place that has a format."""
+        return [item for item in self.fields if item.formatted]
+
+    def constants(self) -> dict[Place, str]:
+        """What is written whenever the segment is."""
+        constants = dict(self.always)
         if self.selector and not self.selector.occurrence:
-            elements.add(self.selector.element)
-        return frozenset(elements)
+            constants[self.selector.place] = self.selector.code
+        return constants
+
+    def places(self) -> Iterator[Place]:
+        """Every place that the map accounts for; the composites of pairs that wander, as wholes."""
+        for item in self.fields:
+            yield item.place
+            if item.formatted:
+                yield Place(item.element, item.component + 1)
+        yield from self.constants()
+        yield from self.counts
+        yield from map(Place, self.tree)
+        for pairs in self.pairs:
+            for qualifier, value, *_ in pairs.places:
+                if pairs.wanders:
+                    yield Place(value.element)
+                else:
+                    yield value
+                    if qualifier:
+                        yield qualifier
+        for texts in self.texts:
+            yield from texts.places
+
+    def placed(self) -> dict[int, frozenset[int]]:
+        """Element -> its components that the map accounts for, none where it is taken as a whole."""
+        placed: dict[int, frozenset[int]] = {}
+        for element, component in sorted(set(self.places())):
+            if component == 0:
+                placed[element] = frozenset()
+            elif placed.get(element, {0}):
+                placed[element] = placed.get(element, frozenset()) | {component}
+        return placed
 
 
 @dataclass(slots=True)
@@ -227,16 +356,41 @@ class Scope:
                 yield from scope.paths()
 
 
-def read_map(definition: SetDef, overlay: Path | bytes | None = None) -> tuple[type[Document], Scope]:
-    """The document type and the bound map of `definition`; raises MapError with every finding."""
-    table, names = _tables(definition, overlay)
+class Bound(NamedTuple):
+    """A map bound to a set: its document, what is read and written of it, and the shape if it has one."""
+
+    document: type[Document]
+    scope: Scope
+    shape: Shape | None
+
+
+def read_map(definition: SetDef, overlay: Path | bytes | None = None, document: str = "") -> Bound:
+    """The bound map of `definition`; raises MapError with every finding.
+
+    `document` is needed where a message carries several; the first that `documents_of` names is the usual.
+    """
+    table, names = _tables(definition, overlay, document)
     return _Binding(definition, table, names).bind()
 
 
-def _tables(definition: SetDef, overlay: Path | bytes | None) -> tuple[dict[str, Any], str]:
+@cache
+def documents_of(type: str) -> tuple[str, ...]:
+    """The names of the documents that a set or message can carry ("ship_notice"), the usual one first."""
+    file = _file(type)
+    if file is None:
+        return ()
+    usual = tomllib.loads(file[1].read_text())["document"]
+    names = (re.fullmatch(rf"{type}\.([a-z_]+)\.toml", other.name) for other in file[0].iterdir())
+    return usual, *sorted(match[1] for match in names if match)
+
+
+def _tables(definition: SetDef, overlay: Path | bytes | None, document: str) -> tuple[dict[str, Any], str]:
     """The merged TOML of base and overlay, and the name to report."""
+    type = definition.type
     if overlay is None:
-        return _standard(definition.type), f"{definition.type}.toml"
+        usual = document in ("", *documents_of(type)[:1])
+        name = type if usual else f"{type}.{document}"
+        return _standard(name), f"{name}.toml"
     name = overlay.name if isinstance(overlay, Path) else "overlay"
     try:
         text = (overlay.read_bytes() if isinstance(overlay, Path) else overlay).decode()
@@ -244,20 +398,34 @@ def _tables(definition: SetDef, overlay: Path | bytes | None) -> tuple[dict[str,
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MapError([f"{name}: {error}"]) from None
     base = table.pop("base", None)
-    if base is None:
-        return table, name
-    if base != definition.type:
-        raise MapError([f"{name}: base: is {base!r}, but the set is {definition.type!r}"])
-    return _merged(_standard(base), table), name
+    if base is not None:
+        if not isinstance(base, str) or base.partition(".")[0] != type:
+            raise MapError([f"{name}: base: is {base!r}, but the set is {type!r}"])
+        table = _merged(_standard(base), table)
+    if document and table.get("document") != document:
+        raise MapError([f"{name}: document: is {table.get('document')!r}, not {document!r}"])
+    return table, name
 
 
-def _standard(type: str) -> dict[str, Any]:
-    folder = resources.files("mappings")
-    for syntax in ("x12", "edifact"):
-        file = folder / syntax / f"{type}.toml"
-        if re.fullmatch(r"[A-Z0-9]+", type) and file.is_file():
-            return _merged({"codes": _shared_codes(syntax)}, tomllib.loads(file.read_text()))
-    raise MapError([f"there is no map of {type}"])
+def _standard(name: str) -> dict[str, Any]:
+    """The standard map `name`: of a set, or "DESADV.shipment_confirmation"; it may have a base, too."""
+    found = _file(name)
+    if found is None:
+        raise MapError([f"there is no map of {name}"])
+    folder, file = found
+    table = tomllib.loads(file.read_text())
+    base = table.pop("base", None)
+    return _merged(_standard(base) if base else {"codes": _shared_codes(folder.name)}, table)
+
+
+def _file(name: str) -> tuple[Traversable, Traversable] | None:
+    """The folder and the file of a standard map."""
+    if re.fullmatch(r"[A-Z0-9]+(\.[a-z_]+)?", name):
+        for syntax in ("x12", "edifact"):
+            folder = resources.files("mappings") / syntax
+            if (file := folder / f"{name}.toml").is_file():
+                return folder, file
+    return None
 
 
 @cache
@@ -293,11 +461,12 @@ class _Binding:
         self.codes: dict[str, Codes] = {}
         self.coded: dict[str, list[ElementUse]] = {}  # table of codes -> the elements it is used for
 
-    def bind(self) -> tuple[type[Document], Scope]:
-        for key in self.table.keys() - {"document", *_TABLES}:
-            self.complain(key, f"is not one of document, {', '.join(_TABLES)}")
-        self.shape()
-        struct = self.document()
+    def bind(self) -> Bound:
+        for key in self.table.keys() - {"document", "shape", *_TABLES}:
+            self.complain(key, f"is not one of document, shape, {', '.join(_TABLES)}")
+        self.tables()
+        document, shape = self.document(), self.shape()
+        struct: type[msgspec.Struct] = shape.struct if shape else document
         for name, codes in self.table["codes"].items():
             with_word: dict[str, str] = {}
             for code, word in codes.items():
@@ -311,16 +480,16 @@ class _Binding:
         self.always(root, self.table["always"], "always")
         for place, counted in self.table["count"].items():
             with _Reporting(self, f"count.{place}"):
-                slot, element, _ = self.place(root, place)
+                slot, at = self.place(root, place)
                 _, loop = self.find(root, counted)
-                slot.counts[element] = loop.first
+                slot.counts[at] = loop.first
         self.complete(root, "map")
         self.known_codes()
         if self.findings:
             raise MapError(self.findings)
-        return struct, root
+        return Bound(document, root, shape)
 
-    def shape(self) -> None:
+    def tables(self) -> None:
         """Puts the version's own part in, and sees that what should be a table is one."""
         versions = self.table.get("version", {})
         own = versions.get(self.definition.version, {}) if isinstance(versions, dict) else None
@@ -335,10 +504,16 @@ class _Binding:
                 raise MapError([f"{self.file}: {name}: is no table"])
 
     def known_codes(self) -> None:
-        """A code with a word must be one that an element has for which the table is used."""
+        """A code with a word must be one that an element has for which the table is used.
+
+        Directories of EDIFACT differ in their codes, which share their words: those words stay.
+        """
         for name, uses in self.coded.items():
+            shared = _shared_codes("edifact") if any(use.element.normal for use in uses) else {}
             lists = [use.element.codes for use in uses]
-            for code in self.codes[name].codes.values():
+            for code, word in self.codes[name].words.items():
+                if not code or shared.get(name, {}).get(code) == word:
+                    continue
                 if all(known and code not in known for known in lists):
                     elements = " or ".join(sorted({use.element.id for use in uses}))
                     self.complain(f"codes.{name}.{code}", f"is no code of element {elements}")
@@ -359,13 +534,46 @@ class _Binding:
             for name in sorted(needed - {path[0] for path in scope.paths()}):
                 self.complain(key, f"{name!r} is needed and has no place")
         for slot in scope.slots:
-            seen: dict[tuple[int, int], tuple[str, ...]] = {}
-            for item in slot.fields:
-                other = seen.setdefault((item.element, item.component), item.path)
-                if other != item.path:
-                    self.complain(f"{key}.{'.'.join(item.path)}", f"its place is that of {'.'.join(other)!r}")
+            self.one_each(slot, key)
+            self.repeating(slot, own=slot in own)
         for inner in scope.scopes:
             self.complete(inner, f"{key}.{'.'.join(inner.path)}" if inner.many else key)
+
+    def one_each(self, slot: Slot, key: str) -> None:
+        """Complains of what stands at the place of something else."""
+        seen: dict[Place, Field] = {}
+        for item in slot.fields:
+            other = seen.setdefault(item.place, item)
+            dated = item.formatted and other.formatted and item.conversion is not other.conversion
+            if other is not item and not dated:
+                name = ".".join(other.path)
+                self.complain(f"{key}.{'.'.join(item.path)}", f"its place is that of {name!r}")
+        if len({item.place for item in slot.formatted()}) > 1:
+            name = ".".join(slot.formatted()[-1].path)
+            self.complain(f"{key}.{name}", "is a second date of one segment")
+        for pairs in slot.pairs:
+            pairs.wanders = sum(len(part.places) for _, part in pairs.all) > 1 and all(
+                place.value.component for place in pairs.places
+            )
+            if not pairs.wanders:
+                continue
+            elements = [place.value.element for place in pairs.places]
+            others = {item.element for item in slot.fields} | {place.element for place in slot.constants()}
+            others |= {place.element for texts in slot.texts for place in texts.places}
+            others |= {p.value.element for other in slot.pairs if other is not pairs for p in other.places}
+            if len(set(elements)) < len(elements) or others & set(elements):
+                self.complain(f"{key}.{'.'.join(pairs.path)}", "shares its composites with another field")
+
+    def repeating(self, slot: Slot, *, own: bool) -> None:
+        """What has a segment that may repeat to itself takes all of them."""
+        alone = not own and not slot.fields and slot.node.max_use != 1
+        if alone and len(slot.pairs) == 1 and not slot.texts:
+            pairs = slot.pairs[0]
+            pairs.repeats = all(place.qualifier and place.value.component for place in pairs.places)
+            for _, part in pairs.all:
+                part.wanders = part.wanders or pairs.repeats
+        elif alone and not slot.pairs:
+            slot.texts[:] = [replace(texts, repeats=True) for texts in slot.texts]
 
     def document(self) -> type[Document]:
         name = self.table.get("document")
@@ -373,6 +581,15 @@ class _Binding:
         if struct is None:
             raise MapError([f"{self.file}: document: {name!r} is none of {', '.join(DOCUMENTS)}"])
         return struct
+
+    def shape(self) -> Shape | None:
+        name = self.table.get("shape")
+        if name is None:
+            return None
+        shape = SHAPES.get(name) if isinstance(name, str) else None
+        if shape is None:
+            raise MapError([f"{self.file}: shape: {name!r} is none of {', '.join(SHAPES) or 'those known'}"])
+        return shape
 
     def complain(self, key: str, message: str) -> None:
         self.findings.append(f"{self.file}: {key}: {message}")
@@ -450,18 +667,21 @@ class _Binding:
         if named and named not in self.codes:
             raise _Finding(f"codes: there is no table {named!r}")
         codes = self.codes[named] if named else None
+        if codes and codes.words[""] and "pair" not in table:
+            raise _Finding(f"codes: {named!r} has a word for no code at all, which only a pair can have")
         if "pair" in table:
             self.pairs(scope, info, table["pair"], named, path)
         elif "list" in table:
             self.texts(scope, info, table["list"], path)
         else:
-            slot, element, component = self.place(scope, table["at"])
-            use = _element(slot.node.segment, element, component)
+            slot, place = self.place(scope, table["at"])
+            use = _element(slot.node.segment, place)
             conversion = _conversion(info.type, use, table.get("as"))
             if codes and conversion is not CONVERSIONS["text"]:
                 raise _Finding("codes: only a text has codes")
             required = info.required and len(path) == 1
-            slot.fields.append(Field(path, element, component, conversion, codes, required))
+            formatted = conversion.name in ("date", "time") and _has_format(slot.node.segment, place)
+            slot.fields.append(Field(path, *place, conversion, codes, required, formatted))
             if named:
                 self.coded.setdefault(named, []).append(use)
 
@@ -473,57 +693,73 @@ class _Binding:
         table: str,
         path: tuple[str, ...],
     ) -> None:
-        """Qualifiers and values of one segment; a place may tell the kind itself."""
+        """Qualifiers and values of one segment, or of several of a loop; a place may tell the kind itself."""
         if info.type != dict[str, str]:
             raise _Finding("pair: the field is no table of kinds and values")
-        slot = None
-        places: list[PairPlace] = []
+        codes = self.codes[table] if table else None
+        found: list[tuple[Slot, list[PairPlace]]] = []
         for pair in spelled if isinstance(spelled, list) else [spelled]:
-            match = re.fullmatch(r"(?:(\w+)=([^/=]+)|([^/=]+)/(\d\d))", _text(pair))
+            match = _PAIR.fullmatch(_text(pair))
             if not match:
                 raise _Finding(f"pair: {pair!r} is not like PO106/07")
-            kind, told, qualifier, value = match.groups()
-            found, element, _ = self.place(scope, told or qualifier)
-            if slot not in (None, found):
-                raise _Finding("pair: the places are of different segments")
-            slot = found
+            kind, told, qualified, value, only = match.groups()
+            slot, place = self.place(scope, told or qualified)
+            if not found or found[-1][0] is not slot:
+                found.append((slot, []))
             if kind:
-                places.append(PairPlace(0, element, kind))
-            else:
-                places += _series(slot.node.segment, element, int(value))
-                if table:
-                    self.coded.setdefault(table, []).append(_element(slot.node.segment, element, 0))
-        if slot is None:
+                found[-1][1].append(PairPlace(None, place, kind))
+                continue
+            use = _element(slot.node.segment, place)
+            for code in only.split():
+                if code not in (codes.words if codes else ()):
+                    _known_code(use, code)
+            to = _whole(slot.node.segment, Place(*map(int, value.split("-"))))
+            found[-1][1].extend(_series(slot.node.segment, place, to, frozenset(only.split())))
+            if table:
+                self.coded.setdefault(table, []).append(use)
+        if not found:
             raise _Finding("pair: names no place")
-        slot.pairs.append(Pairs(path, tuple(places), self.codes[table] if table else None))
+        composite = all(place.value.component for _, places in found for place in places)
+        if len({id(slot) for slot, _ in found}) < len(found) or (len(found) > 1 and not composite):
+            raise _Finding("pair: the places are of different segments")
+        if len(found) > 1 and not all(slot in scope.slots for slot, _ in found):
+            raise _Finding("pair: the segments are not of one loop")
+        every: list[tuple[Slot, Pairs]] = []
+        for slot, places in found:
+            pairs = Pairs(path, tuple(places), codes, all=every)
+            every.append((slot, pairs))
+            slot.pairs.append(pairs)
 
     def texts(
         self, scope: Scope, info: msgspec.structs.FieldInfo, spelled: str | list[str], path: tuple[str, ...]
     ) -> None:
         if info.type != tuple[str, ...]:
             raise _Finding("list: the field is no list of texts")
-        found = [self.place(scope, place) for place in (spelled if isinstance(spelled, list) else [spelled])]
+        named: list[str] = []
+        for place in spelled if isinstance(spelled, list) else [spelled]:
+            match = _RANGE.fullmatch(_text(place))
+            named += [f"{match[1]}{n}" for n in range(int(match[2]), int(match[3]) + 1)] if match else [place]
+        found = [self.place(scope, place) for place in named]
         if not found:
             raise _Finding("list: names no place")
         slot = found[0][0]
-        if any(other is not slot for other, _, _ in found):
+        if any(other is not slot for other, _ in found):
             raise _Finding("list: the places are of different segments")
-        repeats = slot.node.max_use != 1 and not slot.fields
-        slot.texts.append(Texts(path, tuple(element for _, element, _ in found), repeats))
+        slot.texts.append(Texts(path, tuple(place for _, place in found), False))
 
     def always(self, scope: Scope, table: dict[str, Any], key: str) -> None:
         if not isinstance(table, dict):
             raise _Finding("always: is no table")
-        for place, value in table.items():
-            with _Reporting(self, f"{key}.{place}"):
+        for spelled, value in table.items():
+            with _Reporting(self, f"{key}.{spelled}"):
                 if value == "":
                     continue
-                slot, element, component = self.place(scope, place)
-                use = _element(slot.node.segment, element, component)
-                if not isinstance(value, str) or component:
-                    raise _Finding("needs a text for a whole element")
+                slot, place = self.place(scope, spelled)
+                use = _element(slot.node.segment, place)
+                if not isinstance(value, str):
+                    raise _Finding("needs a text")
                 _known_code(use, value)
-                slot.always[element] = value
+                slot.always[place] = value
 
     def find(self, scope: Scope, spelled: str) -> tuple[Scope, Scope]:
         """The scope that holds a loop or segment such as `N1[ST]>N4`, and a new one for itself."""
@@ -556,8 +792,8 @@ class _Binding:
         scope.scopes.append(found)
         return found
 
-    def place(self, scope: Scope, spelled: str) -> tuple[Slot, int, int]:
-        """Slot, element and component of a reference designator, seen from `scope`."""
+    def place(self, scope: Scope, spelled: str) -> tuple[Slot, Place]:
+        """Slot and place of a reference designator, seen from `scope`."""
         match = _PLACE.fullmatch(_text(spelled))
         if not match:
             raise _Finding(f"{spelled!r} is no reference designator")
@@ -565,7 +801,6 @@ class _Binding:
         for part in loops:
             scope = self.single(scope, part)
         tag, selector = self.part(last, scope)
-        element, component = int(match[2]), int(match[3] or 0)
         own = scope.slots[0] if scope.first >= 0 else None
         if own and own.node.segment.tag == tag and selector is None:
             slot = own
@@ -580,25 +815,31 @@ class _Binding:
                 slot = next(known, None) or Slot(child, selector)
                 if slot not in scope.slots:
                     scope.slots.append(slot)
-        _element(slot.node.segment, element, component)
-        return slot, element, component
+        place = _whole(slot.node.segment, Place(int(match[2]), int(match[3] or 0)))
+        if _element(slot.node.segment, place).element.components:
+            raise _Finding(f"{last}{place} is a composite: name one of its components")
+        return slot, place
 
     def part(self, spelled: str, scope: Scope) -> tuple[str, Selector | None]:
         """Tag and selector of one part of a path; a selecting code must be one the element may have."""
         match = _PART.fullmatch(spelled)
         if not match:
             raise _Finding(f"{spelled!r} is neither a segment nor a loop")
-        tag, occurrence, element, code = match.groups()
-        if occurrence:
-            return tag, Selector(occurrence=int(occurrence))
+        tag, code = match["tag"], match["code"]
+        if match["occurrence"]:
+            return tag, Selector(occurrence=int(match["occurrence"]))
         if not code:
             return tag, None
+        place = Place(int(match["element"] or 1), int(match["component"] or 0))
         child = _child(scope, tag)
         if child is not None:
             first = child if isinstance(child, SegmentUse) else child.children[0]
             assert isinstance(first, SegmentUse)
-            _known_code(_element(first.segment, int(element or 1), 0), code)
-        return tag, Selector(int(element or 1), code)
+            place = _whole(first.segment, place)
+            if not place.component and _element(first.segment, place).element.components:
+                place = Place(place.element, 1)
+            _known_code(_element(first.segment, place), code)
+        return tag, Selector(place.element, code, component=place.component)
 
 
 class _Reporting:
@@ -630,7 +871,7 @@ def _child(scope: Scope, tag: str, prefer_loop: bool = False) -> SegmentUse | Lo
     """The child of a loop with this tag: a segment, else the loop that it begins. `N1:2` is the second N1."""
     tag, _, place = tag.partition(":")
     segments = [c for c in scope.children if isinstance(c, SegmentUse) and c.segment.tag == tag]
-    loops = [c for c in scope.children if isinstance(c, LoopDef) and c.id == tag]
+    loops = [c for c in scope.children if isinstance(c, LoopDef) and c.tag == tag]
     both: list[SegmentUse | LoopDef] = [*loops, *segments] if prefer_loop else [*segments, *loops]
     if place:
         both.sort(key=lambda child: _range(child)[0] if isinstance(child, LoopDef) else child.index)
@@ -650,7 +891,7 @@ def _paths(
     """(path, first node of the outermost loop on it, node) of every segment under `children`."""
     seen: dict[str, int] = {}
     for child in children:
-        tag = child.segment.tag if isinstance(child, SegmentUse) else child.id
+        tag = child.segment.tag if isinstance(child, SegmentUse) else child.tag
         seen[tag] = seen.get(tag, 0) + 1
         name = prefix + tag + (f":{seen[tag]}" if seen[tag] > 1 else "")
         if isinstance(child, SegmentUse):
@@ -663,8 +904,9 @@ def _paths(
             yield from _paths(child.children[1:], f"{name}>", top)
 
 
-def _element(segment: SegmentDef, element: int, component: int) -> ElementUse:
+def _element(segment: SegmentDef, place: Place) -> ElementUse:
     """The definition at a place of a segment."""
+    element, component = place
     if not 1 <= element <= len(segment.elements):
         raise _Finding(f"{segment.tag} has {len(segment.elements)} elements, not {element}")
     use = segment.elements[element - 1]
@@ -675,22 +917,43 @@ def _element(segment: SegmentDef, element: int, component: int) -> ElementUse:
     return use
 
 
+def _whole(segment: SegmentDef, place: Place) -> Place:
+    """The place, if there is one: the first component of what is no composite is the element itself."""
+    if place.component == 1 and not _element(segment, Place(place.element)).element.components:
+        return Place(place.element)
+    _element(segment, place)
+    return place
+
+
+def _has_format(segment: SegmentDef, place: Place) -> bool:
+    """Whether a component is a date, time or period (2380) and the next one tells its format (2379)."""
+    components = segment.elements[place.element - 1].element.components[place.component - 1 :]
+    return place.component > 0 and [use.element.id for use in components[:2]] == ["2380", "2379"]
+
+
 def _known_code(use: ElementUse, code: str) -> None:
     if use.element.codes and code not in use.element.codes:
         raise _Finding(f"{code!r} is no code of element {use.element.id} ({use.element.name})")
 
 
-def _series(segment: SegmentDef, qualifier: int, value: int) -> Iterator[PairPlace]:
-    """The pair at these places and those that follow it with the same two elements."""
-    of_qualifier = _element(segment, qualifier, 0).element.id
-    of_value = _element(segment, value, 0).element.id
+def _series(segment: SegmentDef, qualifier: Place, value: Place, only: frozenset[str]) -> Iterator[PairPlace]:
+    """The pair at these places and those that follow it: the same two elements, or the same composite."""
+    composite = bool(qualifier.component and value.component)
+    if composite and qualifier.element != value.element:
+        raise _Finding("pair: the places are of different composites")
+    ids = [use.element.id for use in segment.elements]
+    of_qualifier, of_value = ids[qualifier.element - 1], ids[value.element - 1]
+    step = 1 if composite else 2
     while (
-        value <= len(segment.elements)
-        and segment.elements[qualifier - 1].element.id == of_qualifier
-        and segment.elements[value - 1].element.id == of_value
+        value.element <= len(ids)
+        and ids[qualifier.element - 1] == of_qualifier
+        and ids[value.element - 1] == of_value
     ):
-        yield PairPlace(qualifier, value)
-        qualifier, value = qualifier + 2, value + 2
+        yield PairPlace(qualifier, value, "", only)
+        if bool(qualifier.component) != bool(value.component):
+            return
+        qualifier = Place(qualifier.element + step, qualifier.component)
+        value = Place(value.element + step, value.component)
 
 
 _BY_TYPE: dict[Any, str] = {str: "text", Decimal: "decimal", int: "integer", dt.date: "date", dt.time: "time"}
@@ -712,6 +975,8 @@ def _conversion(annotation: Any, use: ElementUse, asked: str | None) -> Conversi
         raise _Finding(f"as: {asked!r} is not one of {', '.join(CONVERSIONS)}, implied decimal")
     if asked != wanted:
         raise _Finding(f"as: the field is {wanted}, not {asked}")
+    if asked == "decimal" and use.element.normal:
+        return EITHER_MARK
     return CONVERSIONS[asked]
 
 

@@ -14,11 +14,14 @@ import msgspec
 
 from edi.schema import SegmentUse
 from mappings.compiler import Source
-from mappings.language import Field, Pairs, Scope, Slot, Texts
-from mappings.values import CONVERSIONS
+from mappings.language import Field, Pairs, Place, Scope, Slot, Texts
+from mappings.rows import put, put_at
+from mappings.values import CONVERSIONS, moment_texts
 
 Path = tuple[str, ...]
 Write = Callable[[Any, str], list[list[str]]]
+Spread = tuple[tuple[int, int, frozenset[str], int, int], ...]
+"""Per segment: indexes of qualifier and value in a composite, codes, composites in a row, rows."""
 
 # What a document that is not as it should be may raise, beside Doubt, in code that takes it to be.
 DOUBTS = (ValueError, TypeError, AttributeError, IndexError, KeyError)
@@ -26,13 +29,6 @@ DOUBTS = (ValueError, TypeError, AttributeError, IndexError, KeyError)
 
 class Doubt(ValueError):
     """This document is for the writer that looks closely."""
-
-
-def put(row: list[str], element: int, text: str) -> None:
-    """Sets an element of a row that may be shorter."""
-    if len(row) <= element:
-        row.extend([""] * (element + 1 - len(row)))
-    row[element] = text
 
 
 def fill(
@@ -66,9 +62,70 @@ def joined(parts: list[str], separator: str) -> str:
     return separator.join(parts)
 
 
+def around(parts: list[str], constants: tuple[tuple[int, str], ...], separator: str) -> str:
+    """Components as one element, with constants among them where any of them is there."""
+    text = joined(parts, separator)
+    if not text:
+        return ""
+    for at, constant in constants:
+        parts.extend([""] * (at + 1 - len(parts)))
+        parts[at] = constant
+    return separator.join(parts)
+
+
+def paired(values: dict[str, str], qualifier: int, at: int, codes: Any, separator: str) -> str:
+    """The composite of one kind and its value; they stand at these indexes in it."""
+    if not values:
+        return ""
+    ((kind, text),) = values.items()
+    if not kind or not text:
+        raise Doubt
+    parts = [""] * (max(qualifier, at) + 1)
+    parts[at] = text
+    parts[qualifier] = codes[kind]
+    return joined(parts, separator)
+
+
+def spread(values: dict[str, str], places: Spread, codes: Any, separator: str) -> list[list[list[str]]]:
+    """Kinds and values in the first places that are free for them: per segment its rows of composites."""
+    rows: list[list[list[str]]] = [[] for _ in places]
+    for kind, text in values.items():
+        if not kind or not text:
+            raise Doubt
+        code = codes[kind]
+        for (qualifier, at, only, width, most), made in zip(places, rows, strict=True):
+            if only and code not in only:
+                continue
+            if made and len(made[-1]) < width:
+                row = made[-1]
+            elif len(made) < most:
+                row = []
+                made.append(row)
+            else:
+                continue
+            parts = [""] * (max(qualifier, at) + 1)
+            parts[at] = text
+            parts[qualifier] = code
+            row.append(joined(parts, separator))
+            break
+        else:
+            raise Doubt
+    return rows
+
+
 def compile_writer(root: Scope, nodes: tuple[SegmentUse, ...]) -> Write | None:
     """The function that writes `root`'s documents, or None where a map asks for what only `writer` does."""
-    source = Source(Doubt=Doubt, put=put, fill=fill, joined=joined)
+    source = Source(
+        Doubt=Doubt,
+        put=put,
+        put_at=put_at,
+        fill=fill,
+        joined=joined,
+        around=around,
+        paired=paired,
+        spread=spread,
+        moment=moment_texts,
+    )
     compiler = _Compiler(source, nodes)
     try:
         name = compiler.function(root)
@@ -78,11 +135,11 @@ def compile_writer(root: Scope, nodes: tuple[SegmentUse, ...]) -> Write | None:
 
     def write(document: Any, separator: str) -> list[list[str]]:
         rows: list[list[str]] = []
-        counted: list[tuple[list[str], int, str]] = []
+        counted: list[tuple[list[str], Place, str]] = []
         write_root(document, rows, counted, separator)
         tags = [row[0] for row in rows] if counted else []
-        for row, element, tag in counted:
-            row[element] = str(tags.count(tag))
+        for row, place, tag in counted:
+            put_at(row, *place, str(tags.count(tag)), separator)
         for row in rows:
             "".join(row)  # raises TypeError where a value is no text
         return rows
@@ -99,6 +156,7 @@ class _Compiler:
         self.source = source
         self.nodes = nodes
         self.out: list[str] = []
+        self.spread_out: set[int] = set()  # the pairs whose kinds have been given their places
 
     def emit(self, depth: int, line: str) -> None:
         self.out.append("    " * depth + line)
@@ -162,8 +220,12 @@ class _Compiler:
         """Doubts a row that reading would take for a picked one that has not been written."""
         taken = f"row[0] == {tag!r}"
         if part.selector:
-            element, code = part.selector.element, part.selector.code
-            taken += f" and row[{element} : {element + 1}] == [{code!r}]"
+            (element, component), code = part.selector.place, part.selector.code
+            if component:
+                told = f"row[{element}].split(separator)[{component - 1}:{component}]"
+                taken += f" and len(row) > {element} and {told} == [{code!r}]"
+            else:
+                taken += f" and row[{element} : {element + 1}] == [{code!r}]"
         self.emit(depth, f"if not picked{at}:")
         self.emit(depth + 1, f"for row in rows[before{at} :]:")
         self.emit(depth + 2, f"if {taken}: raise Doubt")
@@ -175,12 +237,10 @@ class _Compiler:
         self.body(depth, scope, names, None)
         first = scope.slots[0]
         tag = first.node.segment.tag
-        constants = self.constants(first)
         if len(scope.slots) + len(scope.scopes) > 1:
             self.emit(depth, f"if len(rows) > {start} and rows[{start}][0] != {tag!r}:")
             self.emit(depth + 1, f"row = [{tag!r}]")
-            for element, text in constants.items():
-                self.emit(depth + 1, f"put(row, {element}, {text!r})")
+            self.constants(depth + 1, first)
             self.emit(depth + 1, f"rows.insert({start}, row)")
 
     def items(self, depth: int, scope: Scope, names: dict[Path, str]) -> None:
@@ -204,64 +264,167 @@ class _Compiler:
         self.emit(depth + 1, f"{name}(v, rows, counted, separator, id, parent, '1' if v.{field} else '0')")
         self.emit(depth + 1, f"waiting += [(w, id) for w in reversed(v.{field})]")
 
-    def constants(self, slot: Slot) -> dict[int, str]:
-        """What is written whenever the segment is."""
-        constants = dict(slot.always)
-        if slot.selector:
-            constants[slot.selector.element] = slot.selector.code
-        return constants
+    def constants(self, depth: int, slot: Slot) -> None:
+        """Puts into the row what is written whenever the segment is."""
+        for (element, component), text in slot.constants().items():
+            if component:
+                self.emit(depth, f"put_at(row, {element}, {component}, {text!r}, separator)")
+            else:
+                self.emit(depth, f"put(row, {element}, {text!r})")
 
     def slot(self, depth: int, slot: Slot, names: dict[Path, str], forced: bool) -> None:
         """The row of a slot."""
-        tag = slot.node.segment.tag
-        repeated = [texts for texts in slot.texts if texts.repeats]
-        if repeated:
-            if forced or slot.placed() != set(repeated[0].elements):
+        if slot.repeats:
+            if forced:
                 raise _NotQuick
-            self.repeated(depth, slot, repeated[0], names)
+            self.repeated(depth, slot, names)
             return
-        width = max(slot.placed(), default=0) + 1
-        cells = ["''"] * width
-        cells[0] = repr(tag)
+        placed = slot.placed()
+        cells = ["''"] * (max(placed, default=0) + 1)
+        cells[0] = repr(slot.node.segment.tag)
         components: dict[int, dict[int, str]] = {}
         for item in slot.fields:
-            text = self.text(item, names)
             if item.required:
                 value = self.get(item.path, names)
                 self.emit(depth, f"if {value} is None or {value} == '': raise Doubt")
+            if item.formatted:
+                continue
+            text = self.text(item, names)
             if item.component:
                 components.setdefault(item.element, {})[item.component] = text
             else:
                 cells[item.element] = text
+        if dated := slot.formatted():
+            self.moment(depth, dated, names, components)
+        for number, texts in enumerate(slot.texts):
+            if texts.places[0].component:
+                self.texts(depth, texts, f"t{number}", names, components)
+        for pairs in slot.pairs:
+            if pairs.places[0].value.component:
+                self.composites(depth, slot, pairs, names, cells)
         for element, parts in components.items():
+            if cells[element] != "''":
+                raise _NotQuick
             listed = ", ".join(parts.get(number, "''") for number in range(1, max(parts) + 1))
-            cells[element] = f"joined([{listed}], separator)"
+            fixed = tuple((p.component - 1, t) for p, t in slot.constants().items() if p.element == element)
+            cells[element] = (
+                f"around([{listed}], {fixed!r}, separator)" if fixed else f"joined([{listed}], separator)"
+            )
         for element, text in zip(slot.tree, ("id", "parent", "inside"), strict=False):
             cells[element] = text
         self.emit(depth, f"row = [{', '.join(cells)}]")
         for pairs in slot.pairs:
-            self.pairs(depth, pairs, names)
+            if not pairs.places[0].value.component:
+                self.pairs(depth, pairs, names)
         for texts in slot.texts:
-            self.emit(depth, f"t = ({self.get(texts.path, names)}) or ()")
-            self.emit(
-                depth, f"if type(t) is not tuple or len(t) > {len(texts.elements)} or not all(t): raise Doubt"
-            )
-            self.emit(depth, f"for e, text in zip({texts.elements!r}, t): row[e] = text")
+            if not texts.places[0].component:
+                elements = tuple(place.element for place in texts.places)
+                self.emit(depth, f"t = ({self.get(texts.path, names)}) or ()")
+                self.emit(
+                    depth, f"if type(t) is not tuple or len(t) > {len(elements)} or not all(t): raise Doubt"
+                )
+                self.emit(depth, f"for e, text in zip({elements!r}, t): row[e] = text")
         self.emit(depth, "while not row[-1]: row.pop()")
-        always = forced or slot.stands
         inner = depth
-        if not always:
+        if not (forced or slot.stands):
             self.emit(depth, "if len(row) > 1:")
             inner += 1
-        for element, text in self.constants(slot).items():
-            self.emit(inner, f"put(row, {element}, {text!r})")
-        for element, node in slot.counts.items():
+        self.late_constants(inner, slot, components)
+        for place, node in slot.counts.items():
             counted = self.nodes[node].segment.tag
             if sum(use.segment.tag == counted for use in self.nodes) > 1:
                 raise _NotQuick
-            self.emit(inner, f"put(row, {element}, '0')")
-            self.emit(inner, f"counted.append((row, {element}, {counted!r}))")
+            self.emit(inner, f"put_at(row, {place.element}, {place.component}, '0', separator)")
+            self.emit(inner, f"counted.append((row, {tuple(place)!r}, {counted!r}))")
         self.emit(inner, "rows.append(row)")
+
+    def late_constants(self, depth: int, slot: Slot, components: dict[int, dict[int, str]]) -> None:
+        """Puts the constants into the row; those of a composite that has something have been put with it."""
+        for (element, component), text in slot.constants().items():
+            if component and element in components:
+                self.emit(depth, f"if len(row) <= {element} or not row[{element}]:")
+                self.emit(depth + 1, f"put_at(row, {element}, {component}, {text!r}, separator)")
+            elif component:
+                self.emit(depth, f"put_at(row, {element}, {component}, {text!r}, separator)")
+            else:
+                self.emit(depth, f"put(row, {element}, {text!r})")
+
+    def moment(
+        self, depth: int, dated: list[Field], names: dict[Path, str], components: dict[int, dict[int, str]]
+    ) -> None:
+        """A date, a time or both, and the format that tells which it is."""
+        values = {item.conversion.name: self.get(item.path, names) for item in dated}
+        self.emit(depth, f"w = moment({values.get('date', 'None')}, {values.get('time', 'None')})")
+        parts = components.setdefault(dated[0].element, {})
+        parts[dated[0].component], parts[dated[0].component + 1] = "w[0]", "w[1]"
+
+    def texts(
+        self,
+        depth: int,
+        texts: Texts,
+        name: str,
+        names: dict[Path, str],
+        components: dict[int, dict[int, str]],
+    ) -> None:
+        """Texts over components of one row."""
+        most = len(texts.places)
+        self.emit(depth, f"{name} = ({self.get(texts.path, names)}) or ()")
+        self.emit(
+            depth, f"if type({name}) is not tuple or len({name}) > {most} or not all({name}): raise Doubt"
+        )
+        for number, (element, component) in enumerate(texts.places):
+            text = f"{name}[{number}] if len({name}) > {number} else ''"
+            components.setdefault(element, {})[component] = text
+
+    def composites(
+        self, depth: int, slot: Slot, pairs: Pairs, names: dict[Path, str], cells: list[str]
+    ) -> None:
+        """Kinds and values in composites of the row."""
+        value = self.get(pairs.path, names)
+        if pairs.wanders:
+            self.spread(depth, pairs, names)
+            made = f"p{self.part(pairs)}"
+            self.emit(depth, f"c = {made}[0] if {made} else ()")
+            for number, place in enumerate(pairs.places):
+                cells[place.value.element] = f"c[{number}] if len(c) > {number} else ''"
+            return
+        qualifier, (element, component), *_ = pairs.places[0]
+        alone = [place.element for place in slot.places()].count(element) == 2
+        if qualifier is None or pairs.places[0].only or len(pairs.places) > 1 or not alone:
+            raise _NotQuick
+        codes = self.codes(pairs)
+        indexes = f"{qualifier.component - 1}, {component - 1}"
+        cells[element] = f"paired({value}, {indexes}, {codes}, separator)"
+
+    def part(self, pairs: Pairs) -> int:
+        """Which of the parts of its field a pair is."""
+        return next(number for number, (_, other) in enumerate(pairs.all) if other is pairs)
+
+    def spread(self, depth: int, pairs: Pairs, names: dict[Path, str]) -> None:
+        """At the first of the segments over which kinds are spread: where each goes."""
+        if id(pairs.all) in self.spread_out:
+            return
+        self.spread_out.add(id(pairs.all))
+        places = []
+        for slot, part in pairs.all:
+            shapes = {(q and q.component, v.component, kind, only) for q, v, kind, only in part.places}
+            (qualifier, at, kind, only), *others = shapes
+            if others or kind or qualifier is None:
+                raise _NotQuick
+            most = (slot.node.max_use or 1_000_000) if part.repeats else 1
+            places.append((qualifier - 1, at - 1, only, len(part.places), most))
+        constant = self.source.constant(tuple(places), "places")
+        targets = ", ".join(f"p{number}" for number in range(len(places)))
+        value = self.get(pairs.path, names)
+        self.emit(depth, f"d = {value}")
+        self.emit(
+            depth,
+            f"{targets}, = spread(d, {constant}, {self.codes(pairs)}, separator) if d else "
+            f"({'(), ' * len(places)})",
+        )
+
+    def codes(self, pairs: Pairs) -> str:
+        return self.source.constant(pairs.codes.texts if pairs.codes else CONVERSIONS["text"].read, "codes")
 
     def text(self, item: Field, names: dict[Path, str]) -> str:
         """The expression of an element's text."""
@@ -274,22 +437,56 @@ class _Compiler:
         return f"'' if (v := {value}) is None else {write}(v)"
 
     def pairs(self, depth: int, pairs: Pairs, names: dict[Path, str]) -> None:
-        told = self.source.constant({p.kind: p.value for p in pairs.places if p.kind}, "told")
-        free = self.source.constant(tuple((p.qualifier, p.value) for p in pairs.places if not p.kind), "free")
-        codes = self.source.constant(pairs.codes.texts if pairs.codes else CONVERSIONS["text"].read, "codes")
+        if any(place.only for place in pairs.places):
+            raise _NotQuick
+        told = self.source.constant({p.kind: p.value.element for p in pairs.places if p.kind}, "told")
+        places = tuple((p.qualifier.element, p.value.element) for p in pairs.places if p.qualifier)
+        free, codes = self.source.constant(places, "free"), self.codes(pairs)
         self.emit(depth, f"d = {self.get(pairs.path, names)}")
         self.emit(depth, f"if d: fill(row, d, {told}, {free}, {codes})")
 
-    def repeated(self, depth: int, slot: Slot, texts: Texts, names: dict[Path, str]) -> None:
-        """Texts over the elements of as many rows as they need."""
-        width = len(texts.elements)
-        if texts.elements != tuple(range(texts.elements[0], texts.elements[0] + width)):
+    def repeated(self, depth: int, slot: Slot, names: dict[Path, str]) -> None:
+        """Texts or pairs over as many rows as they need."""
+        if slot.counts or len(slot.texts) > 1:
             raise _NotQuick
-        before = ", ".join([repr(slot.node.segment.tag), *["''"] * (texts.elements[0] - 1)])
+        if slot.pairs:
+            (pairs,) = slot.pairs
+            self.spread(depth, pairs, names)
+            self.emit(depth, f"for c in p{self.part(pairs)}:")
+            first = pairs.places[0].value.element
+            row = self.before(slot, first)
+            self.emit(depth + 1, f"row = [{', '.join(row)}, *c]")
+            self.after(depth + 1, slot, first)
+            return
+        (texts,) = slot.texts
+        (element, component, _), *others = texts.spans()
+        if others:
+            raise _NotQuick
+        width = len(texts.places)
         self.emit(depth, f"t = {self.get(texts.path, names)}")
         self.emit(depth, "if t:")
         limit = f"len(t) > {slot.node.max_use * width} or " if slot.node.max_use else ""
         self.emit(depth + 1, f"if {limit}type(t) is not tuple or not all(t): raise Doubt")
-        self.emit(
-            depth + 1, f"for i in range(0, len(t), {width}): rows.append([{before}, *t[i : i + {width}]])"
-        )
+        self.emit(depth + 1, f"for i in range(0, len(t), {width}):")
+        some = f"*t[i : i + {width}]"
+        if component:
+            empty = "'', " * (component - 1)
+            fixed = tuple((p.component - 1, c) for p, c in slot.constants().items() if p.element == element)
+            some = f"around([{empty}{some}], {fixed!r}, separator)"
+        self.emit(depth + 2, f"row = [{', '.join(self.before(slot, element))}, {some}]")
+        self.after(depth + 2, slot, element)
+
+    def before(self, slot: Slot, first: int) -> list[str]:
+        """The tag and the elements before the `first`, which are constants or empty."""
+        constants = slot.constants()
+        return [
+            repr(slot.node.segment.tag),
+            *(repr(constants.get(Place(element), "")) for element in range(1, first)),
+        ]
+
+    def after(self, depth: int, slot: Slot, element: int) -> None:
+        """Puts the constants that do not stand before or in an element, and the row among the rows."""
+        for place, text in slot.constants().items():
+            if place.element > element or (place.element < element and place.component):
+                self.emit(depth, f"put_at(row, {place.element}, {place.component}, {text!r}, separator)")
+        self.emit(depth, "rows.append(row)")

@@ -16,8 +16,9 @@ import msgspec
 
 from edi.documents import BETWEEN_COMPONENTS
 from mappings.compiler import Source
-from mappings.language import Field, Pairs, Scope, Slot, fields_of
-from mappings.values import CONVERSIONS
+from mappings.language import Field, PairPlace, Pairs, Scope, Slot, Texts, fields_of
+from mappings.rows import text_at
+from mappings.values import CONVERSIONS, MOMENTS
 
 Path = tuple[str, ...]
 Leftover = list[tuple[str, ...]]
@@ -36,7 +37,11 @@ class Unreadable(Exception):
 
 
 def leftover(
-    row: list[str], name: str, placed: dict[int, frozenset[int]], always: dict[int, str], separator: str
+    row: list[str],
+    name: str,
+    placed: dict[int, frozenset[int]],
+    always: dict[tuple[int, int], str],
+    separator: str,
 ) -> Leftover:
     """The elements of a placed row that the map has no field for, as entries of `extra`.
 
@@ -51,9 +56,10 @@ def leftover(
             found.append((f"{name}{element:02d}", value.replace(separator, BETWEEN_COMPONENTS)))
         elif placed[element]:
             for component, part in enumerate(value.split(separator), 1):
-                if part and component not in placed[element]:
+                known = component in placed[element] and always.get((element, component), part) == part
+                if part and not known:
                     found.append((f"{name}{element:02d}-{component}", part))
-        elif element in always and value != always[element]:
+        elif always.get((element, 0), value) != value:
             found.append((f"{name}{element:02d}", value))
     return found
 
@@ -68,25 +74,73 @@ def whole(row: list[str], name: str, separator: str) -> tuple[str, ...]:
 
 def pairs(
     row: list[str],
-    places: tuple[tuple[int, int, str], ...],
+    places: tuple[PairPlace, ...],
     words: Mapping[str, str | None],
     name: str,
     found: Leftover,
+    separator: str,
 ) -> dict[str, str]:
     """The kinds and values of one row; what has no kind, no value or a kind told before goes to `found`."""
     values: dict[str, str] = {}
-    for qualifier, at, kind in places:
-        value = row[at] if len(row) > at else ""
-        told = row[qualifier] if qualifier and len(row) > qualifier else ""
+    for qualifier, at, kind, _ in places:
+        value = text_at(row, *at, separator)
+        told = text_at(row, *qualifier, separator) if qualifier else ""
         word = kind or words[told]
         if word and value and word not in values:
             values[word] = value
             continue
         if told:
-            found.append((f"{name}{qualifier:02d}", told))
+            found.append((f"{name}{qualifier}", told))
         if value:
-            found.append((f"{name}{at:02d}", value))
+            found.append((f"{name}{at}", value))
     return values
+
+
+def wandering(
+    row: list[str],
+    places: tuple[PairPlace, ...],
+    words: Mapping[str, str | None],
+    names: tuple[str, str, str],
+    found: Leftover,
+    before: dict[str, str] | None,
+    separator: str,
+) -> dict[str, str] | None:
+    """The kinds and values of composites, added to those of rows `before`, which may be what is given back.
+
+    What else a composite says goes to `found` by its kind (`ids[SA]-4`); one without a kind or a value, or of
+    a kind told before, goes there by its place, or as a row with the others where rows repeat. `names` are
+    those of the field, of the slot, and of such a row, which is "" where they do not.
+    """
+    field, name, again = names
+    values = {} if before is None else before
+    rest: list[str] = []
+    for qualifier, (element, at), kind, _ in places:
+        composite = row[element] if len(row) > element else ""
+        if not composite:
+            continue
+        parts = composite.split(separator)
+        value = parts[at - 1] if len(parts) >= at else ""
+        told = parts[qualifier[1] - 1] if qualifier and len(parts) >= qualifier[1] else ""
+        word = kind or words[told]
+        if word and value and word not in values:
+            values[word] = value
+            code = "" if qualifier is None else told
+            known = (at, qualifier[1]) if qualifier else (at,)
+            found += [
+                (f"{field}[{code}]-{n}", part) for n, part in enumerate(parts, 1) if part and n not in known
+            ]
+        elif again:
+            rest.append(composite.replace(separator, BETWEEN_COMPONENTS))
+        else:
+            found += [(f"{name}{element:02d}-{n}", part) for n, part in enumerate(parts, 1) if part]
+    if rest:
+        found.append((again, *row[1 : places[0].value.element], *rest))
+    return values or None
+
+
+def in_order(extra: Leftover) -> Leftover:
+    """What stands beside kinds (`ids[SA]-4`) comes last and sorted, for kinds may move."""
+    return sorted(extra, key=lambda entry: entry[0] if entry[0][0].islower() else "")
 
 
 def nested(struct: type[msgspec.Struct], levels: list[Any], position: int) -> list[Any]:
@@ -109,7 +163,15 @@ def compile_reader(root: Scope) -> tuple[Read, str]:
 
     For a root that is a loop which the map reads wherever it occurs it reads one iteration.
     """
-    source = Source(Unreadable=Unreadable, leftover=leftover, whole=whole, pairs=pairs, nested=nested)
+    source = Source(
+        Unreadable=Unreadable,
+        leftover=leftover,
+        whole=whole,
+        pairs=pairs,
+        wandering=wandering,
+        in_order=in_order,
+        nested=nested,
+    )
     name = _function(source, root, "")
     return source.load(name, root.struct.__name__), source.text
 
@@ -180,11 +242,15 @@ class _Body:
             if counter not in self.counters:
                 self.counters.append(counter)
             conditions.append(f"{counter} == {selector.occurrence}")
+        elif selector and selector.component:
+            told = f"q{selector.element}"
+            conditions.append(f"len({told}) >= {selector.component}") if selector.component > 1 else None
+            conditions.append(f"{told}[{selector.component - 1}] == {selector.code!r}")
         elif selector:
             conditions.append(
                 f"len(row) > {selector.element} and row[{selector.element}] == {selector.code!r}"
             )
-        many = item.many if isinstance(item, Scope) else False
+        many = item.many if isinstance(item, Scope) else any(pairs.repeats for pairs in item.pairs)
         if not many and not (selector and selector.occurrence):
             flag = f"s{len(self.flags)}"
             self.flags.append(flag)
@@ -205,6 +271,10 @@ class _Body:
             self.emit(depth, f"{'el' if number else ''}if p == {node}:")
             if f"c{node}" in self.counters:
                 self.emit(depth + 1, f"c{node} += 1")
+            selectors = [claim.item.selector for claim in claims[node] if claim.item.selector]
+            for element in sorted({selector.element for selector in selectors if selector.component}):
+                told = f"row[{element}].split(separator) if len(row) > {element} else ('',)"
+                self.emit(depth + 1, f"q{element} = {told}")
             self.choose(depth + 1, sorted(claims[node], key=lambda claim: claim.item.selector is None))
         if nodes:
             self.emit(depth, "else:")
@@ -221,8 +291,10 @@ class _Body:
             elif order:
                 self.emit(depth, "else:")
                 inner += 1
-            if isinstance(claim.item, Slot) and any(texts.repeats for texts in claim.item.texts):
+            if isinstance(claim.item, Slot) and claim.item.repeats:
                 self.repeated(inner, claim.item, claim.mark)
+                if not claim.condition:
+                    return
                 continue
             if claim.mark:
                 self.emit(inner, claim.mark)
@@ -238,10 +310,15 @@ class _Body:
         self.unplaced(depth + 1)
 
     def repeated(self, depth: int, slot: Slot, mark: str) -> None:
-        """Texts over repeated segments; from the first that holds more than texts on, rows are kept whole."""
+        """Texts or pairs over repeated segments; one that holds more is kept whole.
+
+        So are all after it where they are texts, which have an order.
+        """
         self.emit(depth, "m = len(row)")
+        self.split(depth, slot)
         self.emit(depth, f"if {self.unplaced_condition(slot)}:")
-        self.emit(depth + 1, mark)
+        if mark:
+            self.emit(depth + 1, mark)
         self.unplaced(depth + 1)
         self.emit(depth, "else:")
         self.slot(depth + 1, slot)
@@ -303,24 +380,57 @@ class _Body:
             name = self.prefix[:-1] if self.picked(slot) else self.prefix + slot.name
         name = name or slot.name
         self.emit(depth, "m = len(row)")
-        for element in sorted({item.element for item in slot.fields if item.component}):
-            self.emit(depth, f"k{element} = row[{element}].split(separator) if m > {element} else ()")
+        self.split(depth, slot)
         for item in slot.fields:
-            self.emit(depth, f"{variable(item.path)} = {self.value(item)}")
+            if not item.formatted:
+                self.emit(depth, f"{variable(item.path)} = {self.value(item)}")
+        if dated := slot.formatted():
+            self.moment(depth, dated, variable)
         for texts in slot.texts:
-            target, first, end = variable(texts.path), texts.elements[0], texts.elements[-1] + 1
-            self.emit(depth, f"found = [text for text in row[{first}:{end}] if text]")
-            if texts.repeats:
-                self.emit(depth, f"{target} = found if {target} is None else {target} + found")
-            else:
-                self.emit(depth, f"{target} = found or None")
+            self.texts(depth, texts, variable(texts.path))
         for pairs in slot.pairs:
-            self.pairs(depth, pairs, variable(pairs.path), name, extra)
-        placed = self.source.constant(placed_components(slot), "placed")
+            if pairs.wanders:
+                self.wandering(depth, slot, pairs, variable(pairs.path), (name, extra))
+            else:
+                self.pairs(depth, pairs, variable(pairs.path), name, extra)
+        placed = self.source.constant(slot.placed(), "placed")
         always = self.source.constant(slot.always, "always")
-        self.emit(depth, f"if {self.unplaced_condition(slot)}:")
+        condition = self.unplaced_condition(slot)
+        if dated:
+            bare = {e: c - {dated[0].component, dated[0].component + 1} for e, c in slot.placed().items()}
+            bare = {e: c for e, c in bare.items() if c or not slot.placed()[e]}
+            placed = f"{placed} if w else {self.source.constant(bare, 'placed')}"
+            condition += " or w is None"
+        self.emit(depth, f"if {condition}:")
         self.emit(depth + 1, f"found = leftover(row, {name!r}, {placed}, {always}, separator)")
         self.keep(depth + 1, extra)
+
+    def split(self, depth: int, slot: Slot) -> None:
+        """Names for the components of each composite of which the map knows some."""
+        for element, components in slot.placed().items():
+            if components:
+                self.emit(depth, f"k{element} = row[{element}].split(separator) if m > {element} else ()")
+
+    def moment(self, depth: int, dated: list[Field], variable: Callable[[Path], str]) -> None:
+        """A date, a time or both, in a format that stands beside them; `w` is None if they cannot hold it."""
+        names = {item.conversion.name: variable(item.path) for item in dated}
+        read = self.source.constant(MOMENTS[tuple(sorted(names))], "moments")
+        element, component = dated[0].place
+        parts = f"k{element}[{component - 1}:{component + 1}]"
+        self.emit(depth, f"w = {read}['\\x1f'.join({parts})]")
+        self.emit(depth, f"{names.get('date', '_')}, {names.get('time', '_')} = w or (None, None)")
+
+    def texts(self, depth: int, texts: Texts, target: str) -> None:
+        spans = []
+        for element, first, last in texts.spans():
+            there = f"k{element}[{first - 1}:{last}]" if first else f"row[{element}:{last + 1}]"
+            spans.append(there)
+        among = spans[0] if len(spans) == 1 else f"({', '.join('*' + span for span in spans)})"
+        self.emit(depth, f"found = [text for text in {among} if text]")
+        if texts.repeats:
+            self.emit(depth, f"{target} = found if {target} is None else {target} + found")
+        else:
+            self.emit(depth, f"{target} = found or None")
 
     def picked(self, slot: Slot) -> bool:
         """Whether the slot is the first segment of a picked loop, whose name it then bears."""
@@ -341,29 +451,49 @@ class _Body:
         read = self.source.constant(item.conversion.read, "read")
         return f"{read}[{text}] if {there} else None"
 
+    def wandering(self, depth: int, slot: Slot, pairs_: Pairs, target: str, names: tuple[str, str]) -> None:
+        name, extra = names
+        words = self.source.constant(words_of(pairs_), "words")
+        places = self.source.constant(pairs_.places, "places")
+        again = self.prefix + slot.node.segment.tag if pairs_.repeats else ""
+        called = (".".join(pairs_.path), name, again)
+        before = "None" if len(pairs_.all) == 1 and not pairs_.repeats else target
+        self.emit(depth, "found = []")
+        self.emit(
+            depth,
+            f"{target} = wandering(row, {places}, {words}, {called!r}, found, {before}, separator)",
+        )
+        self.keep(depth, extra)
+
     def pairs(self, depth: int, pairs_: Pairs, target: str, name: str, extra: str) -> None:
         places = pairs_.places
-        words = self.source.constant(
-            pairs_.codes.words if pairs_.codes else CONVERSIONS["text"].read, "words"
-        )
-        first = min(place.value if place.kind else place.qualifier for place in places)
+        words = self.source.constant(words_of(pairs_), "words")
+        first = min((place.qualifier or place.value).element for place in places)
         self.emit(depth, f"if m > {first}:")
         slow = depth + 1
-        q, v = places[0].qualifier, places[0].value
-        series = [(q + 2 * n, v + 2 * n, "") for n in range(len(places))]
-        if v == q + 1 and [tuple(place) for place in places] == series:
+        (q, part), (v, at) = places[0].qualifier or (0, 0), places[0].value
+        series = [(q + 2 * n, v + 2 * n) for n in range(len(places))]
+        if part and at and len(places) == 1:
+            both = f"len(k{q}) >= {max(part, at)} and k{q}[{part - 1}] and k{q}[{at - 1}]"
+            self.emit(depth + 1, f"if {both}:")
+            self.emit(depth + 2, f"d = {{{words}[k{q}[{part - 1}]]: k{q}[{at - 1}]}}")
+            self.emit(depth + 1, "else:")
+            slow += 1
+        elif v == q + 1 and all(
+            p.qualifier == (q, 0) and p.value == (v, 0) for p, (q, v) in zip(places, series, strict=True)
+        ):
             for n in range(1, min(len(places), 4) + 1):
-                kinds = ", ".join(f"{words}[row[{q}]]: row[{v}]" for q, v, _ in series[:n])
-                full = " and ".join(f"row[{v}]" for _, v, _ in series[:n])
+                kinds = ", ".join(f"{words}[row[{q}]]: row[{v}]" for q, v in series[:n])
+                full = " and ".join(f"row[{v}]" for _, v in series[:n])
                 self.emit(depth + 1, f"{'el' if n > 1 else ''}if m == {series[n - 1][1] + 1} and {full}:")
                 self.emit(depth + 2, f"d = {{{kinds}}}")
             self.emit(depth + 1, "else:")
             self.emit(depth + 2, "d = ()")
             self.emit(depth + 1, f"if 2 * len(d) != m - {q} or None in d:")
             slow += 1
-        constant = self.source.constant(tuple(tuple(place) for place in places), "places")
+        constant = self.source.constant(places, "places")
         self.emit(slow, "found = []")
-        self.emit(slow, f"d = pairs(row, {constant}, {words}, {name!r}, found)")
+        self.emit(slow, f"d = pairs(row, {constant}, {words}, {name!r}, found, separator)")
         self.keep(slow, extra)
         self.emit(depth + 1, f"{target} = d")
         self.emit(depth, "else:")
@@ -375,19 +505,22 @@ class _Body:
         last = max(placed, default=0)
         conditions = [f"m > {last + 1}"]
         conditions += [f"m > {e} and row[{e}]" for e in range(1, last) if e not in placed]
-        for element, components in placed_components(slot).items():
+        for element, components in placed.items():
+            parts = f"k{element}"
             if components:
-                conditions.append(
-                    f"m > {element} and len(k{element}) > 1"
-                    if components == {1}
-                    else f"m > {element} and row[{element}]"
-                )
-            elif element in slot.always:
-                conditions.append(f"m > {element} and row[{element}] != {slot.always[element]!r}")
+                conditions.append(f"len({parts}) > {max(components)}")
+                others = set(range(1, max(components))) - components
+                conditions += [f"len({parts}) >= {n} and {parts}[{n - 1}]" for n in sorted(others)]
+        for (element, component), text in slot.always.items():
+            if not component:
+                conditions.append(f"m > {element} and row[{element}] != {text!r}")
+            elif placed[element]:
+                part = f"k{element}[{component - 1}]"
+                conditions.append(f"len(k{element}) >= {component} and {part} not in ('', {text!r})")
         return " or ".join(conditions)
 
     def require(self, depth: int, variable: str, at: str, slot: Slot, item: Field) -> None:
-        reason = f"{slot.name}{item.element:02d} is needed for {item.path[-1]!r}"
+        reason = f"{slot.name}{item.place} is needed for {item.path[-1]!r}"
         self.emit(depth, f"if {variable} is None: raise Unreadable({at}, {reason!r})")
 
     def finish(self) -> None:
@@ -427,7 +560,8 @@ class _Body:
                 told = " or ".join(f"{names[p]} is not None" for p in names if p[: len(here)] == here)
                 arguments.append(f"{name_of}({', '.join(parts)}) if {told} else None")
             elif info.name == "extra":
-                arguments.append(f"() if {extra} is None else tuple({extra})" if extra else "()")
+                kept = f"in_order({extra})" if extra and _wanders(scope) else extra
+                arguments.append(f"() if {extra} is None else tuple({kept})" if extra else "()")
             elif typing.get_origin(info.type) is dict:
                 arguments.append(f"{{}} if {name} is None else {name}" if name else "{}")
             elif here in trees:
@@ -442,13 +576,15 @@ class _Body:
         return arguments
 
 
-def placed_components(slot: Slot) -> dict[int, frozenset[int]]:
-    """Element -> its placed components, none where it is taken as a whole."""
-    placed = dict.fromkeys(sorted(slot.placed()), frozenset[int]())
-    for item in slot.fields:
-        if item.component:
-            placed[item.element] |= {item.component}
-    return placed
+def _wanders(scope: Scope) -> bool:
+    """Whether a value has pairs whose kinds may move."""
+    here = any(pairs.wanders for slot in scope.slots for pairs in slot.pairs)
+    return here or any(_wanders(inner) for inner in scope.scopes if not inner.many)
+
+
+def words_of(pairs: Pairs) -> Mapping[str, str | None]:
+    """The words for the qualifiers of a pair."""
+    return pairs.codes.words if pairs.codes else CONVERSIONS["text"].read
 
 
 def required_fields(scope: Scope) -> Iterator[tuple[Slot, Field]]:

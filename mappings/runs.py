@@ -13,15 +13,15 @@ their text.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from edi.elements import rows_terms, rows_unpacked
 from edi.schema import Run, RunReader
 from mappings.compiler import Source
-from mappings.language import Field, Pairs, Scope, Selector, Slot, fields_of
-from mappings.reader import Path, nested, placed_components, required_fields
-from mappings.values import CONVERSIONS, Codes
+from mappings.language import Field, Pairs, Place, Scope, Selector, Slot, fields_of
+from mappings.reader import Path, nested, required_fields, words_of
+from mappings.values import CONVERSIONS, MOMENTS, Codes
 
 _OFTEN = 4  # times a run is read before source is made for it
 _VARIANTS = 4  # made for one run, as its values differ
@@ -98,7 +98,7 @@ class ByRuns:
                 if value is not None:
                     return value
             if variants.worth_making() and self._functions < _FUNCTIONS:
-                self._add(variants, self._chief, rows, run)
+                self._add(variants, self._chief, rows, separator, run)
                 if len(variants.functions) == 1:
                     self.readers[run] = variants.functions[0]
             value, end = iteration(rows, nodes, 0, length, separator)
@@ -119,12 +119,15 @@ class ByRuns:
             if value is not None:
                 return value
         if variants.worth_making() and self._functions < _FUNCTIONS:
-            self._add(variants, self._root, rows)
+            self._add(variants, self._root, rows, separator)
         return None
 
-    def _add(self, variants: _Variants, scope: Scope, rows: Rows, run: Run | None = None) -> None:
+    def _add(
+        self, variants: _Variants, scope: Scope, rows: Rows, separator: str, run: Run | None = None
+    ) -> None:
         try:
-            function = _Trace(rows, variants.nodes, self._chief, run, self._listed).function(scope)
+            trace = _Trace(rows, variants.nodes, self._chief, run, self._listed, separator)
+            function = trace.function(scope)
         except _Unusual:
             return
         self._functions += 1
@@ -160,6 +163,7 @@ class _Trace:
         chief: Scope,
         run: Run | None,
         listed: dict[tuple[int, int, bool], dict[str, Any]],
+        separator: str,
     ) -> None:
         self.rows = rows
         self.nodes = nodes
@@ -171,6 +175,7 @@ class _Trace:
         self.used: set[tuple[int, int]] = set()
         self.instead: dict[str, str] = {}  # terms of the check that reading the value makes needless
         self.temporaries = 0
+        self.separator = separator
         self.tables = listed  # of the whole map; the key's identities live as long as its definition
 
     def function(self, scope: Scope) -> Callable[..., Any]:
@@ -234,9 +239,15 @@ class _Trace:
         row = self.rows[at]
         if len(row) <= selector.element:
             return False
-        found = row[selector.element] == selector.code
-        comparison = "==" if found else "!="
-        self.conditions.append(f"{self.element(at, selector.element)} {comparison} {selector.code!r}")
+        name, text = self.element(at, selector.element), row[selector.element]
+        if selector.component:
+            slice_ = f"[{selector.component - 1}:{selector.component}]"
+            found = text.split(self.separator)[selector.component - 1 :][:1] == [selector.code]
+            comparison = f"{name}.split(separator){slice_} {'==' if found else '!='} [{selector.code!r}]"
+        else:
+            found = text == selector.code
+            comparison = f"{name} {'==' if found else '!='} {selector.code!r}"
+        self.conditions.append(comparison)
         return found
 
     def told(self, at: int, element: int) -> bool:
@@ -301,7 +312,7 @@ class _Trace:
         if selector and selector.occurrence:
             return selector.occurrence == occurrence
         many = isinstance(item, Scope) and item.many
-        if isinstance(item, Slot) and any(texts.repeats for texts in item.texts):
+        if isinstance(item, Slot) and item.repeats:
             many = True
         if not many and any(item is other for other in taken):
             return False
@@ -330,7 +341,7 @@ class _Trace:
         row = self.rows[at]
         parts = self.leftovers(slot, at)
         for item in slot.fields:
-            if item.element >= len(row):
+            if item.element >= len(row) or item.formatted:
                 continue
             text = self.element(at, item.element)
             if value := self.checked(at, item):
@@ -347,12 +358,49 @@ class _Trace:
             if item.component > 1:
                 value = f"({value} if len({parts[item.element]}) >= {item.component} else None)"
             values[item.path] = value
+        if (dated := slot.formatted()) and dated[0].element < len(row):
+            self.moment(dated, parts[dated[0].element], values)
         for texts in slot.texts:
-            elements = range(texts.elements[0], min(texts.elements[-1] + 1, len(row)))
-            found = [self.element(at, element) for element in elements if self.told(at, element)]
+            found = []
+            for element, component in texts.places:
+                if component and element < len(row):
+                    found += self.component(at, element, component, parts[element])
+                elif element < len(row) and self.told(at, element):
+                    found.append(self.element(at, element))
             values[texts.path] = [*values.get(texts.path, ()), *found] if texts.repeats else found
         for pairs in slot.pairs:
-            self.pairs(pairs, at, values)
+            self.pairs(pairs, at, values, parts)
+
+    def moment(self, dated: list[Field], parts: str, values: dict[Path, Any]) -> None:
+        """A date, a time or both, in a format that they can hold."""
+        paths = {item.conversion.name: item.path for item in dated}
+        read = self.source.constant(MOMENTS[tuple(sorted(paths))], "moments")
+        at = dated[0].component
+        found = self.temporary(f"{read}['\\x1f'.join({parts}[{at - 1}:{at + 1}])]")
+        self.insist(f"{found} is not None")
+        for index, name in enumerate(("date", "time")):
+            if name in paths:
+                values[paths[name]] = f"{found}[{index}]"
+
+    def parts(self, at: int, element: int, components: frozenset[int]) -> str:
+        """The name of a composite's components, of which none but these may be there."""
+        last = max(components)
+        if self.rows[at][element].count(self.separator) >= last:
+            raise _Unusual
+        parts = self.temporary(f"{self.element(at, element)}.split(separator)")
+        self.insist(f"len({parts}) <= {last}")
+        for component in sorted(set(range(1, last)) - components):
+            if self.component(at, element, component, parts):
+                raise _Unusual
+        return parts
+
+    def component(self, at: int, element: int, component: int, parts: str) -> list[str]:
+        """A component's expression where it is there and not empty, which is written down as a condition."""
+        has = len(self.rows[at][element].split(self.separator)) >= component
+        told = has and self.rows[at][element].split(self.separator)[component - 1]
+        there = f"len({parts}) >= {component} and {parts}[{component - 1}]"
+        self.insist(there if told else f"not ({there})")
+        return [f"{parts}[{component - 1}]"] if told else []
 
     def checked(self, at: int, item: Field) -> str | None:
         """The name of a value whose conversion checks its element, where there is one that does."""
@@ -388,7 +436,7 @@ class _Trace:
     def leftovers(self, slot: Slot, at: int) -> dict[int, str]:
         """Makes sure that the row holds nothing without a field; the split composites by element."""
         row = self.rows[at]
-        placed = placed_components(slot)
+        placed = slot.placed()
         parts: dict[int, str] = {}
         for element in range(1, len(row)):
             components = placed.get(element)
@@ -396,17 +444,20 @@ class _Trace:
                 if self.told(at, element):
                     raise _Unusual
             elif components:
-                if components != set(range(1, len(components) + 1)):
-                    raise _Unusual
-                parts[element] = self.temporary(f"{self.element(at, element)}.split(separator)")
-                self.insist(f"len({parts[element]}) <= {len(components)}")
-            elif element in slot.always:
-                self.conditions.append(f"{self.element(at, element)} in ('', {slot.always[element]!r})")
+                parts[element] = self.parts(at, element, components)
+        for (element, component), text in slot.always.items():
+            if element >= len(row):
+                continue
+            if not component:
+                self.conditions.append(f"{self.element(at, element)} in ('', {text!r})")
+            elif element in parts:
+                part = f"{parts[element]}[{component - 1}:{component}]"
+                self.insist(f"{part} in ([], [''], [{text!r}])")
         return parts
 
     def kind(self, pairs: Pairs, at: int, qualifier: int) -> str | None:
         """The word of a qualifier, where looking it up checks it."""
-        if self.run is None or pairs.codes is None:
+        if self.run is None or pairs.codes is None or pairs.codes.words[""]:
             return None
         use = self.run.segments[at].elements[qualifier - 1]
         if use.requirement not in ("M", "O", "X") or use.element.codes is None:
@@ -415,25 +466,50 @@ class _Trace:
         self.instead[name] = ""
         return f"{self.listed(pairs.codes, use.element.codes, required=True)}[{name}]"
 
-    def pairs(self, pairs: Pairs, at: int, values: dict[Path, Any]) -> None:
-        words: Mapping[str, Any] = pairs.codes.words if pairs.codes else CONVERSIONS["text"].read
-        name = self.source.constant(words, "words")
+    def pairs(self, pairs: Pairs, at: int, values: dict[Path, Any], parts: dict[int, str]) -> None:
+        name = self.source.constant(words_of(pairs), "words")
         entries = []
-        for qualifier, value, kind in pairs.places:
-            told = self.told(at, value)
-            if not kind and self.told(at, qualifier) != told:
+        for qualifier, value, kind, _ in pairs.places:
+            if value.component:
+                entries += self.composite(pairs, at, (qualifier, value, kind), parts)
+                continue
+            told = self.told(at, value.element)
+            if qualifier and self.told(at, qualifier.element) != told:
                 raise _Unusual
             if told:
                 key = (
                     repr(kind)
-                    if kind
-                    else self.kind(pairs, at, qualifier) or f"{name}[{self.element(at, qualifier)}]"
+                    if qualifier is None
+                    else self.kind(pairs, at, qualifier.element)
+                    or f"{name}[{self.element(at, qualifier.element)}]"
                 )
-                entries.append(f"{key}: {self.element(at, value)}")
+                entries.append(f"{key}: {self.element(at, value.element)}")
         if entries:
-            found = self.temporary(f"{{{', '.join(entries)}}}")
-            self.insist(f"len({found}) == {len(entries)} and None not in {found}")
+            before = [f"**{values[pairs.path]}"] if pairs.path in values else []
+            found = self.temporary(f"{{{', '.join([*before, *entries])}}}")
+            count = f"{len(entries)}" + (f" + len({before[0][2:]})" if before else "")
+            self.insist(f"len({found}) == {count} and None not in {found}")
             values[pairs.path] = found
+
+    def composite(
+        self, pairs: Pairs, at: int, place: tuple[Place | None, Place, str], parts: dict[int, str]
+    ) -> list[str]:
+        """The entry of a composite that holds a kind and its value and nothing else; none if it is empty."""
+        qualifier, (element, component), kind = place
+        if element >= len(self.rows[at]) or not self.told(at, element):
+            return []
+        if element not in parts:
+            known = {component, qualifier.component} if qualifier else {component}
+            parts[element] = self.parts(at, element, frozenset(known))
+        value = self.component(at, element, component, parts[element])
+        told = [repr(kind)]
+        if qualifier:
+            words = self.source.constant(words_of(pairs), "words")
+            code = self.component(at, element, qualifier.component, parts[element])
+            told = [f"{words}[{''.join(code) or repr('')}]"]
+        if not value:
+            raise _Unusual
+        return [f"{told[0]}: {value[0]}"]
 
     # the value
 

@@ -19,6 +19,7 @@ _EXACT_DIGITS = 24  # that arithmetic with decimals (28 digits) keeps for sure
 _MOST_DIGITS = 30  # of any number; X12 R is at most 18, and a numeral must not become a cost
 
 _DECIMAL = re.compile(r"-?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
+_EITHER = re.compile(r"-?(?:\d{1,30}(?:[.,]\d{0,30})?|[.,]\d{1,30})", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 _DATE = re.compile(r"\d{8}", re.ASCII)
 _TIME = re.compile(r"\d{4}(?:\d\d(?:\d{1,2})?)?", re.ASCII)
@@ -27,15 +28,16 @@ _TIME = re.compile(r"\d{4}(?:\d\d(?:\d{1,2})?)?", re.ASCII)
 class _Remembering(dict[str, Any]):
     """Text -> value, converted on first sight; raises ValueError for what cannot be converted."""
 
-    def __init__(self, convert: Callable[[str], Any]) -> None:
-        super().__init__({"": None})
+    def __init__(self, convert: Callable[[str], Any], empty: Any = None) -> None:
+        super().__init__({"": empty})
         self.convert = convert
+        self.empty = empty
 
     def __missing__(self, text: str) -> Any:
         value = self.convert(text)
         if len(self) >= _REMEMBERED:
             self.clear()
-            self[""] = None
+            self[""] = self.empty
         self[text] = value
         return value
 
@@ -187,6 +189,85 @@ CONVERSIONS = {
     "date": Conversion("date", _Remembering(_matching(_DATE, "date", _date)), _date_text),
     "time": Conversion("time", _Remembering(_matching(_TIME, "time", _time)), _time_text),
 }
+
+
+def _with_either_mark(text: str) -> Decimal:
+    return Decimal(text.replace(",", "."))
+
+
+EITHER_MARK = Conversion("decimal", _Decimals(_matching(_EITHER, "number", _with_either_mark)), _decimal_text)
+"""Decimals of EDIFACT, where each interchange has its own decimal mark; written with a point."""
+
+Moment = tuple[dt.date | None, dt.time | None]
+
+_NEVER: Moment = (None, None)
+
+_FORMATS = {  # of element 2379, two digits a letter: century, year, month, day, hour, minute, second
+    "2": "dmy",
+    "3": "mdy",
+    "4": "dmcy",
+    "5": "dmcyHM",
+    "101": "ymd",
+    "102": "cymd",
+    "201": "ymdHM",
+    "202": "ymdHMS",
+    "203": "cymdHM",
+    "204": "cymdHMS",
+    "401": "HM",
+    "402": "HMS",
+}
+
+
+def _moment(text: str) -> Moment | None:
+    """The date and the time in 2380 and 2379, with "\x1f" between; None where they are something else."""
+    value, _, code = text.partition("\x1f")
+    form = _FORMATS.get(code)
+    if form is None or not value:
+        return _NEVER if text in ("", "\x1f") else None
+    if len(value) != 2 * len(form) or not (value.isascii() and value.isdecimal()):
+        raise ValueError(f"is not in format {code}")
+    part = {letter: int(value[2 * at : 2 * at + 2]) for at, letter in enumerate(form)}
+    try:
+        date = dt.date(100 * part.get("c", 20) + part["y"], part["m"], part["d"]) if "d" in part else None
+        time = dt.time(part["H"], part["M"], part.get("S", 0)) if "H" in part else None
+    except ValueError:
+        raise ValueError(f"is no date or time in format {code}") from None
+    return date, time
+
+
+def _only_date(text: str) -> Moment | None:
+    moment = _moment(text)
+    exact = moment is None or moment[1] is None or (moment[0] and moment[1] == dt.time())
+    return (moment and (moment[0], None)) if exact else None
+
+
+def _only_time(text: str) -> Moment | None:
+    moment = _moment(text)
+    return None if moment and moment[0] else moment
+
+
+MOMENTS: dict[tuple[str, ...], Mapping[str, Moment | None]] = {
+    ("date",): _Remembering(_only_date, _NEVER),
+    ("time",): _Remembering(_only_time, _NEVER),
+    ("date", "time"): _Remembering(_moment, _NEVER),
+}
+"""Date and time in the text "2380\\x1f2379", by which of them a map has fields for.
+
+None where they cannot hold it without loss: a period, a week, a time zone, a time of day where only the date
+has a field. Raises ValueError where the value is not in the format that it names.
+"""
+
+
+def moment_texts(date: dt.date | None, time: dt.time | None) -> tuple[str, str]:
+    """2380 and 2379 of a date, a time or both, in the shortest format that loses nothing."""
+    day = "" if date is None else _date_text(date)
+    if time is None:
+        return day, "102" if day else ""
+    clock = _time_text(time)
+    if time.microsecond:
+        raise ValueError("is finer than a second")
+    seconds = len(clock) > 4
+    return day + clock, ("204" if seconds else "203") if day else ("402" if seconds else "401")
 
 
 def _implied(places: int) -> Conversion:

@@ -8,16 +8,22 @@ what has no place is a problem.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from edi.problems import CannotWrite, Fault, Problem
 from edi.schema import SegmentUse
-from mappings.language import Pairs, Scope, Slot, Texts
+from mappings.language import Field, PairPlace, Pairs, Place, Scope, Slot, Texts
+from mappings.rows import put, put_at, text_at
+from mappings.values import MOMENTS, moment_texts
 
 _ELEMENT = re.compile(r"(.*[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
+_BESIDE = re.compile(r"([a-z_.]+)\[(.*)\]-(\d{1,2})", re.DOTALL)  # beside the kind of a pair: ids[SA]-4
+
+Cells = dict[tuple[int, int], str]
+"""Texts by element and component; component 0 is the whole element."""
 
 
 class _Row(NamedTuple):
@@ -38,7 +44,8 @@ class _Block(NamedTuple):
 class _Extra(NamedTuple):
     """`extra` of one value, by what it belongs to."""
 
-    elements: dict[str, dict[tuple[int, int], str]]  # slot name -> (element, component) -> text
+    elements: dict[str, Cells]  # by the name of the slot
+    beside: dict[str, dict[str, list[tuple[int, str]]]]  # pair's field -> code -> components beside it
     rows: list[tuple[str, ...]]
 
 
@@ -49,8 +56,9 @@ def placed_rows(
     writing = _Writing(nodes, separator)
     rows = writing.scope(root, document, type(document).__name__, writing.split(document))
     for row, counts in writing.counted:
-        for element, node in counts.items():
-            row[element] = str(sum(1 for written in rows if written.node == node))
+        for place, node in counts.items():
+            number = sum(1 for written in rows if written.node == node)
+            put_at(row, *place, str(number), separator)
     if writing.problems:
         raise CannotWrite(
             f"{type(document).__name__} cannot be written: {writing.problems[0].message}",
@@ -64,7 +72,7 @@ class _Writing:
         self.nodes = nodes
         self.separator = separator
         self.problems: list[Problem] = []
-        self.counted: list[tuple[list[str], dict[int, int]]] = []
+        self.counted: list[tuple[list[str], dict[Place, int]]] = []
 
     def complain(self, where: str, message: str, node: int | None = None, element: int | None = None) -> None:
         segment = None if node is None else self.nodes[node].segment.tag
@@ -73,15 +81,18 @@ class _Writing:
         )
 
     def split(self, value: msgspec.Struct) -> _Extra:
-        elements: dict[str, dict[tuple[int, int], str]] = {}
+        elements: dict[str, Cells] = {}
+        beside: dict[str, dict[str, list[tuple[int, str]]]] = {}
         rows = []
         for entry in getattr(value, "extra", ()):
             match = _ELEMENT.fullmatch(entry[0]) if entry else None
             if match and len(entry) == 2 and len(entry[0].rsplit(">", 1)[-1]) > 3:
                 elements.setdefault(match[1], {})[int(match[2]), int(match[3] or 0)] = entry[1]
+            elif len(entry) == 2 and (match := _BESIDE.fullmatch(entry[0])):
+                beside.setdefault(match[1], {}).setdefault(match[2], []).append((int(match[3]), entry[1]))
             elif entry:
                 rows.append(entry)
-        return _Extra(elements, rows)
+        return _Extra(elements, beside, rows)
 
     def scope(self, scope: Scope, value: Any, where: str, extra: _Extra, prefix: str = "") -> list[_Row]:
         """The rows of one iteration (or the whole set)."""
@@ -89,10 +100,11 @@ class _Writing:
         for path, default in scope.unmapped() if scope.many else ():
             if _get(value, path) not in (None, default):
                 self.complain(f"{where}.{'.'.join(path)}", "the map has no place for it")
+        wandered = self.wandered(scope, value, where, extra, prefix)
         for number, slot in enumerate(scope.slots):
             first = number == 0 and scope.first >= 0
-            name = prefix[:-1] if first and prefix else prefix + slot.name
-            rows = self.slot(slot, value, where, extra.elements.pop(name, {}), first and scope.many)
+            cells = extra.elements.pop(_called(scope, slot, prefix), {})
+            rows = self.slot(slot, value, where, cells, first and scope.many, wandered.get(id(slot), ()))
             blocks.append(_Block(slot.node.index, [_Row(slot.node.index, row) for row in rows], slot))
         for inner in scope.scopes:
             if inner.many:
@@ -109,7 +121,8 @@ class _Writing:
         if not scope.many and rows_ and rows_[0].node != scope.first:
             rows_[:0] = [_Row(scope.first, row) for row in self.slot(scope.slots[0], value, where, {}, True)]
         if scope.many and not prefix:
-            for name in extra.elements:
+            beside = (f"{field}[{code}]" for field, codes in extra.beside.items() for code in codes)
+            for name in (*extra.elements, *beside):
                 self.complain(where, f"extra: {name} has no place")
             for entry in extra.rows:
                 self.complain(where, f"extra: {entry[0]} has no place")
@@ -124,8 +137,8 @@ class _Writing:
             for block in blocks:
                 if block.node != picked.node or not block.rows or (block.of and block.of.selector):
                     continue
-                row = block.rows[0].row
-                if part.selector is None or row[part.selector.element :][:1] == [part.selector.code]:
+                row, selector = block.rows[0].row, part.selector
+                if selector is None or text_at(row, *selector.place, self.separator) == selector.code:
                     told = " ".join(row[:2])
                     self.complain(where, f"{told} would be read as {part.name}", picked.node)
 
@@ -163,7 +176,7 @@ class _Writing:
             inside = getattr(item, scope.path[-1])
             id = str(len(blocks) + 1)
             for element, text in zip(elements, (id, parent, "1" if inside else "0"), strict=False):
-                _put(rows[0].row, element, text)
+                put(rows[0].row, element, text)
             blocks.append(_Block(scope.first, rows))
             waiting += [(child, id, f"{here}.{scope.path[-1]}[{n}]") for n, child in enumerate(inside)][::-1]
         return blocks
@@ -188,117 +201,247 @@ class _Writing:
         return blocks
 
     def slot(
-        self, slot: Slot, value: Any, where: str, extra: dict[tuple[int, int], str], forced: bool
+        self,
+        slot: Slot,
+        value: Any,
+        where: str,
+        extra: Cells,
+        forced: bool,
+        wandered: Sequence[Cells] = (),
     ) -> list[list[str]]:
-        """The row of one slot, or the rows of texts that repeat; none when there is nothing to say."""
-        row = [slot.node.segment.tag]
-        parts: dict[int, dict[int, str]] = {}
+        """The row of one slot, or the rows of what repeats; none when there is nothing to say."""
+        cells: Cells = {}
         for item in slot.fields:
-            field_value = _get(value, item.path)
-            if field_value is None or field_value == "":
-                if item.required:
-                    self.complain(
-                        f"{where}.{'.'.join(item.path)}", "is needed", slot.node.index, item.element
-                    )
-                continue
-            try:
-                text = item.conversion.write(field_value)
-                if item.codes:
-                    text = item.codes.texts[text]
-                if item.component:
-                    if self.separator in text:
-                        raise ValueError("holds the component separator")
-                    parts.setdefault(item.element, {})[item.component] = text
-                else:
-                    _put(row, item.element, text)
-            except ValueError as error:
-                self.complain(f"{where}.{'.'.join(item.path)}", str(error), slot.node.index, item.element)
-        for (element, component), text in extra.items():
-            taken = element in slot.tree or any(
-                item.element == element and item.component in (0, component) for item in slot.fields
-            )
-            if taken or (slot.selector and slot.selector.element == element and slot.selector.code):
-                self.complain(where, f"extra: {slot.name}{element:02d} has a field", slot.node.index, element)
-            elif component:
-                parts.setdefault(element, {})[component] = text
-            else:
-                _put(row, element, text)
-        for element, components in parts.items():
-            texts = [components.get(number, "") for number in range(1, max(components) + 1)]
-            _put(row, element, self.separator.join(texts))
+            if not item.formatted:
+                self.field(item, value, cells, slot, where)
+        if dated := slot.formatted():
+            self.moment(dated, value, cells, slot, where)
+        self.kept(slot, extra, cells, where)
         for pairs in slot.pairs:
-            self.pairs(pairs, row, _get(value, pairs.path) or {}, slot, where)
-        rows = [row]
-        for texts_ in slot.texts:
-            rows = self.texts(texts_, row, _get(value, texts_.path) or (), slot, where)
-        rows = [row for row in rows if len(row) > 1]
+            if not pairs.wanders:
+                self.pairs(pairs, cells, _get(value, pairs.path) or {}, slot, where)
+        rows = [cells]
+        for texts in slot.texts:
+            rows = self.texts(texts, cells, _get(value, texts.path) or (), slot, where)
+        if wandered:
+            cells.update(wandered[0])
+            rows += wandered[1:]
+        rows = [cells for cells in rows if any(cells.values())]
         if not rows and (forced or slot.stands):
-            rows = [row]
-        for row in rows:
-            if slot.selector and not slot.selector.occurrence:
-                _put(row, slot.selector.element, slot.selector.code)
-            for element, constant in slot.always.items():
-                if (element, 0) not in extra:
-                    _put(row, element, constant)
+            rows = [{}]
+        constants: Cells = {place: text for place, text in slot.constants().items() if place not in extra}
+        written = []
+        for cells in rows:
+            row = self.row(slot.node.segment.tag, cells | constants | dict.fromkeys(slot.counts, "0"))
+            written.append(row)
             if slot.counts:
-                for element in slot.counts:
-                    _put(row, element, "0")
                 self.counted.append((row, slot.counts))
-        return rows
+        return written
 
-    def pairs(self, pairs: Pairs, row: list[str], values: dict[str, str], slot: Slot, where: str) -> None:
+    def row(self, tag: str, cells: Cells) -> list[str]:
+        """The cells as a row."""
+        row = [tag]
+        for (element, component), text in sorted(cells.items()):
+            put_at(row, element, component, text, self.separator)
+        while len(row) > 1 and not row[-1]:
+            row.pop()
+        return row
+
+    def field(self, item: Field, value: Any, cells: Cells, slot: Slot, where: str) -> None:
+        field_value = _get(value, item.path)
+        at = f"{where}.{'.'.join(item.path)}"
+        if field_value is None or field_value == "":
+            if item.required:
+                self.complain(at, "is needed", slot.node.index, item.element)
+            return
+        try:
+            text = item.conversion.write(field_value)
+            if item.codes:
+                text = item.codes.texts[text]
+            if item.component and self.separator in text:
+                raise ValueError("holds the component separator")
+            cells[item.place] = text
+        except ValueError as error:
+            self.complain(at, str(error), slot.node.index, item.element)
+
+    def moment(self, dated: list[Field], value: Any, cells: Cells, slot: Slot, where: str) -> None:
+        """A date, a time or both, and the format that tells which it is."""
+        element, component = dated[0].place
+        values = {item.conversion.name: _get(value, item.path) for item in dated}
+        for item in dated:
+            if item.required and values[item.conversion.name] is None:
+                self.complain(f"{where}.{'.'.join(item.path)}", "is needed", slot.node.index, element)
+        try:
+            text, form = moment_texts(values.get("date"), values.get("time"))
+        except ValueError as error:
+            self.complain(f"{where}.{'.'.join(dated[-1].path)}", str(error), slot.node.index, element)
+            return
+        if text:
+            cells[element, component], cells[element, component + 1] = text, form
+
+    def kept(self, slot: Slot, extra: Cells, cells: Cells, where: str) -> None:
+        """What `extra` keeps of the elements and components that have no field."""
+        taken = {item.place for item in slot.fields if not item.formatted} | {*map(Place, slot.tree)}
+        if slot.selector and slot.selector.code:
+            taken.add(slot.selector.place)
+        taken |= {Place(*place) for place in cells}
+        for place, text in extra.items():
+            at = place[0]
+            if any(at == e and (place[1] == c or not place[1] or not c) for e, c in taken):
+                self.complain(where, f"extra: {slot.name}{Place(*place)} has a field", slot.node.index, at)
+            else:
+                cells[place] = text
+        for item in slot.formatted()[:1]:
+            self.misread(slot, item, extra, where)
+
+    def misread(self, slot: Slot, item: Field, extra: Cells, where: str) -> None:
+        """Complains of a date in `extra` that has a field."""
+        names = tuple(sorted(item.conversion.name for item in slot.formatted()))
+        parts = [extra.get((item.element, item.component + n), "") for n in (0, 1)]
+        if (item.element, 0) in extra:
+            parts = extra[item.element, 0].split(self.separator)[item.component - 1 :][:2]
+        try:
+            found = MOMENTS[names]["\x1f".join(parts)]
+        except ValueError:
+            found = (None, None)
+        if any(parts) and found is not None:
+            message = f"extra: {slot.name}{item.place} would be read as a date or a time"
+            self.complain(where, message, slot.node.index, item.element)
+
+    def pairs(self, pairs: Pairs, cells: Cells, values: dict[str, str], slot: Slot, where: str) -> None:
         """Each kind in the place that tells it, the others in order in the places that are free."""
-        told = {place.kind: place.value for place in pairs.places if place.kind}
-        free = iter(
+        told = {place.kind: place for place in pairs.places if place.kind}
+        free = [
             place
             for place in pairs.places
-            if not place.kind and not any(len(row) > e and row[e] for e in (place.qualifier, place.value))
-        )
+            if place.qualifier and not cells.get(place.qualifier) and not cells.get(place.value)
+        ]
         for kind, text in values.items():
             at = f"{where}.{'.'.join(pairs.path)}.{kind}"
-            if not isinstance(text, str) or not text or not kind:
-                self.complain(at, "needs a kind and a text", slot.node.index)
+            code = self.code(pairs, kind, text, at, slot)
+            if code is None:
                 continue
-            if kind in told:
-                _put(row, told[kind], text)
-                continue
-            place = next(free, None)
+            place = told.get(kind) or next((p for p in free if not p.only or code in p.only), None)
             if place is None:
                 self.complain(at, f"{slot.name} has no place left for it", slot.node.index)
                 continue
-            try:
-                _put(row, place.qualifier, pairs.codes.texts[kind] if pairs.codes else kind)
-                _put(row, place.value, text)
-            except ValueError as error:
-                self.complain(at, str(error), slot.node.index)
+            if not place.kind:
+                free.remove(place)
+            cells[place.value] = text
+            if place.qualifier and code:
+                cells[place.qualifier] = code
+
+    def code(self, pairs: Pairs, kind: str, text: str, at: str, slot: Slot) -> str | None:
+        """The code of a kind; None where it cannot be written, or its text cannot."""
+        if not isinstance(text, str) or not text or not kind:
+            self.complain(at, "needs a kind and a text", slot.node.index)
+            return None
+        if any(place.kind == kind for place in pairs.places):
+            return ""
+        try:
+            code = pairs.codes.texts[kind] if pairs.codes else kind
+            if pairs.places[0].value.component and self.separator in code + text:
+                raise ValueError("holds the component separator")
+        except ValueError as error:
+            self.complain(at, str(error), slot.node.index)
+            return None
+        return code
+
+    def wandered(
+        self, scope: Scope, value: Any, where: str, extra: _Extra, prefix: str
+    ) -> dict[int, list[Cells]]:
+        """The rows of pairs that may stand in several composites, by the id of their slot.
+
+        Each kind goes to the first place that is free for it, with what `extra` keeps beside it.
+        """
+        rows: dict[int, list[Cells]] = {}
+        for slot in scope.slots:
+            for pairs in slot.pairs:
+                if not pairs.wanders or pairs.all[0][1] is not pairs:
+                    continue
+                name = ".".join(pairs.path)
+                beside = extra.beside.get(name, {})
+                kept = [extra.elements.get(_called(scope, slot, prefix), {}) for slot, _ in pairs.all]
+                free = _Free(pairs, kept)
+                for kind, text in (_get(value, pairs.path) or {}).items():
+                    at = f"{where}.{name}.{kind}"
+                    code = self.code(pairs, kind, text, at, slot)
+                    if code is None:
+                        continue
+                    found = free.place(kind, code)
+                    if found is None:
+                        self.complain(at, f"{slot.name} has no place left for it", slot.node.index)
+                        continue
+                    cells, place = found
+                    cells[place.value] = text
+                    if place.qualifier and code:
+                        cells[place.qualifier] = code
+                    for component, part in beside.pop(code, ()):
+                        if (place.value.element, component) in cells:
+                            self.complain(at, f"extra: {name}[{code}]-{component} has a field")
+                        else:
+                            cells[place.value.element, component] = part
+                if not beside:
+                    extra.beside.pop(name, None)
+                for (slot_, _), found_ in zip(pairs.all, free.rows, strict=True):
+                    rows[id(slot_)] = found_
+        return rows
 
     def texts(
-        self, texts: Texts, row: list[str], values: tuple[str, ...], slot: Slot, where: str
-    ) -> list[list[str]]:
+        self, texts: Texts, cells: Cells, values: tuple[str, ...], slot: Slot, where: str
+    ) -> list[Cells]:
         """Texts over the elements of one row, and over more rows where the segment repeats."""
-        width = len(texts.elements)
+        width = len(texts.places)
+        at = f"{where}.{'.'.join(texts.path)}"
         for text in values:
             if not isinstance(text, str) or not text:
-                self.complain(
-                    f"{where}.{'.'.join(texts.path)}", "needs texts that are not empty", slot.node.index
-                )
-                return [row]
+                self.complain(at, "needs texts that are not empty", slot.node.index)
+                return [cells]
+            if texts.places[0].component and self.separator in text:
+                self.complain(at, "holds the component separator", slot.node.index)
+                return [cells]
         most = (slot.node.max_use or len(values)) if texts.repeats else 1
         if len(values) > most * width:
-            self.complain(
-                f"{where}.{'.'.join(texts.path)}",
-                f"has {len(values)} texts where {most * width} fit",
-                slot.node.index,
-            )
-            return [row]
-        rows = [row]
+            self.complain(at, f"has {len(values)} texts where {most * width} fit", slot.node.index)
+            return [cells]
+        rows = [cells]
         for start in range(0, len(values), width):
-            current = row if start == 0 else [row[0]]
-            for element, text in zip(texts.elements, values[start : start + width], strict=False):
-                _put(current, element, text)
+            current = cells if start == 0 else {}
+            current.update(zip(texts.places, values[start : start + width], strict=False))
             if start:
                 rows.append(current)
         return rows
+
+
+def _called(scope: Scope, slot: Slot, prefix: str) -> str:
+    """How `extra` calls a slot: the first of a picked loop bears the loop's name."""
+    first = scope.first >= 0 and slot is scope.slots[0]
+    return prefix[:-1] if first and prefix else prefix + slot.name
+
+
+class _Free:
+    """The places for pairs that wander, over as many rows of each of their slots as they need."""
+
+    def __init__(self, pairs: Pairs, extra: list[Cells]) -> None:
+        self.parts = pairs.all
+        self.rows: list[list[Cells]] = [[] for _ in pairs.all]
+        self.taken = [{element for element, _ in cells} for cells in extra]
+
+    def place(self, kind: str, code: str) -> tuple[Cells, PairPlace] | None:
+        """The row and the place for a kind, which is then taken."""
+        for (slot, part), rows, taken in zip(self.parts, self.rows, self.taken, strict=True):
+            for number in range((slot.node.max_use or len(rows) + 1) if part.repeats else 1):
+                new = number == len(rows)
+                cells = {} if new else rows[number]
+                for place in part.places:
+                    fits = place.kind == kind if place.kind else not place.only or code in place.only
+                    if fits and place.value not in cells and place.value.element not in taken:
+                        if new:
+                            rows.append(cells)
+                        return cells, place
+                if new:
+                    break
+        return None
 
 
 def _get(value: Any, path: tuple[str, ...]) -> Any:
@@ -307,9 +450,3 @@ def _get(value: Any, path: tuple[str, ...]) -> Any:
             return None
         value = getattr(value, name)
     return value
-
-
-def _put(row: list[str], element: int, text: str) -> None:
-    if len(row) <= element:
-        row.extend([""] * (element + 1 - len(row)))
-    row[element] = text

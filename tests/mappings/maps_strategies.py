@@ -54,10 +54,10 @@ def _gather(scope: Scope, fields: dict[tuple[str, ...], st.SearchStrategy[Any]])
         for item in slot.fields:
             fields[item.path] = _one(item)
         for pairs in slot.pairs:
-            fields[pairs.path] = _pairs(pairs)
+            fields[pairs.path] = _pairs([part for _, part in pairs.all])
         for texts in slot.texts:
             most = slot.node.max_use or 4
-            fields[texts.path] = _texts(texts, min(4, most * len(texts.elements) if texts.repeats else 9))
+            fields[texts.path] = _texts(texts, min(4, most * len(texts.places) if texts.repeats else 9))
     for inner in scope.scopes:
         if inner.many:
             fields[inner.path] = st.lists(_values(inner), max_size=2).map(tuple)
@@ -67,8 +67,10 @@ def _gather(scope: Scope, fields: dict[tuple[str, ...], st.SearchStrategy[Any]])
 
 def _one(item: Field) -> st.SearchStrategy[Any]:
     name = item.conversion.name
-    if name.startswith("implied"):
-        value: st.SearchStrategy[Any] = st.decimals(-(10**9), 10**9, places=int(name[-1]), allow_nan=False)
+    if item.formatted and name == "time":
+        value: st.SearchStrategy[Any] = st.times().map(lambda time: time.replace(microsecond=0))
+    elif name.startswith("implied"):
+        value = st.decimals(-(10**9), 10**9, places=int(name[-1]), allow_nan=False)
     elif item.codes:
         codes = item.codes
         value = st.sampled_from(sorted(codes.codes)) | TEXT.filter(lambda text: text not in codes.words)
@@ -77,9 +79,10 @@ def _one(item: Field) -> st.SearchStrategy[Any]:
     return value if item.required else st.none() | value
 
 
-def _pairs(pairs: Pairs) -> st.SearchStrategy[dict[str, str]]:
-    told = [place.kind for place in pairs.places if place.kind]
-    free = len(pairs.places) - len(told)
+def _pairs(parts: list[Pairs]) -> st.SearchStrategy[dict[str, str]]:
+    pairs, places = parts[0], [place for part in parts for place in part.places]
+    told = [place.kind for place in places if place.kind]
+    free = 9 if any(part.repeats for part in parts) else len(places) - len(told)
     words = pairs.codes.words if pairs.codes else ()
     kinds = TEXT.filter(lambda text: text not in words and text not in told)
     if pairs.codes:
@@ -90,7 +93,7 @@ def _pairs(pairs: Pairs) -> st.SearchStrategy[dict[str, str]]:
 
 
 def _texts(texts: Texts, most: int) -> st.SearchStrategy[tuple[str, ...]]:
-    most = most if texts.repeats else min(most, len(texts.elements))
+    most = most if texts.repeats else min(most, len(texts.places))
     return st.lists(TEXT, max_size=most).map(tuple)
 
 

@@ -12,16 +12,22 @@ from hypothesis import Phase
 
 import mappings
 import x12
+from edi import edifact
+from edi.checker import Checker
 from edi.documents import Address, Document, Party
+from edi.edifact import codec as edifact_codec
 from edi.schema import Check
-from edi.tree import Separators, Transaction
+from edi.tree import NORMAL, Separators, Transaction
 from mappings import Map, Row
 from x12 import codec
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "x12"
 
 SETS = sorted(file.stem for file in (Path(mappings.__file__).parent / "x12").glob("[0-9]*.toml"))
-"""Every set that has a standard map."""
+"""Every X12 set that has a standard map."""
+
+MESSAGES = sorted(file.stem for file in (Path(mappings.__file__).parent / "edifact").glob("[A-Z]*.toml"))
+"""Every EDIFACT message that has one, and DESADV.shipment_confirmation for another document of one."""
 
 QUICKLY = [phase for phase in Phase if phase is not Phase.shrink]
 """Documents are large: to shrink one takes minutes, and says little more."""
@@ -54,9 +60,40 @@ def interchange(body: str, version: str = "004010", functional_id: str = "PO") -
     return ("~".join(segments) + "~").encode("latin-1")
 
 
+def messages(data: bytes) -> list[Transaction]:
+    """The messages of one EDIFACT file."""
+    return [event for event in edifact_codec.read(io.BytesIO(data)) if isinstance(event, Transaction)]
+
+
+def message(body: str, type: str = "ORDERS", version: str = "D:96A:UN") -> Transaction:
+    """A message given as lines from BGM to before UNT, with the separators of UNA:+.? '."""
+    lines = [line.strip() for line in body.strip().splitlines()]
+    segments = [
+        "UNB+UNOC:3+5412345000013:14+4012345500004:14+260105:1200+1",
+        f"UNH+1+{type}:{version}",
+        *lines,
+        f"UNT+{len(lines) + 2}+1",
+        "UNZ+1+1",
+    ]
+    (found,) = messages(("'".join(segments) + "'").encode("latin-1"))
+    return found
+
+
 def versions(transaction_set: str) -> list[str]:
     """The versions that have the set: some are younger than 004010."""
-    return [version for version in ("004010", "005010") if x12.checker(transaction_set, version)]
+    known = ("004010", "005010") if transaction_set.isdigit() else ("D.96A", "D.01B")
+    return [version for version in known if checker_of(transaction_set, version)]
+
+
+def checker_of(transaction_set: str, version: str) -> Checker | None:
+    """The checker of an X12 set or an EDIFACT message."""
+    type = transaction_set.partition(".")[0]
+    return x12.checker(type, version) if type.isdigit() else edifact.checker(type, version)
+
+
+def separators_of(map: Map) -> Separators:
+    """Those that rows have which `map` reads: EDIFACT's are in normal form."""
+    return Separators() if map.definition.type.isdigit() else NORMAL
 
 
 def each(sets: Iterable[str]) -> pytest.MarkDecorator:
@@ -67,9 +104,9 @@ def each(sets: Iterable[str]) -> pytest.MarkDecorator:
 
 def standard(transaction_set: str, version: str | None = None, overlay: bytes | None = None) -> Map:
     """The standard map of a set (in the first version that has it), or an overlay on it."""
-    checker = x12.checker(transaction_set, version or versions(transaction_set)[0])
+    checker = checker_of(transaction_set, version or versions(transaction_set)[0])
     assert checker is not None
-    return mappings.load(checker.definition, overlay)
+    return mappings.load(checker.definition, overlay, transaction_set.partition(".")[2])
 
 
 def checked(data: bytes) -> tuple[Transaction, Check]:

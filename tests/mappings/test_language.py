@@ -321,7 +321,7 @@ def test_an_overlay_may_ask_for_the_child_code_of_a_hierarchy() -> None:
         (b'base = "850"\n[map]\neach = "PO1"\n', "map.each: SalesOrder has no such field"),
         (b'base = "850"\n[map.lines]\neach = "IT1"\n', "map.lines: there is no IT1 in 850"),
         (b'base = "850"\n[always]\nBEG01 = "99X"\n', "always.BEG01: '99X' is no code of element 353"),
-        (b'base = "850"\n[always]\nBEG01 = 0\n', "always.BEG01: needs a text for a whole element"),
+        (b'base = "850"\n[always]\nBEG01 = 0\n', "always.BEG01: needs a text"),
         (b'base = "850"\n[count]\nCTT01 = "IT1"\n', "count.CTT01: there is no IT1 in 850"),
         (
             b'base = "850"\n[codes.unit]\nE1 = "each"\n',

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from maps_strategies import documents
-from maps_support import QUICKLY, SETS, each, flat, standard
+from maps_support import MESSAGES, QUICKLY, SETS, each, flat, separators_of, standard
 
 import x12
 from edi.documents import decode, encode
@@ -22,27 +22,28 @@ from mappings.quick import DOUBTS
 from mappings.writer import placed_rows
 
 
-@each(SETS)
+@each([*SETS, *MESSAGES])
 def test_a_written_document_is_read_back_equal(transaction_set: str, version: str) -> None:
     map = standard(transaction_set, version)
+    separators = separators_of(map)
 
     @settings(max_examples=12, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
     @given(documents(map))
     def round_trip(document: Any) -> None:
         try:
-            placed = placed_rows(map._scope, document, map.definition.nodes, ">")
+            placed = placed_rows(map._scope, document, map.definition.nodes, separators.component)
         except CannotWrite as why:
             ambiguous = all(" would be read as " in problem.message for problem in why.problems)
             assume(not ambiguous)  # a second description where there is no first
             raise
         rows = [row for _, row in placed]
-        again, problems = map.read(rows, tuple(node for node, _ in placed))
+        again, problems = map.read(rows, tuple(node for node, _ in placed), separators)
         assert problems == ()
         assert again == document
-        assert flat(map.write(again)) == rows
+        assert flat(map.write(again), separators) == rows
         assert decode(encode(document)) == document
         assert map._write is not None
-        assert map._write(document, ">") == rows
+        assert map._write(document, separators.component) == rows
 
     round_trip()
 
@@ -70,9 +71,10 @@ def test_one_of_everything_that_a_set_has_is_written_as_it_was_read(
 
 
 # What a document made in Python, not decoded, may wrongly hold.
-WRONG = ["", "00", "EA", "a>b", None, 5, True, 1.5, Decimal("NaN"), Decimal("1E+99"), dt.datetime(2026, 1, 5),
-         ("a", ""), (5,), {"": "x"}, {"k": ""}, {"k": 5}, {f"k{n}": "v" for n in range(30)}, ("x",) * 30,
-         (("BEG01", "07"),), (("TD3", "TL"),), (("FOO", "1"),)]  # fmt: skip
+WRONG = ["", "00", "EA", "a>b", "a\x1fb", None, 5, True, 1.5, Decimal("NaN"), Decimal("1E+99"),
+         dt.datetime(2026, 1, 5), ("a", ""), (5,), {"": "x"}, {"k": ""}, {"k": 5},
+         {f"k{n}": "v" for n in range(30)}, ("x",) * 30, (("BEG01", "07"),), (("TD3", "TL"),),
+         (("FOO", "1"),)]  # fmt: skip
 
 
 def spoil(value: Any, data: st.DataObject) -> Any:
@@ -98,9 +100,10 @@ def _is_struct(value: Any) -> bool:
     )
 
 
-@pytest.mark.parametrize("transaction_set", SETS)
+@pytest.mark.parametrize("transaction_set", [*SETS, *MESSAGES])
 def test_the_compiled_writer_writes_only_what_the_other_writes(transaction_set: str) -> None:
     map = standard(transaction_set)
+    separator = separators_of(map).component
 
     @settings(max_examples=25, deadline=None, phases=QUICKLY, suppress_health_check=list(HealthCheck))
     @given(documents(map), st.data())
@@ -108,15 +111,15 @@ def test_the_compiled_writer_writes_only_what_the_other_writes(transaction_set: 
         spoiled = spoil(document, data)
         assert map._write is not None
         try:
-            quick = map._write(spoiled, ">")
+            quick = map._write(spoiled, separator)
         except DOUBTS:
             return
-        assert quick == [row for _, row in placed_rows(map._scope, spoiled, map.definition.nodes, ">")]
+        assert quick == [row for _, row in placed_rows(map._scope, spoiled, map.definition.nodes, separator)]
 
     sound()
 
 
-@pytest.mark.parametrize("transaction_set", SETS)
+@pytest.mark.parametrize("transaction_set", [*SETS, *MESSAGES])
 def test_a_spoiled_document_is_written_or_refused_but_never_crashes_the_writer(transaction_set: str) -> None:
     map = standard(transaction_set)
 

@@ -28,7 +28,8 @@ def coded(scope: Scope) -> Iterator[tuple[type[msgspec.Struct], str, ElementUse,
         for pairs in slot.pairs:
             for place in pairs.places:
                 if place.qualifier:
-                    yield structs[pairs.path[:-1]], pairs.path[-1], elements[place.qualifier - 1], pairs.codes
+                    use = elements[place.qualifier.element - 1]
+                    yield structs[pairs.path[:-1]], pairs.path[-1], use, pairs.codes
     for inner in scope.scopes:
         yield from coded(inner)
 

@@ -1,0 +1,38 @@
+"""Documents that a message does not have the shape of: what a map binds to instead, and the way between.
+
+A map binds the segments of a message to the fields of a struct one to one. Where a canonical document is
+built otherwise than the message (a hierarchy of levels, where the message has packages inside packages), the
+map names a *shape*: a struct built like the message, and two functions between it and the document. The map
+then reads and writes the struct::
+
+    document = "ship_notice"
+    shape = "despatch_advice"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from edi.documents import Document
+from edi.problems import Problem
+
+
+class Shape(NamedTuple):
+    """A struct that is built like a message; one that has `extra` keeps what the map does not place.
+
+    Reading never raises: `to_document` gives the document, or None with problems (fault MAPPING_FAILED).
+    `from_document` raises CannotWrite, its problems naming the field of the document as the writer does, for
+    what the shape has no place for. Both are pure, and `to_document(from_document(d)) == (d, ())` for every
+    document that can be written.
+    """
+
+    struct: type[msgspec.Struct]
+    to_document: Callable[[Any], tuple[Document | None, tuple[Problem, ...]]]
+    from_document: Callable[[Any], Any]
+
+
+SHAPES: dict[str, Shape] = {}
+"""The shapes that maps may name."""
