@@ -38,13 +38,23 @@ class Line(NamedTuple):
     problem: Problem | None = None
 
 
+Row = tuple[list[str], Separators]  # the elements of a segment, and what separates the parts of one
+
+
+def padded_row(segment: str, separators: Separators) -> Row:
+    """A service segment of X12: ISA is padded, and has the separators as values."""
+    row = [value.rstrip(" ") for value in segment.split(separators.element)]
+    return row, separators._replace(component="", repetition="")
+
+
 class Names(NamedTuple):
-    """What a syntax knows about its segments: how to check, define and name them."""
+    """What a syntax knows about its segments: how to check, define and name them, and take them apart."""
 
     check: Callable[[Transaction], Check]
     definition: Callable[[str, str], SetDef | None]  # of a set type and version
     segment: Callable[[str, str], SegmentDef | None]  # of a tag and version, the envelope's included
     meaning: Callable[[str, str], str | None]  # of an element's code
+    row: Callable[[str, Separators], Row] = padded_row  # of a raw service segment
 
 
 def pretty(events: Iterable[Event], names: Names, width: int | None = None) -> Iterator[str]:
@@ -104,11 +114,10 @@ def _service(
     brief: bool,
 ) -> Iterator[Line]:
     """A segment of the envelope with its problems, and after it those that are of no segment shown."""
-    row = [value.rstrip(" ") for value in segment.split(separators.element)]  # ISA is padded
+    row, between = names.row(segment, separators)
     own = [problem for problem in problems if segment and problem.segment == row[0]]
     if segment and (own or not brief):
-        plain = separators._replace(component="", repetition="")  # ISA has these as values
-        yield from _segment(row, names.segment(row[0], version), plain, names, depth, own)
+        yield from _segment(row, names.segment(row[0], version), between, names, depth, own)
     for problem in problems:
         if problem in own:
             continue

@@ -777,3 +777,16 @@ def _what_is_missing(head: str) -> str:
         if head.startswith(tag):
             return f"this begins with {tag}: {missing} (and the trailer that goes with it) is missing"
     return "neither UNA nor UNB stands at the beginning of this file"
+
+
+def service_row(segment: str, separators: Separators) -> list[str]:
+    """A service segment as it was read (`Interchange.segment`) as the elements of its normal form."""
+    normal = {"": "", separators.element: NORMAL.element, separators.component: NORMAL.component}
+    text, released = "", False
+    for character in segment:
+        if released or character != separators.release:
+            text += character if released else normal.get(character, character)
+            released = False
+        else:
+            released = True
+    return text.split(NORMAL.element)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edi.documents import Document
     from edi.guide import Guide
     from edi.problems import CannotWrite
-    from gateway.edi import Envelope
+    from gateway.edi import Envelope, MapChoice
 
 _COLOURS = {"error": "red", "rejected": "red", "warning": "yellow", "accepted": "green"}
 _STYLES: dict[str, dict[str, Any]] = {  # of the parts of a line of `edi.pretty`
@@ -253,7 +253,7 @@ def documents(file: BinaryIO, *, partner: str | None) -> None:
 
     failed = False
     with _edi_failures():
-        for mapped in edi.documents(file, _overlays(partner)):
+        for mapped in edi.documents(file, _maps(partner)):
             if mapped.document is not None:
                 click.echo(output.inert(encode(mapped.document).decode()))
                 continue
@@ -268,17 +268,14 @@ def documents(file: BinaryIO, *, partner: str | None) -> None:
         output.finish(Exit.FINDINGS)
 
 
-def _overlays(partner: str | None, direction: str = "in") -> Callable[[str], Path | None]:
-    """The partner's map of a set, where it has one of its own."""
+def _maps(partner: str | None) -> Callable[[str], MapChoice]:
+    """By which map a set is read: as agreed with a partner, else the standard one."""
+    from gateway.edi import STANDARD, agreed
+
     if partner is None:
-        return lambda type: None
+        return lambda type: STANDARD
     found = output.config().partner(partner)
-
-    def overlay(type: str) -> Path | None:
-        agreed = found.agreement(type, "in" if direction == "in" else "out")
-        return agreed.map if agreed else None
-
-    return overlay
+    return lambda type: agreed.map_choice(found, type, "in")
 
 
 @edi.command(short_help="JSON documents as one interchange.")
@@ -313,7 +310,7 @@ def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | No
     from gateway import edi
 
     with _edi_failures(), guide_failures():
-        overlay = map_file or _overlays(partner, "out")(type)
+        overlay = map_file or _overlay_out(partner, type)
         documents = _read_documents(file)
         if not documents:
             raise Failure(
@@ -335,6 +332,12 @@ def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | No
         output.value({"set": type, "data": data.decode("latin-1")}, "")
     else:
         click.echo(data, nl=False)
+
+
+def _overlay_out(partner: str | None, type: str) -> Path | None:
+    """The map by which we write a set to a partner, where it has one of its own."""
+    agreed = output.config().partner(partner).agreement(type, "out") if partner is not None else None
+    return agreed.map if agreed is not None else None
 
 
 def _read_documents(file: BinaryIO) -> list[Document]:

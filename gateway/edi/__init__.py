@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import mappings
-from edi.documents import Document
+from edi.documents import Document, schema_of
 from edi.pretty import Line, Names, lines
 from edi.problems import CannotWrite, Fault, Problem
 from edi.report import report, structural
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from edi.guide import Guide
 
 __all__ = [
-    "SYNTAXES", "Acknowledged", "Answer", "Answering", "Body", "Envelope", "Mapped", "Numbered", "Row",
-    "Syntax", "acknowledge", "check", "documents", "inspect", "located", "of", "of_type", "pretty", "read",
-    "undefined", "write",
+    "STANDARD", "SYNTAXES", "Acknowledged", "Answer", "Answering", "Body", "Envelope", "MapChoice", "Mapped",
+    "Numbered", "Row", "Syntax", "acknowledge", "check", "documents", "inspect", "located", "of", "of_type",
+    "of_version", "pretty", "read", "undefined", "write",
 ]  # fmt: skip
 
 SYNTAXES: dict[str, Syntax] = {x12.NAME: x12, edifact.NAME: edifact}
@@ -48,6 +48,11 @@ def of(header: Interchange) -> Syntax:
 def of_type(type: str) -> Syntax:
     """The syntax that has sets of such a name."""
     return SYNTAXES[syntax_of(type)]
+
+
+def of_version(version: str) -> Syntax | None:
+    """The syntax of which a version is defined."""
+    return next((one for one in SYNTAXES.values() if one.base_version(version) is not None), None)
 
 
 def read(stream: BinaryIO) -> Iterator[Event]:
@@ -113,6 +118,7 @@ def pretty(
         syntax.definition,
         syntax.segment,
         syntax.meaning,
+        syntax.service_row,
     )
     wanted = None
     if transaction is not None:
@@ -135,6 +141,16 @@ def acknowledge(
     yield from syntax.acknowledge(stream, now, control_number, kind)
 
 
+class MapChoice(NamedTuple):
+    """By which map a set is read or written: a partner's own, and for which of several documents."""
+
+    overlay: Path | None = None
+    document: str = ""
+
+
+STANDARD = MapChoice()
+
+
 class Mapped(NamedTuple):
     """A transaction or TA1 of a file (`name`: "850 0001") as a document, or None with what prevents it."""
 
@@ -144,9 +160,9 @@ class Mapped(NamedTuple):
 
 
 def documents(
-    stream: BinaryIO, overlay: Callable[[str], Path | None] = lambda type: None
+    stream: BinaryIO, choose: Callable[[str], MapChoice] = lambda type: STANDARD
 ) -> Iterator[Mapped]:
-    """Every transaction and TA1 of a file as a canonical document. `overlay` names a partner's map of a set.
+    """Every transaction and TA1 of a file as a canonical document, by the map chosen for its set.
 
     What the checker rejects is not mapped. Raises NotEdi, and MapError for an overlay that is wrong.
     """
@@ -155,22 +171,21 @@ def documents(
             case Interchange():
                 header, syntax = event, of(event)
             case Transaction():
-                yield _mapped(syntax, event, overlay)
+                yield _mapped(syntax, event, choose(event.type))
             case InterchangeEnd():
                 for answer in syntax.answers_in(header, event):
                     yield Mapped(f"TA1 {answer.control_number}", answer, ())
 
 
-def _mapped(syntax: Syntax, transaction: Transaction, overlay: Callable[[str], Path | None]) -> Mapped:
+def _mapped(syntax: Syntax, transaction: Transaction, chosen: MapChoice) -> Mapped:
     name = f"{transaction.type} {transaction.control_number}"
     definition = syntax.definition(transaction.type, transaction.version)
     if definition is None:
         return Mapped(name, None, syntax.check(transaction).problems)
-    chosen = overlay(transaction.type)
     try:
-        map = mappings.load(definition, chosen)
+        map = mappings.load(definition, *chosen)
     except MapError as error:
-        if chosen is not None:
+        if chosen.overlay is not None:
             raise
         problems = syntax.check(transaction).problems or (Problem(Fault.MAPPING_FAILED, str(error)),)
         return Mapped(name, None, problems)
@@ -208,13 +223,13 @@ def write(
     definition = syntax.definition(type, envelope.version)
     if definition is None:
         raise CannotWrite(undefined(type, envelope.version))
-    map = mappings.load(definition, overlay)
     bodies: list[tuple[int, Body]] = []
     refused: list[int] = []
     problems: list[Problem] = []
     number = 0
     for number, document in enumerate(found, 1):
         try:
+            map = mappings.load(definition, overlay, _carried(type, document))
             if not isinstance(document, map.document):
                 raise CannotWrite(f"this is no {map.document.__name__}, which {type} carries")
             body = Body(type, map.write(document))
@@ -229,6 +244,13 @@ def write(
         which = "the document" if number == 1 else f"{len(refused)} of {number} documents"
         raise CannotWrite(f"{which} cannot be written as {type}", tuple(problems))
     return syntax.write(envelope, now, control_number, [Numbered(envelope, control_number, bodies)])
+
+
+def _carried(type: str, document: Document) -> str:
+    """Which of the documents that a set may carry this is, where there are several."""
+    kind = schema_of(document).partition(".")[2].partition("/")[0]
+    several = mappings.documents_of(type)[1:]
+    return kind if kind in several else ""
 
 
 def undefined(type: str, version: str) -> str:

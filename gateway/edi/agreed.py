@@ -1,11 +1,20 @@
-"""How a set is written to a partner, as partners.toml has it."""
+"""How sets are read and written with a partner, as partners.toml has it."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from edi.problems import CannotWrite
 from edi.tree import syntax_of
 from gateway.config import Config, Partner
+from gateway.edi import MapChoice
 from gateway.edi.syntax import Envelope
+
+
+def map_choice(partner: Partner, type: str, direction: Literal["in", "out"]) -> MapChoice:
+    """By which map a set is read or written with a partner."""
+    agreement = partner.agreement(type, direction)
+    return MapChoice(agreement.map, agreement.document or "") if agreement is not None else MapChoice()
 
 
 def envelope(config: Config, partner: Partner, type: str) -> Envelope:

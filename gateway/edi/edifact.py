@@ -14,7 +14,7 @@ from edi.edifact import acks, check, checker, codec, directory, writer
 from edi.edifact.directory import base_version, definition, functional_id, meaning, sets
 from edi.problems import CannotWrite
 from edi.schema import Check, SegmentDef
-from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
+from edi.tree import NORMAL, Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
 from edi.tree import Syntax as Name
 from gateway.edi.syntax import Acknowledged, Answer, Answering, Body, Envelope, Numbered, Row
 from gateway.errors import DeadReason
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge", "answering",
     "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition", "functional_id",
-    "group_of", "is_answered", "meaning", "read", "received", "refuse", "segment", "sets", "write",
-    "write_transaction",
+    "group_of", "is_answered", "meaning", "read", "received", "refuse", "segment", "service_row", "sets",
+    "write", "write_transaction",
 ]  # fmt: skip
 
 NAME: Name = "edifact"
@@ -53,6 +53,10 @@ read = codec.read
 def segment(tag: str, version: str) -> SegmentDef | None:
     known = directory.segment(tag, base_version(version) or VERSIONS[0])
     return known or directory.service(tag, "4" if version.endswith(":4") else "3")
+
+
+def service_row(segment: str, separators: Separators) -> tuple[list[str], Separators]:
+    return codec.service_row(segment, separators), NORMAL
 
 
 def is_answered(transaction: Transaction, group: Group) -> bool:

@@ -128,6 +128,9 @@ class Syntax(Protocol):
     def read(self, stream: BinaryIO) -> Iterator[Event]:
         """The events of every interchange in a stream. Raises NotEdi, on the first step."""
 
+    def service_row(self, segment: str, separators: Separators) -> tuple[list[str], Separators]:
+        """A raw segment of an envelope as its elements, and what separates the parts of one."""
+
     # What the standard says.
 
     def base_version(self, version: str) -> str | None:

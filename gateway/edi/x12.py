@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from edi.documents import InterchangeAcknowledgment
+from edi.pretty import padded_row as service_row
 from edi.problems import CannotWrite
 from edi.schema import Check, SegmentDef
 from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge", "answering",
     "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition", "functional_id",
-    "group_of", "in_words", "is_answered", "meaning", "read", "received", "refuse", "segment", "sets",
-    "write", "write_transaction",
+    "group_of", "in_words", "is_answered", "meaning", "read", "received", "refuse", "segment",
+    "service_row", "sets", "write", "write_transaction",
 ]  # fmt: skip
 
 NAME: Name = "x12"

@@ -25,7 +25,7 @@ from edi.tree import Interchange, syntax_of
 from gateway import edi, numbers
 from gateway.config import Ack, Partner
 from gateway.edi import Answer, Body, Envelope, Numbered, Row
-from gateway.edi.agreed import envelope
+from gateway.edi.agreed import envelope, map_choice
 from gateway.engine import Dead, Done, Job
 from gateway.errors import Code, DeadReason, Failure
 from gateway.failpoints import failpoint
@@ -49,8 +49,7 @@ def rows(home: Home, partner: Partner, type: str, document: Document) -> list[Ro
     definition = syntax.definition(type, version)
     if definition is None:
         raise CannotWrite(f"{type} is not defined in version {version}")
-    agreement = partner.agreement(type, "out")
-    map = mappings.load(definition, agreement.map if agreement is not None else None)
+    map = mappings.load(definition, *map_choice(partner, type, "out"))
     written: list[Row] = list(map.write(document))
     headers = envelope(home.config, partner, type)
     trial = [Numbered(headers, 1, [(1, Body(type, written))])]

@@ -40,6 +40,7 @@ from gateway import edi, numbers, orders
 from gateway.config import Ack, Partner
 from gateway.config.schema import ACKNOWLEDGMENTS
 from gateway.edi import Answer, Answering, Syntax, located
+from gateway.edi.agreed import map_choice
 from gateway.engine import Dead, Done, Job
 from gateway.errors import DeadReason
 from gateway.failpoints import failpoint
@@ -679,7 +680,7 @@ def _map(envelope: Envelope, item: Transaction, verdict: Check, values: dict[str
     try:
         definition = envelope.syntax.definition(item.type, item.version)
         assert definition is not None  # or it would have been rejected
-        map = mappings.load(definition, agreement.map if agreement is not None else None)
+        map = mappings.load(definition, *map_choice(partner, item.type, "in"))
         document, problems = map.read_checked(verdict, item.separators)
     except EdiError as error:
         document, problems = None, ()
