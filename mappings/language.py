@@ -93,7 +93,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edi.documents import DOCUMENTS, Document
-from edi.problems import EdiError
+from edi.elements import fault_in
+from edi.problems import EdiError, Fault
 from edi.schema import ElementUse, LoopDef, SegmentDef, SegmentUse, SetDef
 from mappings.shapes import SHAPES, Shape
 from mappings.values import CONVERSIONS, EITHER_MARK, Codes, Conversion, implied_decimal
@@ -481,7 +482,7 @@ class _Binding:
         for place, counted in self.table["count"].items():
             with _Reporting(self, f"count.{place}"):
                 slot, at = self.place(root, place)
-                _, loop = self.find(root, counted)
+                loop = self.counted(root, counted)
                 slot.counts[at] = loop.first
         self.complete(root, "map")
         self.known_codes()
@@ -777,6 +778,18 @@ class _Binding:
         found.name, found.selector = last, selector
         return scope, found
 
+    def counted(self, root: Scope, spelled: str) -> Scope:
+        """The scope of what is counted, wherever it stands: `LIN`, or `CPS>LIN` in any CPS."""
+        *loops, last = _text(spelled).split(">")
+        scope = root
+        for part in loops:
+            child = _child(scope, part, prefer_loop=True)
+            if not isinstance(child, LoopDef):
+                raise _Finding(f"there is no loop {part} in {scope.name or self.definition.type}")
+            scope = self.scope(*_range(child), root.struct, child.children[1:])
+            scope.name = part
+        return self.find(scope, last)[1]
+
     def single(self, scope: Scope, part: str) -> Scope:
         """The scope of one picked iteration of a loop, made on first use."""
         for known in scope.scopes:
@@ -932,7 +945,7 @@ def _has_format(segment: SegmentDef, place: Place) -> bool:
 
 
 def _known_code(use: ElementUse, code: str) -> None:
-    if use.element.codes and code not in use.element.codes:
+    if use.element.codes and (wrong := fault_in(use.element, code)) and wrong[0] is Fault.CODE_UNKNOWN:
         raise _Finding(f"{code!r} is no code of element {use.element.id} ({use.element.name})")
 
 

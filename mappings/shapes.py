@@ -18,6 +18,7 @@ import msgspec
 
 from edi.documents import Document
 from edi.problems import Problem
+from mappings.shaped import desadv
 
 
 class Shape(NamedTuple):
@@ -34,5 +35,7 @@ class Shape(NamedTuple):
     from_document: Callable[[Any], Any]
 
 
-SHAPES: dict[str, Shape] = {}
+SHAPES: dict[str, Shape] = {
+    "despatch_advice": Shape(desadv.DespatchAdvice, desadv.to_document, desadv.from_document),
+}
 """The shapes that maps may name."""
