@@ -47,6 +47,7 @@ EDIFACT has composites nearly everywhere::
     more_names = { list = "NAD04-2..5" }         # components 2 to 5;  "FTX[AAI]04-1..5": over repeated FTX
     [map.lines]
     each = "LIN"
+    description = "IMD[F]03-4..5"                # a text that fills component 4 goes on in 5
     ids = { pair = ["LIN03-2/03-1 EN UP", "PIA[1]02-2/02-1", "PIA[5]02-2/02-1"], codes = "product" }
     [always]
     "CUX01-1" = "2"                              # TOML wants quotes around such keys
@@ -59,6 +60,10 @@ EDIFACT has composites nearly everywhere::
     first free place, in the order of the list; codes after a place are the only ones that are written there.
     What else such a composite says is kept with its kind, as `("ids[SA]-4", "91")` in `extra`; what has no
     kind or no value, or a kind told before, is kept as a segment of its own.
+  * An item of a list for which the message lacks what the document needs is no item: its segments are kept
+    in `extra` whole. A field at the place by which its segment is selected can only be that code.
+  * Texts over repeated segments are those of the first segments that hold nothing else. Others at that place
+    are for a list of them, if there is one, and kept whole if not.
   * A table of codes for a pair may have a word for no code at all: `"" = "unqualified"`.
   * Written are the formats 102 (CCYYMMDD), 203 and 204 (with a time), 401 and 402 (a time alone); read also
     2, 3, 4, 5, 101, 201 and 202, with years from 2000 on. What the fields there are cannot hold without loss
@@ -169,6 +174,8 @@ class Field:
     codes: Codes | None
     required: bool
     formatted: bool = False  # a date or a time whose format (2379) stands in the next component
+    last: int = 0  # the component up to which a text goes on that fills those before it
+    width: int = 0  # characters that fill one
 
     @property
     def place(self) -> Place:
@@ -264,6 +271,22 @@ class Slot:
         """The date and the time of its one place that has a format."""
         return [item for item in self.fields if item.formatted]
 
+    def flowing(self) -> Field | None:
+        """The text that goes on in the next components."""
+        return next((item for item in self.fields if item.last), None)
+
+    def without(self) -> dict[int, frozenset[int]]:
+        """What is placed where the date, or what a text goes on in, is not what its field can hold."""
+        placed = self.placed()
+        for item in self.fields:
+            loose = {item.component, item.component + 1} if item.formatted else set[int]()
+            loose |= set(range(item.component + 1, item.last + 1))
+            if loose:
+                placed[item.element] -= loose
+                if not placed[item.element]:
+                    del placed[item.element]
+        return placed
+
     def constants(self) -> dict[Place, str]:
         """What is written whenever the segment is."""
         constants = dict(self.always)
@@ -275,8 +298,9 @@ class Slot:
         """Every place that the map accounts for; the composites of pairs that wander, as wholes."""
         for item in self.fields:
             yield item.place
-            if item.formatted:
-                yield Place(item.element, item.component + 1)
+            last = item.component + 1 if item.formatted else item.last
+            for component in range(item.component + 1, last + 1):
+                yield Place(item.element, component)
         yield from self.constants()
         yield from self.counts
         yield from map(Place, self.tree)
@@ -328,6 +352,15 @@ class Scope:
     def picks(self) -> bool:
         """Whether it takes one iteration of those at its place."""
         return not self.many
+
+    def may_lack(self) -> bool:
+        """Whether an iteration may lack what a value of the list needs; levels of a tree must have it."""
+        return self.first >= 0 and not self.tree and self.needs()
+
+    def needs(self) -> bool:
+        """Whether there are fields that a value needs."""
+        here = any(item.required for slot in self.slots for item in slot.fields)
+        return here or any(inner.needs() for inner in self.scopes if not inner.many)
 
     def structs(self) -> dict[tuple[str, ...], type[msgspec.Struct]]:
         """The values inside the value, by their path: {("address",): Address}."""
@@ -549,9 +582,16 @@ class _Binding:
             if other is not item and not dated:
                 name = ".".join(other.path)
                 self.complain(f"{key}.{'.'.join(item.path)}", f"its place is that of {name!r}")
-        if len({item.place for item in slot.formatted()}) > 1:
-            name = ".".join(slot.formatted()[-1].path)
-            self.complain(f"{key}.{name}", "is a second date of one segment")
+        loose = [item for item in slot.fields if item.formatted or item.last]
+        if len({item.place for item in loose}) > 1:
+            name = ".".join(loose[-1].path)
+            self.complain(f"{key}.{name}", "is a second date, or text over components, of one segment")
+        for item in loose:
+            inside = range(item.component + 1, (item.last or item.component + 1) + 1)
+            for other in slot.fields:
+                if other.element == item.element and other.component in inside:
+                    name = ".".join(item.path)
+                    self.complain(f"{key}.{'.'.join(other.path)}", f"its place is that of {name!r}")
         for pairs in slot.pairs:
             pairs.wanders = sum(len(part.places) for _, part in pairs.all) > 1 and all(
                 place.value.component for place in pairs.places
@@ -675,14 +715,19 @@ class _Binding:
         elif "list" in table:
             self.texts(scope, info, table["list"], path)
         else:
-            slot, place = self.place(scope, table["at"])
+            spelled = _RANGE.fullmatch(_text(table["at"]))
+            slot, place = self.place(scope, spelled[1] + spelled[2] if spelled else table["at"])
             use = _element(slot.node.segment, place)
             conversion = _conversion(info.type, use, table.get("as"))
             if codes and conversion is not CONVERSIONS["text"]:
                 raise _Finding("codes: only a text has codes")
             required = info.required and len(path) == 1
             formatted = conversion.name in ("date", "time") and _has_format(slot.node.segment, place)
-            slot.fields.append(Field(path, *place, conversion, codes, required, formatted))
+            last = _same(slot.node.segment, place, int(spelled[3])) if spelled else 0
+            if last and (codes or conversion is not CONVERSIONS["text"]):
+                raise _Finding("only a text without codes goes on in other components")
+            width = use.element.max
+            slot.fields.append(Field(path, *place, conversion, codes, required, formatted, last, width))
             if named:
                 self.coded.setdefault(named, []).append(use)
 
@@ -936,6 +981,14 @@ def _whole(segment: SegmentDef, place: Place) -> Place:
         return Place(place.element)
     _element(segment, place)
     return place
+
+
+def _same(segment: SegmentDef, place: Place, last: int) -> int:
+    """The last of components that are the same element as the one at a place."""
+    for component in range(place.component + 1, last + 1):
+        if _element(segment, Place(place.element, component)).element is not _element(segment, place).element:
+            raise _Finding(f"{segment.tag}{place.element:02d}-{component} is another element")
+    return last if last > place.component else 0
 
 
 def _has_format(segment: SegmentDef, place: Place) -> bool:

@@ -16,7 +16,7 @@ from edi.schema import SegmentUse
 from mappings.compiler import Source
 from mappings.language import Field, Pairs, Place, Scope, Slot, Texts
 from mappings.rows import put, put_at
-from mappings.values import CONVERSIONS, moment_texts
+from mappings.values import CONVERSIONS, moment_texts, pieces
 
 Path = tuple[str, ...]
 Write = Callable[[Any, str], list[list[str]]]
@@ -125,6 +125,7 @@ def compile_writer(root: Scope, nodes: tuple[SegmentUse, ...]) -> Write | None:
         paired=paired,
         spread=spread,
         moment=moment_texts,
+        pieces=pieces,
     )
     compiler = _Compiler(source, nodes)
     try:
@@ -145,6 +146,11 @@ def compile_writer(root: Scope, nodes: tuple[SegmentUse, ...]) -> Write | None:
         return rows
 
     return write
+
+
+def _has_texts(part: Slot | Scope) -> bool:
+    """Whether it takes all segments of a kind for texts, which then have no other place."""
+    return isinstance(part, Slot) and any(texts.repeats for texts in part.texts)
 
 
 class _NotQuick(Exception):
@@ -200,8 +206,8 @@ class _Compiler:
         parts.sort(key=lambda part: part.node.index if isinstance(part, Slot) else part.first)
         node = [part.node.index if isinstance(part, Slot) else part.first for part in parts]
         for at, part in enumerate(parts):
-            mistakable = part.picks and at + 1 < len(parts) and node[at + 1] == node[at]
-            if mistakable:
+            mistakable = at + 1 < len(parts) and node[at + 1] == node[at]
+            if mistakable and part.picks:
                 self.emit(depth, f"before{at} = len(rows)")
             if isinstance(part, Slot):
                 self.slot(depth, part, names, part is forced)
@@ -209,11 +215,13 @@ class _Compiler:
                 self.items(depth, part, names)
             else:
                 self.picked(depth, part, names)
-            if mistakable:
+            if mistakable and part.picks:
                 self.emit(depth, f"picked{at} = len(rows) > before{at}")
+            elif mistakable and _has_texts(part):
+                self.emit(depth, f"picked{at}, before{at} = False, len(rows)")
             last = at + 1 == len(parts) or node[at + 1] != node[at]
             for other in range(at) if last else ():
-                if node[other] == node[at] and parts[other].picks:
+                if node[other] == node[at] and (parts[other].picks or _has_texts(parts[other])):
                     self.mistakable(depth, other, parts[other], self.nodes[node[at]].segment.tag)
 
     def mistakable(self, depth: int, at: int, part: Slot | Scope, tag: str) -> None:
@@ -283,12 +291,21 @@ class _Compiler:
         cells = ["''"] * (max(placed, default=0) + 1)
         cells[0] = repr(slot.node.segment.tag)
         components: dict[int, dict[int, str]] = {}
+        selected = []
         for item in slot.fields:
             if item.required:
                 value = self.get(item.path, names)
                 self.emit(depth, f"if {value} is None or {value} == '': raise Doubt")
             if item.formatted:
                 continue
+            if item.last:
+                count = item.last - item.component + 1
+                self.emit(depth, f"f = pieces({self.text(item, names)}, {item.width}, {count})")
+                parts = components.setdefault(item.element, {})
+                parts.update({item.component + n: f"f[{n}]" for n in range(count)})
+                continue
+            if slot.selector and item.place == slot.selector.place:
+                selected.append(f"({self.text(item, names)}) != {slot.selector.code!r}")
             text = self.text(item, names)
             if item.component:
                 components.setdefault(item.element, {})[item.component] = text
@@ -329,6 +346,8 @@ class _Compiler:
         if not (forced or slot.stands):
             self.emit(depth, "if len(row) > 1:")
             inner += 1
+        if selected:
+            self.emit(inner, f"if {' or '.join(selected)}: raise Doubt")
         self.late_constants(inner, slot, components)
         for place, node in slot.counts.items():
             counted = self.nodes[node].segment.tag

@@ -18,7 +18,7 @@ from edi.documents import BETWEEN_COMPONENTS
 from mappings.compiler import Source
 from mappings.language import Field, PairPlace, Pairs, Scope, Slot, Texts, fields_of
 from mappings.rows import text_at
-from mappings.values import CONVERSIONS, MOMENTS
+from mappings.values import CONVERSIONS, MOMENTS, flowing
 
 Path = tuple[str, ...]
 Leftover = list[tuple[str, ...]]
@@ -170,6 +170,7 @@ def compile_reader(root: Scope) -> tuple[Read, str]:
         pairs=pairs,
         wandering=wandering,
         in_order=in_order,
+        flowing=flowing,
         nested=nested,
     )
     name = _function(source, root, "")
@@ -275,7 +276,8 @@ class _Body:
             for element in sorted({selector.element for selector in selectors if selector.component}):
                 told = f"row[{element}].split(separator) if len(row) > {element} else ('',)"
                 self.emit(depth + 1, f"q{element} = {told}")
-            self.choose(depth + 1, sorted(claims[node], key=lambda claim: claim.item.selector is None))
+            ordered = sorted(claims[node], key=lambda claim: claim.item.selector is None)
+            self.choose(depth + 1, [self.fitting(depth + 1, claim, n) for n, claim in enumerate(ordered)])
         if nodes:
             self.emit(depth, "else:")
             depth += 1
@@ -291,11 +293,6 @@ class _Body:
             elif order:
                 self.emit(depth, "else:")
                 inner += 1
-            if isinstance(claim.item, Slot) and claim.item.repeats:
-                self.repeated(inner, claim.item, claim.mark)
-                if not claim.condition:
-                    return
-                continue
             if claim.mark:
                 self.emit(inner, claim.mark)
             if isinstance(claim.item, Slot):
@@ -309,19 +306,24 @@ class _Body:
         self.emit(depth, "else:")
         self.unplaced(depth + 1)
 
-    def repeated(self, depth: int, slot: Slot, mark: str) -> None:
-        """Texts or pairs over repeated segments; one that holds more is kept whole.
+    def fitting(self, depth: int, claim: _Claim, number: int) -> _Claim:
+        """The claim of a slot that takes all segments of a kind, if they hold nothing else.
 
-        So are all after it where they are texts, which have an order.
+        Where they are texts, which have an order, it takes none after the first that does.
         """
-        self.emit(depth, "m = len(row)")
-        self.split(depth, slot)
-        self.emit(depth, f"if {self.unplaced_condition(slot)}:")
-        if mark:
-            self.emit(depth + 1, mark)
-        self.unplaced(depth + 1)
-        self.emit(depth, "else:")
-        self.slot(depth + 1, slot)
+        slot = claim.item
+        if not isinstance(slot, Slot) or not slot.repeats:
+            return claim
+        fits = f"z{number}"
+        self.emit(depth, f"{fits} = {claim.condition or 'True'}")
+        self.emit(depth, f"if {fits}:")
+        self.emit(depth + 1, "m = len(row)")
+        self.split(depth + 1, slot)
+        self.emit(depth + 1, f"if {self.unplaced_condition(slot)}:")
+        self.emit(depth + 2, " = ".join([fits, "False"]))
+        if claim.mark:
+            self.emit(depth + 2, claim.mark)
+        return _Claim(fits, "", slot)
 
     def unplaced(self, depth: int) -> None:
         if not self.names:
@@ -334,7 +336,16 @@ class _Body:
         """A loop inside this one, read by its own function; a picked one of one segment, in place."""
         name = _function(self.source, scope, "" if scope.many else f"{self.prefix}{scope.name}>")
         call = f"{name}(rows, places, i, n, separator)"
-        if scope.many:
+        if scope.many and scope.may_lack():
+            self.emit(depth, f"v, j = {call}")
+            self.emit(depth, "if v is None:")
+            self.emit(depth + 1, "for i in range(i, j):")
+            self.emit(depth + 2, "p, row = places[i], rows[i]")
+            self.unplaced(depth + 2)
+            self.emit(depth, "else:")
+            self.append(depth + 1, self.variable(scope.path), "v")
+            self.emit(depth, "i = j")
+        elif scope.many:
             self.emit(depth, f"v, i = {call}")
             self.append(depth, self.variable(scope.path), "v")
         else:
@@ -360,9 +371,12 @@ class _Body:
         names: dict[Path, str] = {}
         self.emit(depth, "e = None")
         self.slot(depth, slot, lambda path: names.setdefault(path, f"t{len(names)}"), "e")
-        for item in slot.fields:
-            if item.required:
-                self.require(depth, names[item.path], "i", slot, item)
+        needed = [names[item.path] for item in slot.fields if item.required]
+        if needed:
+            self.emit(depth, f"if {' or '.join(f'{name} is None' for name in needed)}:")
+            self.unplaced(depth + 1)
+            self.emit(depth, "else:")
+            depth += 1
         self.emit(depth, f"v = {self.build(scope, names, 'e')}")
         self.append(depth, self.variable(scope.path), "v")
 
@@ -382,10 +396,19 @@ class _Body:
         self.emit(depth, "m = len(row)")
         self.split(depth, slot)
         for item in slot.fields:
-            if not item.formatted:
+            if not item.formatted and not item.last:
                 self.emit(depth, f"{variable(item.path)} = {self.value(item)}")
-        if dated := slot.formatted():
+        dated, text = slot.formatted(), slot.flowing()
+        if dated:
             self.moment(depth, dated, variable)
+        if text:
+            parts = f"k{text.element}[{text.component - 1}:{text.last}]"
+            self.emit(depth, f"w = flowing({parts}, {text.width})")
+            self.emit(
+                depth,
+                f"{variable(text.path)} = (k{text.element}[{text.component - 1}] if w is None "
+                "else w) or None",
+            )
         for texts in slot.texts:
             self.texts(depth, texts, variable(texts.path))
         for pairs in slot.pairs:
@@ -396,10 +419,9 @@ class _Body:
         placed = self.source.constant(slot.placed(), "placed")
         always = self.source.constant(slot.always, "always")
         condition = self.unplaced_condition(slot)
-        if dated:
-            bare = {e: c - {dated[0].component, dated[0].component + 1} for e, c in slot.placed().items()}
-            bare = {e: c for e, c in bare.items() if c or not slot.placed()[e]}
-            placed = f"{placed} if w else {self.source.constant(bare, 'placed')}"
+        if dated or text:
+            without = self.source.constant(slot.without(), "placed")
+            placed = f"({without} if w is None else {placed})"
             condition += " or w is None"
         self.emit(depth, f"if {condition}:")
         self.emit(depth + 1, f"found = leftover(row, {name!r}, {placed}, {always}, separator)")
@@ -519,9 +541,14 @@ class _Body:
                 conditions.append(f"len(k{element}) >= {component} and {part} not in ('', {text!r})")
         return " or ".join(conditions)
 
-    def require(self, depth: int, variable: str, at: str, slot: Slot, item: Field) -> None:
+    def require(self, slot: Slot, item: Field) -> None:
+        """An item of a list that lacks what it needs is none: its rows are kept whole."""
+        lacks = f"if {self.variable(item.path)} is None"
+        if self.scope.may_lack():
+            self.emit(1, f"{lacks}: return None, i")
+            return
         reason = f"{slot.name}{item.place} is needed for {item.path[-1]!r}"
-        self.emit(depth, f"if {variable} is None: raise Unreadable({at}, {reason!r})")
+        self.emit(1, f"{lacks}: raise Unreadable(at, {reason!r})")
 
     def finish(self) -> None:
         """What the function gives back: the value and the next row."""
@@ -531,7 +558,7 @@ class _Body:
             self.emit(1, f"return ({values}x), i")
             return
         for slot, item in required_fields(scope):
-            self.require(1, self.variable(item.path), "at", slot, item)
+            self.require(slot, item)
         if scope.tree:
             own = scope.slots[0]
             id, parent = (f"(rows[at][{e}] if len(rows[at]) > {e} else '')" for e in own.tree[:2])

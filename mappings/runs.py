@@ -21,7 +21,7 @@ from edi.schema import Run, RunReader
 from mappings.compiler import Source
 from mappings.language import Field, Pairs, Place, Scope, Selector, Slot, fields_of
 from mappings.reader import Path, nested, required_fields, words_of
-from mappings.values import CONVERSIONS, MOMENTS, Codes
+from mappings.values import CONVERSIONS, MOMENTS, Codes, flowing
 
 _OFTEN = 4  # times a run is read before source is made for it
 _VARIANTS = 4  # made for one run, as its values differ
@@ -169,7 +169,7 @@ class _Trace:
         self.nodes = nodes
         self.chief = chief
         self.run = run  # where it is one, which then is checked too
-        self.source = Source(nested=nested)
+        self.source = Source(nested=nested, flowing=flowing)
         self.conditions: list[str] = []
         self.lines: list[str] = []
         self.used: set[tuple[int, int]] = set()
@@ -343,6 +343,12 @@ class _Trace:
         for item in slot.fields:
             if item.element >= len(row) or item.formatted:
                 continue
+            if item.last:
+                span = f"{parts[item.element]}[{item.component - 1}:{item.last}]"
+                found = self.temporary(f"flowing({span}, {item.width})")
+                self.insist(f"{found} is not None")
+                values[item.path] = f"({found} or None)"
+                continue
             text = self.element(at, item.element)
             if value := self.checked(at, item):
                 values[item.path] = value
@@ -361,13 +367,13 @@ class _Trace:
         if (dated := slot.formatted()) and dated[0].element < len(row):
             self.moment(dated, parts[dated[0].element], values)
         for texts in slot.texts:
-            found = []
+            listed = []
             for element, component in texts.places:
                 if component and element < len(row):
-                    found += self.component(at, element, component, parts[element])
+                    listed += self.component(at, element, component, parts[element])
                 elif element < len(row) and self.told(at, element):
-                    found.append(self.element(at, element))
-            values[texts.path] = [*values.get(texts.path, ()), *found] if texts.repeats else found
+                    listed.append(self.element(at, element))
+            values[texts.path] = [*values.get(texts.path, ()), *listed] if texts.repeats else listed
         for pairs in slot.pairs:
             self.pairs(pairs, at, values, parts)
 

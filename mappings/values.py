@@ -198,6 +198,24 @@ def _with_either_mark(text: str) -> Decimal:
 EITHER_MARK = Conversion("decimal", _Decimals(_matching(_EITHER, "number", _with_either_mark)), _decimal_text)
 """Decimals of EDIFACT, where each interchange has its own decimal mark; written with a point."""
 
+
+def flowing(parts: list[str], width: int) -> str | None:
+    """A text over components, each of which is full before the next is begun; None where that is not so."""
+    text = parts[0] if parts else ""
+    for at in range(1, len(parts)):
+        if parts[at] and len(text) != at * width:
+            return None
+        text += parts[at]
+    return text
+
+
+def pieces(text: str, width: int, count: int) -> list[str]:
+    """A text as `count` components, some of them empty; raises ValueError where they cannot hold it."""
+    if len(text) > width * count:
+        raise ValueError(f"has {len(text)} characters where {width * count} fit")
+    return [text[at : at + width] for at in range(0, width * count, width)]
+
+
 Moment = tuple[dt.date | None, dt.time | None]
 
 _NEVER: Moment = (None, None)

@@ -17,7 +17,7 @@ from edi.problems import CannotWrite, Fault, Problem
 from edi.schema import SegmentUse
 from mappings.language import Field, PairPlace, Pairs, Place, Scope, Slot, Texts
 from mappings.rows import put, put_at, text_at
-from mappings.values import MOMENTS, moment_texts
+from mappings.values import MOMENTS, flowing, moment_texts, pieces
 
 _ELEMENT = re.compile(r"(.*[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
 _BESIDE = re.compile(r"([a-z_.]+)\[(.*)\]-(\d{1,2})", re.DOTALL)  # beside the kind of a pair: ids[SA]-4
@@ -132,6 +132,8 @@ class _Writing:
         """Complains of a row that reading would take for one that the map picks and that has no value."""
         for picked in blocks:
             part = picked.of
+            if isinstance(part, Slot) and any(texts.repeats for texts in part.texts):
+                self.mistaken_text(part, blocks, where)
             if picked.rows or part is None or not part.picks or (part.selector and part.selector.occurrence):
                 continue
             for block in blocks:
@@ -141,6 +143,18 @@ class _Writing:
                 if selector is None or text_at(row, *selector.place, self.separator) == selector.code:
                     told = " ".join(row[:2])
                     self.complain(where, f"{told} would be read as {part.name}", picked.node)
+
+    def mistaken_text(self, slot: Slot, blocks: list[_Block], where: str) -> None:
+        """Complains of a row that reading would take for one more of texts over repeated segments."""
+        for block in blocks:
+            if block.of is slot or block.node != slot.node.index or not block.rows:
+                continue
+            row, selector = block.rows[0].row, slot.selector
+            if selector is None or text_at(row, *selector.place, self.separator) == selector.code:
+                if _fits(slot, row, self.separator):
+                    told = " ".join(row[:2])
+                    self.complain(where, f"{told} would be read as {slot.name}", slot.node.index)
+                return
 
     def counted_off(self, blocks: list[_Block], where: str) -> list[_Block]:
         """The blocks with those that a map picks by occurrence (`DTM[#2]`) where reading will find them."""
@@ -229,6 +243,8 @@ class _Writing:
         rows = [cells for cells in rows if any(cells.values())]
         if not rows and (forced or slot.stands):
             rows = [{}]
+        if rows:
+            self.selected(slot, cells, where)
         constants: Cells = {place: text for place, text in slot.constants().items() if place not in extra}
         written = []
         for cells in rows:
@@ -237,6 +253,14 @@ class _Writing:
             if slot.counts:
                 self.counted.append((row, slot.counts))
         return written
+
+    def selected(self, slot: Slot, cells: Cells, where: str) -> None:
+        """Complains of a field at the selector's place that is not what the selector says."""
+        selector = slot.selector
+        for item in slot.fields if selector and selector.code else ():
+            if selector and item.place == selector.place and cells.get(item.place) != selector.code:
+                message, at = f"is always {selector.code!r} here", f"{where}.{'.'.join(item.path)}"
+                self.complain(at, message, slot.node.index, selector.element)
 
     def row(self, tag: str, cells: Cells) -> list[str]:
         """The cells as a row."""
@@ -260,7 +284,12 @@ class _Writing:
                 text = item.codes.texts[text]
             if item.component and self.separator in text:
                 raise ValueError("holds the component separator")
-            cells[item.place] = text
+            if item.last:
+                parts = pieces(text, item.width, item.last - item.component + 1)
+                places = ((item.element, item.component + n) for n in range(len(parts)))
+                cells.update((place, part) for place, part in zip(places, parts, strict=True) if part)
+            else:
+                cells[item.place] = text
         except ValueError as error:
             self.complain(at, str(error), slot.node.index, item.element)
 
@@ -293,6 +322,8 @@ class _Writing:
                 cells[place] = text
         for item in slot.formatted()[:1]:
             self.misread(slot, item, extra, where)
+        if flows := slot.flowing():
+            self.misflown(slot, flows, extra, cells, where)
 
     def misread(self, slot: Slot, item: Field, extra: Cells, where: str) -> None:
         """Complains of a date in `extra` that has a field."""
@@ -306,6 +337,14 @@ class _Writing:
             found = (None, None)
         if any(parts) and found is not None:
             message = f"extra: {slot.name}{item.place} would be read as a date or a time"
+            self.complain(where, message, slot.node.index, item.element)
+
+    def misflown(self, slot: Slot, item: Field, extra: Cells, cells: Cells, where: str) -> None:
+        """Complains of a text in `extra` that would be read as going on from a field."""
+        places = [(item.element, component) for component in range(item.component, item.last + 1)]
+        parts = [cells.get(place, "") for place in places]
+        if any(place in extra for place in places[1:]) and flowing(parts, item.width) is not None:
+            message = f"extra: {slot.name}{item.place} would be read as {item.path[-1]}"
             self.complain(where, message, slot.node.index, item.element)
 
     def pairs(self, pairs: Pairs, cells: Cells, values: dict[str, str], slot: Slot, where: str) -> None:
@@ -442,6 +481,18 @@ class _Free:
                 if new:
                     break
         return None
+
+
+def _fits(slot: Slot, row: list[str], separator: str) -> bool:
+    """Whether a row holds nothing but what the slot places."""
+    placed, always = slot.placed(), slot.always
+    for element, text in enumerate(row[1:], 1):
+        parts = text.split(separator) if placed.get(element) else [text]
+        for component, part in enumerate(parts, 1 if placed.get(element) else 0):
+            known = element in placed and (not component or component in placed[element])
+            if part and not (known and always.get(Place(element, component), part) == part):
+                return False
+    return True
 
 
 def _get(value: Any, path: tuple[str, ...]) -> Any:

@@ -74,6 +74,9 @@ def _one(item: Field) -> st.SearchStrategy[Any]:
     elif item.codes:
         codes = item.codes
         value = st.sampled_from(sorted(codes.codes)) | TEXT.filter(lambda text: text not in codes.words)
+    elif item.last:
+        most = item.width * (item.last - item.component + 1)
+        value = TEXT | st.integers(1, most).map(lambda length: "x" * length)
     else:
         value = VALUES[name]
     return value if item.required else st.none() | value

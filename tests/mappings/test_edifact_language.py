@@ -14,7 +14,7 @@ from maps_support import QUICKLY, flat, message, versions
 
 import mappings
 from edi import edifact
-from edi.documents import Dated, OrderLine, Party, SalesOrder, decode, encode
+from edi.documents import Dated, FreightTerms, Message, OrderLine, Party, SalesOrder, decode, encode
 from edi.problems import CannotWrite, Fault
 from edi.tree import NORMAL, Transaction
 from mappings import Map, MapError
@@ -61,6 +61,10 @@ numbers = { pair = "COM01-2/01-1" }
 each = "FTX"
 type = "FTX01"
 text = { list = "FTX04-1..5" }
+[map.freight]
+each = "TOD"
+payment = "TOD02"
+terms = "TOD03-1"
 [map.charges]
 each = "ALC"
 kind = "ALC01"
@@ -77,7 +81,11 @@ unit = "QTY[21]01-3"
 price = "PRI[AAA]01-2"
 price_basis = "PRI[AAA]01-3"
 notes = { list = "FTX[AAI]04-1..5" }
-description = "IMD[F]03-4"
+description = "IMD[F]03-4..5"
+[map.lines.messages]
+each = "FTX"
+type = "FTX01"
+text = { list = "FTX04-1..5" }
 [map.lines.references]
 each = "RFF"
 type = "RFF01-1"
@@ -419,6 +427,68 @@ def test_the_constants_of_a_list_are_written_with_its_items() -> None:
     assert (order.charges[0].code, order.charges[0].percent) == ("DI", Decimal(10))
 
 
+# texts
+
+
+def test_a_text_that_fills_its_component_goes_on_in_the_next() -> None:
+    long = "X" * 35 + "Y" * 20
+    order = read(ORDER.replace("IMD+F++:::WIDGET", f"IMD+F++:::{long[:35]}:{long[35:]}"))
+    assert order.lines[0].description == long
+    order = read(ORDER.replace("IMD+F++:::WIDGET", "IMD+F++:::RED:WIDGET"))
+    assert order.lines[0].description == "RED"
+    assert order.lines[0].extra == (("IMD[F]03-5", "WIDGET"),)
+    order = read(ORDER.replace("IMD+F++:::WIDGET", "IMD+F++::::WIDGET"))
+    assert (order.lines[0].description, order.lines[0].extra) == (None, (("IMD[F]03-5", "WIDGET"),))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (OrderLine(description="X" * 71), "description: has 71 characters where 70 fit"),
+        (
+            OrderLine(description="X" * 35, extra=(("IMD[F]03-5", "Y"),)),
+            "extra: IMD[F]03-4 would be read as description",
+        ),
+        (OrderLine(description="X" * 36, extra=(("IMD[F]03-5", "Y"),)), "extra: IMD[F]03-5 has a field"),
+    ],
+)
+def test_a_text_that_would_not_be_read_back_is_refused(line: OrderLine, says: str) -> None:
+    with pytest.raises(CannotWrite) as refused:
+        edifact_map().write(SalesOrder(number="1", lines=(line,)))
+    assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
+
+
+def test_texts_beside_others_of_their_segment_are_those_before_the_first_that_holds_more() -> None:
+    told = ORDER.replace("FTX+AAI+++SIX", "FTX+AAI+++SIX+EN\nFTX+AAI+++SEVEN\nFTX+DEL+++EIGHT")
+    (line, _) = read(told).lines
+    assert line.notes == ("ONE", "TWO", "THREE", "FOUR", "FIVE")
+    assert line.messages == (
+        Message(type="AAI", text=("SIX",), extra=(("FTX05", "EN"),)),
+        Message(type="AAI", text=("SEVEN",)),
+        Message(type="DEL", text=("EIGHT",)),
+    )
+    for line in (OrderLine(messages=(Message(type="AAI", text=("A",)),)), OrderLine(extra=(("FTX", "AAI"),))):
+        with pytest.raises(CannotWrite, match=r"FTX AAI would be read as FTX\[AAI\]"):
+            edifact_map().write(SalesOrder(number="1", lines=(line,)))
+
+
+def test_an_item_of_a_list_that_lacks_what_it_needs_is_kept_whole() -> None:
+    order = read(
+        ORDER.replace("LIN+1++", "TOD+3++CIF\nLOC+1+BE\nLIN+1++").replace("CUX+2:EUR", "CUX+2:EUR\nTOD++CC")
+    )
+    assert [terms.payment for terms in order.freight] == ["CC"]
+    assert order.extra == (("TOD", "3", "", "CIF"), ("TOD>LOC", "1", "BE"))
+
+
+def test_a_field_where_a_list_is_selected_is_what_it_is_selected_by() -> None:
+    toml = MAP.replace('each = "TOD"\n', 'each = "TOD[02=CC]"\n')
+    order = read(ORDER.replace("LIN+1++", "TOD++CC+CIF\nTOD++PP\nLIN+1++"), toml)
+    assert [terms.payment for terms in order.freight] == ["CC"]
+    assert order.extra == (("TOD", "", "PP"),)
+    with pytest.raises(CannotWrite, match=r"freight\[0\].payment: is always 'CC' here"):
+        written(SalesOrder(number="1", freight=(FreightTerms(payment="PP"),)), toml)
+
+
 # what is wrong with a map
 
 
@@ -461,6 +531,12 @@ def test_the_constants_of_a_list_are_written_with_its_items() -> None:
             'purpose = "BGM03"',
             'purpose = { at = "BGM03", codes = "agency" }',
             "map.purpose: codes: 'agency' has a word for no code at all, which only a pair can have",
+        ),
+        ("IMD[F]03-4..5", "IMD[F]03-4..6", "map.lines.description: IMD03-6 is another element"),
+        (
+            '"LIN01"',
+            '"IMD[F]03-5"',
+            "map.lines.number: its place is that of 'description'",
         ),
         ('"sales_order"', '"sales_order"\nshape = "sphere"', "shape: 'sphere' is none of"),
     ],
