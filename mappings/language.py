@@ -99,7 +99,7 @@ import msgspec
 
 from edi.documents import DOCUMENTS, Document
 from edi.elements import fault_in
-from edi.problems import EdiError, Fault
+from edi.problems import EdiError
 from edi.schema import ElementUse, LoopDef, SegmentDef, SegmentUse, SetDef
 from mappings.shapes import SHAPES, Shape
 from mappings.values import CONVERSIONS, EITHER_MARK, Codes, Conversion, implied_decimal
@@ -998,7 +998,7 @@ def _has_format(segment: SegmentDef, place: Place) -> bool:
 
 
 def _known_code(use: ElementUse, code: str) -> None:
-    if use.element.codes and (wrong := fault_in(use.element, code)) and wrong[0] is Fault.CODE_UNKNOWN:
+    if use.element.codes and code not in use.element.codes and fault_in(use.element, code):
         raise _Finding(f"{code!r} is no code of element {use.element.id} ({use.element.name})")
 
 

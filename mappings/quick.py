@@ -73,16 +73,20 @@ def around(parts: list[str], constants: tuple[tuple[int, str], ...], separator: 
     return separator.join(parts)
 
 
-def paired(values: dict[str, str], qualifier: int, at: int, codes: Any, separator: str) -> str:
-    """The composite of one kind and its value; they stand at these indexes in it."""
+def single(values: dict[str, str], codes: Any) -> tuple[str, str]:
+    """The code of one kind, and its value."""
     if not values:
-        return ""
+        return "", ""
     ((kind, text),) = values.items()
     if not kind or not text:
         raise Doubt
+    return codes[kind], text
+
+
+def paired(values: dict[str, str], qualifier: int, at: int, codes: Any, separator: str) -> str:
+    """The composite of one kind and its value; they stand at these indexes in it."""
     parts = [""] * (max(qualifier, at) + 1)
-    parts[at] = text
-    parts[qualifier] = codes[kind]
+    parts[qualifier], parts[at] = single(values, codes)
     return joined(parts, separator)
 
 
@@ -123,6 +127,7 @@ def compile_writer(root: Scope, nodes: tuple[SegmentUse, ...]) -> Write | None:
         joined=joined,
         around=around,
         paired=paired,
+        single=single,
         spread=spread,
         moment=moment_texts,
         pieces=pieces,
@@ -181,7 +186,8 @@ class _Compiler:
             self.emit(2, "raise Doubt")
         for path, default in scope.unmapped():
             value = self.get(path, names)
-            doubts.append(f"({value}) != {default!r}")
+            inside = len(path) > 1 and default is not None  # of a value that may be absent itself
+            doubts.append(f"({value}) not in (None, {default!r})" if inside else f"({value}) != {default!r}")
         if doubts:
             self.emit(1, f"if {' or '.join(doubts)}: raise Doubt")
         self.body(1, scope, names, scope.slots[0] if scope.first >= 0 else None)
@@ -318,7 +324,7 @@ class _Compiler:
                 self.texts(depth, texts, f"t{number}", names, components)
         for pairs in slot.pairs:
             if pairs.places[0].value.component:
-                self.composites(depth, slot, pairs, names, cells)
+                self.composites(depth, slot, pairs, names, cells, components)
         for element, parts in components.items():
             if cells[element] != "''":
                 raise _NotQuick
@@ -396,7 +402,13 @@ class _Compiler:
             components.setdefault(element, {})[component] = text
 
     def composites(
-        self, depth: int, slot: Slot, pairs: Pairs, names: dict[Path, str], cells: list[str]
+        self,
+        depth: int,
+        slot: Slot,
+        pairs: Pairs,
+        names: dict[Path, str],
+        cells: list[str],
+        components: dict[int, dict[int, str]],
     ) -> None:
         """Kinds and values in composites of the row."""
         value = self.get(pairs.path, names)
@@ -409,9 +421,14 @@ class _Compiler:
             return
         qualifier, (element, component), *_ = pairs.places[0]
         alone = [place.element for place in slot.places()].count(element) == 2
-        if qualifier is None or pairs.places[0].only or len(pairs.places) > 1 or not alone:
+        if qualifier is None or pairs.places[0].only or len(pairs.places) > 1:
             raise _NotQuick
         codes = self.codes(pairs)
+        if not alone:
+            self.emit(depth, f"q{element} = single({value}, {codes})")
+            parts = components.setdefault(element, {})
+            parts[qualifier.component], parts[component] = f"q{element}[0]", f"q{element}[1]"
+            return
         indexes = f"{qualifier.component - 1}, {component - 1}"
         cells[element] = f"paired({value}, {indexes}, {codes}, separator)"
 
