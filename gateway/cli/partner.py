@@ -128,8 +128,8 @@ def _refuse_taken(config: Config, name: str, given: dict[str, Any]) -> None:
     """Names and identities that are another's already are a conflict."""
     claims = [
         ("the name", config.partners.get(name)),
-        (given["isa"], config.by_party(given["isa"])),
-        (given["unb"] and as_unb(given["unb"]), config.by_party(given["unb"])),
+        (given["isa"], given["isa"] and config.by_party(given["isa"])),
+        (given["unb"] and as_unb(given["unb"]), given["unb"] and config.by_party(given["unb"])),
         (given["as2_id"], config.by_as2(given["as2_id"])),
         (given["sftp_user"], config.by_sftp_user(given["sftp_user"])),
     ]

@@ -164,12 +164,11 @@ class Config:
         """By whose channel a partner is reached: the hub it names in `via`, else the partner itself."""
         return self.partners[partner.via] if partner.via else partner
 
-    def by_party(self, party: PartyId, syntax: Syntax = "x12") -> Partner | None:
-        """Whose interchange identity this is in a syntax, aliases included."""
-        found = self._parties.get(party)
-        if found is None and syntax == "edifact":
-            found = self._parties.get(PartyId("", party.id))  # a qualifier counts where one is configured
-        return found
+    def by_party(self, party: PartyId, syntax: Syntax | None = None) -> Partner | None:
+        """Whose interchange identity this is, in a syntax or in any, aliases included."""
+        named = (party, PartyId("", party.id))  # a qualifier counts where one is configured
+        found = [partner for one in named if (partner := self._parties.get(one)) is not None]
+        return next((one for one in found if syntax is None or one.owns(party, syntax)), None)
 
     def by_as2(self, as2_id: str) -> Partner | None:
         """Whose AS2 id this is: exact, case-sensitive (RFC 4130 6.2)."""

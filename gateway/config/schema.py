@@ -138,7 +138,7 @@ class Us(Struct, frozen=True, kw_only=True):
 
     def owns(self, party: PartyId, syntax: Syntax) -> bool:
         """Whether an interchange to this party is to us."""
-        return _names(party, (self.isa, self.unb), syntax)
+        return _names(party, (self.identity(syntax),), syntax)
 
     def decryption_keys(self, now: datetime) -> tuple[Key, ...]:
         """Every key not retired at `now`."""
@@ -556,7 +556,7 @@ class Partner(Struct, frozen=True, kw_only=True):
 
     def owns(self, party: PartyId, syntax: Syntax) -> bool:
         """Whether an interchange from this party is theirs."""
-        return _names(party, self.parties, syntax)
+        return _names(party, (self.identity(syntax), *self.aliases), syntax)
 
     @property
     def parties(self) -> tuple[PartyId, ...]:

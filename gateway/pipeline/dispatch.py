@@ -115,8 +115,8 @@ def columns(header: Interchange, group: Group, item: Transaction) -> dict[str, A
     return {
         "type": item.type[:8],
         "version": item.version[:16],
-        "functional_id": group.functional_id,
+        "functional_id": group.functional_id or None,
         "interchange_control": plain(header.control_number),
-        "group_control": plain(group.control_number),
+        "group_control": plain(group.control_number) if group.segment else None,
         "transaction_control": plain(item.control_number),
     }

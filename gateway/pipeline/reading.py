@@ -238,28 +238,29 @@ class _Reading:
 
     def _judge(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
         header, us, partner = envelope.header, self.home.config.us, envelope.partner
+        known = self._is_known(header, partner)
         broken = [problem for problem in envelope.problems if problem.severity is Severity.ERROR]
         if any(problem.severity is Severity.ERROR for problem in header.problems):
-            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message, answered=True)
+            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message, answered=known)
         elif not partner.owns(header.sender, header.syntax):
             envelope.refuse(
                 "refused",
                 DeadReason.SENDER_MISMATCH,
                 f"the interchange says it is from {header.sender}, which is no identity of "
                 f"{partner.name} ({', '.join(map(str, partner.parties))})",
-                answered=True,
+                answered=known,
             )
         elif not us.owns(header.receiver, header.syntax):
             envelope.refuse(
                 "refused",
                 DeadReason.RECEIVER_UNKNOWN,
                 f"the interchange is for {header.receiver}; we are {us.identity(header.syntax)}",
-                answered=True,
+                answered=known,
             )
         elif broken:
-            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message, answered=True)
+            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message, answered=known)
         elif (owner := self._foreign_group(envelope)) is not None:
-            envelope.refuse("refused", DeadReason.SENDER_MISMATCH, owner, answered=True)
+            envelope.refuse("refused", DeadReason.SENDER_MISMATCH, owner, answered=known)
         elif self._wrong_usage(header, partner):
             envelope.refuse(
                 "held",
@@ -272,6 +273,12 @@ class _Reading:
                 self._remember(conn, header)
                 envelope.accept()
         seen.add((str(header.sender), str(header.receiver), header.control_number))
+
+    def _is_known(self, header: Interchange, partner: Partner) -> bool:
+        """Whether both sides have ids in its syntax, under which it can be answered."""
+        us, syntax = self.home.config.us, header.syntax
+        ours = us.owns(header.receiver, syntax) or us.identity(syntax) is not None
+        return ours and (partner.owns(header.sender, syntax) or partner.identity(syntax) is not None)
 
     def _wrong_usage(self, header: Interchange, partner: Partner) -> bool:
         held = "wrong_usage" in self.home.config.defaults.quarantine_on
@@ -453,9 +460,9 @@ class _Reading:
             "kind": None,
             "number": None,
             "correlation": None,
-            "functional_id": group.functional_id,
+            "functional_id": group.functional_id or None,
             "interchange_control": envelope.header.control_number,
-            "group_control": group.control_number,
+            "group_control": group.control_number if group.segment else None,
             "transaction_control": item.control_number,
             "status": "rejected" if broken is not None else verdict.status,
             "reason": None,

@@ -191,7 +191,7 @@ def test_an_edifact_identity_without_a_qualifier_is_named_by_any_and_one_with_it
     for party in (PartyId("", "ACME3PL"), PartyId("14", "ACME3PL")):
         assert found.by_party(party, "edifact") is acme
         assert acme.owns(party, "edifact")
-    assert found.by_party(PartyId("14", "ACME3PL")) is None
+    assert found.by_party(PartyId("14", "ACME3PL"), "x12") is None
     assert not acme.owns(PartyId("ZZ", "ACME3PL"), "x12")
     assert found.us.owns(PartyId("14", "5412345000013"), "edifact")
     assert not found.us.owns(PartyId("", "5412345000013"), "edifact")

@@ -284,10 +284,11 @@ def partner(
     return "\n".join(lines) + "\n\n"
 
 
-def made(folder: Path, *tables: str, server: str = "") -> Gateway:
+def made(folder: Path, *tables: str, server: str = "", unb: tuple[str, str] | None = None) -> Gateway:
     """A home of Northwind's with these partners, its keys made by `init`; it does not serve yet."""
     gateway = Gateway(folder / "home")
-    gateway.must("init", "--name", "Northwind", "--as2-id", US[1], "--isa", ":".join(US))
+    flags = ["--unb", ":".join(unb)] if unb is not None else []
+    gateway.must("init", "--name", "Northwind", "--as2-id", US[1], "--isa", ":".join(US), *flags)
     file = gateway.home / "partners.toml"
     listen = f"[server]\n{server}\n\n" if server else ""
     file.write_text(file.read_text() + "\n" + listen + "".join(tables))
