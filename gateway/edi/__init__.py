@@ -23,6 +23,7 @@ from edi.report import report, structural
 from edi.tree import Event, Interchange, InterchangeEnd, Transaction, syntax_of
 from gateway.edi import edifact, x12
 from gateway.edi.syntax import Acknowledged, Answer, Answering, Body, Envelope, Numbered, Row, Syntax
+from gateway.errors import Code, Failure
 from mappings import MapError
 
 if TYPE_CHECKING:
@@ -134,10 +135,15 @@ def acknowledge(
 ) -> Iterator[Acknowledged]:
     """How each interchange of a file is acknowledged: `kind`, or what is usual in its syntax.
 
-    Sides, versions, separators and usage mirror what is answered. Raises NotEdi, and CannotWrite for an
-    envelope that cannot be mirrored.
+    Sides, versions, separators and usage mirror what is answered. Raises NotEdi, CannotWrite for an envelope
+    that cannot be mirrored, and Failure for a kind that its syntax has not.
     """
     syntax, stream = _begun(stream)
+    if kind is not None and kind not in syntax.ACKNOWLEDGMENTS:
+        name = {"x12": "X12", "edifact": "EDIFACT"}[syntax.NAME]
+        raise Failure(
+            Code.USAGE, f"{name} is not answered by {kind}, but by {', '.join(syntax.ACKNOWLEDGMENTS)}"
+        )
     yield from syntax.acknowledge(stream, now, control_number, kind)
 
 

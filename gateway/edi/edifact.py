@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from edi.guide import Guide
 
 __all__ = [
-    "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge", "answering",
-    "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition", "functional_id",
-    "group_of", "is_answered", "meaning", "read", "received", "refuse", "segment", "service_row", "sets",
+    "ACKNOWLEDGMENTS", "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge",
+    "answering", "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition",
+    "functional_id", "group_of", "is_answered", "meaning", "read", "received", "refuse", "segment", "service_row", "sets",
     "write", "write_transaction",
 ]  # fmt: skip
 
@@ -37,6 +37,8 @@ SEPARATORS: Separators = codec.LEVEL_A
 LAST = 99_999_999_999_999  # 0020, 0048 and 0062 have 14 characters
 
 _CONTRL = "CONTRL"
+ACKNOWLEDGMENTS: tuple[str, ...] = (_CONTRL,)
+
 _USUAL_SYNTAX = "UNOC:3"
 _SYNTAX = re.compile(r"[A-Z]{4}:[1-4]")
 _LONGEST_REFERENCE = 14
@@ -144,8 +146,6 @@ def acknowledge(
     stream: BinaryIO, now: datetime, control_number: int, kind: str | None
 ) -> Iterator[Acknowledged]:
     """A CONTRL for each interchange but those that hold only CONTRLs."""
-    if kind not in (None, _CONTRL):
-        raise CannotWrite(f"{kind} is of X12: EDIFACT is answered by CONTRL")
     answerable = empty = True
     for event in read(stream):
         match event:

@@ -121,6 +121,7 @@ class Syntax(Protocol):
     NAME: Name
     CONTENT_TYPE: str
     SUFFIX: str  # of the names of files
+    ACKNOWLEDGMENTS: tuple[str, ...]  # by which it is answered, the usual one first
     VERSIONS: tuple[str, ...]  # that are defined, the usual one first
     SEPARATORS: Separators  # the usual ones
     LAST: int  # the highest control number; after it comes 1

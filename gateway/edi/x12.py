@@ -11,7 +11,6 @@ import msgspec
 
 from edi.documents import InterchangeAcknowledgment
 from edi.pretty import padded_row as service_row
-from edi.problems import CannotWrite
 from edi.schema import Check, SegmentDef
 from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Separators, Transaction
 from edi.tree import Syntax as Name
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from edi.guide import Guide
 
 __all__ = [
-    "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge", "answering",
-    "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition", "functional_id",
-    "group_of", "in_words", "is_answered", "meaning", "read", "received", "refuse", "segment",
+    "ACKNOWLEDGMENTS", "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge",
+    "answering", "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition",
+    "functional_id", "group_of", "in_words", "is_answered", "meaning", "read", "received", "refuse", "segment",
     "service_row", "sets", "write", "write_transaction",
 ]  # fmt: skip
 
@@ -45,7 +44,7 @@ _NOTES = {  # TA105
 }
 _STATUS = {"A": "accepted", "E": "accepted_with_errors", "R": "rejected"}  # TA104
 _ONLY_INTERCHANGE = "TA1"
-_KINDS = ("997", "999", _ONLY_INTERCHANGE)
+ACKNOWLEDGMENTS: tuple[str, ...] = ("997", "999", _ONLY_INTERCHANGE)
 
 read = codec.read
 
@@ -152,9 +151,7 @@ def acknowledge(
     `kind` is "997", "999", or "TA1" for that alone; with the others a TA1 is written where ISA14 asks for it
     or the interchange is rejected. Control numbers count from `control_number`.
     """
-    kind = kind or "997"
-    if kind not in _KINDS:
-        raise CannotWrite(f"{kind} is of EDIFACT: X12 is answered by {', '.join(_KINDS)}")
+    kind = kind or ACKNOWLEDGMENTS[0]
     answer: acks.FunctionalAck | None = None
     for event in read(stream):
         match event:

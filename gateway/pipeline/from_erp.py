@@ -52,7 +52,7 @@ from edi.documents import (
     WarehouseOrder,
 )
 from edi.problems import EdiError, NotEdi, Problem, Severity
-from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Transaction
+from edi.tree import Group, GroupEnd, Interchange, InterchangeEnd, Transaction, syntax_of
 from gateway import edi, numbers, orders
 from gateway.config import Partner
 from gateway.config.schema import ACKNOWLEDGMENTS
@@ -307,9 +307,9 @@ def _addressed(home: Home, header: Interchange) -> _Piece:
     """An interchange and whom it is for; who cannot be sent to is a doubt."""
     partner = home.config.by_party(header.receiver, header.syntax)
     piece = _Piece(header, partner)
-    us = home.config.us.identity(header.syntax)
-    if header.sender != us:
-        piece.doubts.append(f"it is from {header.sender}; we are {us}")
+    us = home.config.us
+    if not us.owns(header.sender, header.syntax):
+        piece.doubts.append(f"it is from {header.sender}; we are {us.identity(header.syntax)}")
     if partner is None:
         piece.doubts.append(f"{header.receiver} is no partner in partners.toml")
     elif partner.status == "draft" or home.config.hub(partner).channel is None:
@@ -339,13 +339,12 @@ def _used(home: Home, conn: Connection, piece: _Piece) -> list[str]:
     if piece.partner is None:
         return []
     earlier = conn.execute(
-        select(document_table.c.transmission)
-        .where(
+        select(document_table.c.type, document_table.c.transmission).where(
             document_table.c.direction == "out",
             document_table.c.partner == piece.partner.name,
             document_table.c.interchange_control == plain(piece.header.control_number),
             document_table.c.created_at > home.now() - numbers.KEPT,
         )
-        .limit(1)
-    ).scalar()
-    return [f"its control number was sent to {piece.partner.name} before, in {earlier}"] if earlier else []
+    )
+    sent = next((row.transmission for row in earlier if syntax_of(row.type) == piece.header.syntax), None)
+    return [f"its control number was sent to {piece.partner.name} before, in {sent}"] if sent else []

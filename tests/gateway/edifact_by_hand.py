@@ -5,6 +5,38 @@ from __future__ import annotations
 US = ("5412345000013", "14")
 SHOP = ("5412345000020", "14")
 
+DEPOT = ("DEPOT3PL", "ZZZ")
+
+# A retailer and a warehouse over SFTP who speak EDIFACT, for `trading`.
+PARTNERS = """\
+schema = 1
+[us]
+name = "Northwind"
+isa = { qualifier = "ZZ", id = "US" }
+unb = { qualifier = "14", id = "5412345000013" }
+
+[partner.shop]
+role = "retailer"
+status = "live"
+usage = "P"
+unb = { qualifier = "14", id = "5412345000020" }
+sftp_account = { user = "shop", keys = [] }
+document = [
+  { type = "ORDERS", direction = "in", route = "3pl:depot" },
+  { type = "DESADV", direction = "out", version = "D.96A/EAN005" },
+  { type = "INVOIC", direction = "out", version = "D.96A/EAN008" },
+]
+
+[partner.depot]
+role = "3pl"
+status = "live"
+usage = "P"
+unb = { id = "DEPOT3PL" }
+edifact = { version = "D.01B/EAN010", una = "always" }
+sftp_account = { user = "depot", keys = [] }
+document = [{ type = "INSDES", direction = "out" }, { type = "DESADV", direction = "in" }]
+"""
+
 ORDER = [
     "BGM+220+{number}+9",
     "DTM+137:20261101:102",
