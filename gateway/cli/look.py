@@ -240,14 +240,14 @@ def _next(found: dict[str, Any], inside: list[dict[str, Any]]) -> str:
 
 _NEXT = {
     "SENDER_MISMATCH": "if the id is theirs, add it to their aliases in partners.toml and replay it",
-    "RECEIVER_UNKNOWN": "if the id is ours, correct isa under [us] in partners.toml and replay it",
+    "RECEIVER_UNKNOWN": "if the id is ours, correct isa or unb under [us] in partners.toml and replay it",
     "WRONG_USAGE": "agree on T or P with the partner; correct usage in partners.toml and replay it",
     "DUPLICATE_ICN": "ask the partner whether it is new; if so, release it, or they send it anew",
     "DUPLICATE": "nothing: what it answers was answered before, and stays as it was",
     "UNMATCHED": "ask the partner what it answers: nothing of this number was sent to them",
     "CONTROL_GAP": "ask the partner for what has not come; once it has, replay it, or release it as it is",
     "ENVELOPE_BROKEN": "ask the partner to send it again, complete",
-    "EDI_REJECTED": "the partner has been told by our 997; they correct it and send it again",
+    "EDI_REJECTED": "the partner has been told by our acknowledgment; they correct it and send it again",
     "MAPPING_FAILED": "correct the map or what it needs, then replay it",
     "DOUBTFUL": "decide whether it shall go out as it is; if so, replay it",
     "NOT_AGREED": "add the document to the partner in partners.toml, then replay it",
@@ -325,7 +325,7 @@ def _order_card(found: dict[str, Any]) -> str:
 
 @click.group(cls=Group, short_help="Acknowledgments that are late: theirs, and ours.")
 def ack() -> None:
-    """Acknowledgments (997, 999) of what we sent."""
+    """Acknowledgments (997, 999, CONTRL) of what we sent."""
 
 
 @ack.command("list")

@@ -146,8 +146,8 @@ class Config:
 
     def ack(self, partner: Partner, type: str) -> Ack:
         """How a document of ours is acknowledged: as agreed for its set, else as usual."""
-        agreement = partner.agreement(type, "out")
-        return agreement.ack if agreement is not None else self.defaults.ack
+        usual = Agreement(type=type, direction="out", ack=self.defaults.ack)
+        return (partner.agreement(type, "out") or usual).ack
 
     def partner(self, name: str) -> Partner:
         """The partner of this name. Raises Failure PARTNER_UNKNOWN with the nearest name."""

@@ -35,6 +35,7 @@ def envelope(config: Config, partner: Partner, type: str) -> Envelope:
             version,
             partner.usage,
             separators=terms.separators,
+            ack_requested=config.ack(partner, type).mode == "CONTRL",
             syntax=terms.syntax,
             una={"always": True, "never": False}.get(terms.una),
             grouped=terms.groups,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ACKNOWLEDGMENTS", "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge",
     "answering", "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition",
-    "functional_id", "group_of", "is_answered", "meaning", "read", "received", "refuse", "segment", "service_row", "sets",
-    "write", "write_transaction",
+    "functional_id", "group_of", "is_answered", "meaning", "read", "received", "refuse", "segment",
+    "service_row", "sets", "write", "write_transaction",
 ]  # fmt: skip
 
 NAME: Name = "edifact"

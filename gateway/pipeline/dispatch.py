@@ -61,7 +61,7 @@ def queue(
     identity = outbound.queue_file(home, conn, partner, blob, filename=filename, content_type=content_type)
     for number, values in enumerate(found, 1):
         ack = home.config.ack(partner, values["type"])
-        expected = ack.mode != "none" and values["functional_id"] != "FA"
+        expected = ack.mode != "none"
         document_id = f"{identity}-{number}"
         conn.execute(
             insert(document),

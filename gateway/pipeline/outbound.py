@@ -432,6 +432,7 @@ def _emit(
             }
             for control in controls
         ]
+    headers = replace(headers, ack_requested=any(one.envelope.ack_requested for one in sets))
     data = syntax.write(headers, now, interchange, groups, answer.loose if answer is not None else ())
     identity = queue_file(
         home,
