@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import NamedTuple
+from unicodedata import category
 
 from edi.problems import Fault
 from edi.qualified import TIMES, formatted_components, formatted_pairs, in_format
@@ -87,19 +88,25 @@ def fault_in(element: ElementDef, value: str) -> tuple[Fault, str] | None:
 def decoded(value: str) -> str | None:
     """The characters meant by the bytes: UTF-8, else latin-1; None where they are neither.
 
-    UTF-8 that means invisible characters (byte order marks, changes of direction) is neither, either.
+    UTF-8 that means invisible characters (byte order marks, changes of direction) is neither, either. Text
+    that is no latin-1 has been decoded.
     """
     if value.isascii():
         return value
     try:
         text = value.encode("latin-1").decode("utf-8")
     except UnicodeEncodeError:
-        return None if "\ufffd" in value else value
+        return value if "\ufffd" not in value and all(map(is_visible, value)) else None
     except UnicodeDecodeError:
         text = "\x80"
-    if all(c.isprintable() or c == "\xa0" for c in text):
+    if all(map(is_visible, text)):
         return text
     return None if "\ufeff" in text or _C1.search(value) else value
+
+
+def is_visible(character: str) -> bool:
+    """Whether a character prints, is a space, or may become a hyphen."""
+    return character.isprintable() or category(character) == "Zs" or character == "\xad"
 
 
 def _is_date(value: str) -> bool:

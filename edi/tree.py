@@ -11,6 +11,7 @@ text between terminators. Text is latin-1, so an index into it is a byte offset.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal, NamedTuple
@@ -138,12 +139,17 @@ class Transaction:
 
     def place(self, start: int, index: int) -> int:
         """Where in the file a character stands: `index` in the text of the segment that begins at `start`."""
-        offset = start + index
-        for at in range(bisect_left(self.unseen, start), len(self.unseen)):
-            if self.unseen[at] >= offset:
-                break
-            offset += 1
-        return offset
+        return place(start, index, self.unseen)
+
+
+def place(start: int, index: int, unseen: Sequence[int]) -> int:
+    """Where in the file a character of a text stands, the first of which stands at `start`."""
+    offset = start + index
+    for at in range(bisect_left(unseen, start), len(unseen)):
+        if unseen[at] >= offset:
+            break
+        offset += 1
+    return offset
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ raises: it becomes problems of the event it belongs to.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -47,6 +47,7 @@ from edi.tree import (
     PartyId,
     Separators,
     Transaction,
+    place,
 )
 
 LEVEL_A = Separators("+", ":", "'", "*", "?", ".")
@@ -75,10 +76,12 @@ _UNOB = _UNOA + b"abcdefghijklmnopqrstuvwxyz"
 
 _SEARCHED = 64 * 1024  # bytes that may stand before the first interchange
 _LONGEST_HEADER = 1024
+_LONGEST_SUFFIX = 8
 _UNA = 9  # bytes: UNA and the six service characters
-_BEGINNING = re.compile(r"UNA[^\r\n]{6}[ \t\r\n]*UNB|UNB[+\x1d]", re.DOTALL)
-_WHOLE = re.compile(r"(?:UNA[^\r\n]{6}[ \t\r\n]*)?UNB.[A-Z]{4}.\d.", re.DOTALL)
-_MULTIBYTE = re.compile(r"[\xc2-\xf4][\x80-\xbf]+")
+_BEGINNING = re.compile(r"UNA[^\r\n]{5}.[ \t\r\n]*UNB|UNB[+\x1d]", re.DOTALL)
+_WHOLE = re.compile(r"(?:UNA[^\r\n]{5}.[ \t\r\n]*)?UNB.[A-Z]{4}.\d.", re.DOTALL)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+_UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are no character, until they are replaced
 _SHIFTED = r"\x1b\$.*?(?:\x1b\([BJ]|\Z)"  # ISO 2022: two bytes a character, until ASCII is called back
 _LINE_END = re.compile(r"[\r\n]*")
 _SYNTAXES = ("1", "2", "3", "4")
@@ -136,12 +139,11 @@ class _Reader(Window):
             shift = self._text.rfind("\x1b", self._at, at)
             if shift >= 0 and self._text.startswith("$", shift + 1):
                 return True
-        if not release or self._text[at - 1 : at] != release or at <= self._at:
-            return False
-        first = at - 1
-        while first > self._at and self._text[first - 1] == release:
-            first -= 1
-        return (at - first) % 2 == 1
+        count = 0
+        while release and at > self._at and (before := self._text[at - 1]) in release + self._line_ends:
+            count += before == release
+            at -= 1
+        return count % 2 == 1
 
     def _terminator(self, searched: int) -> int:
         """The index of the next terminator, `searched` characters on or later; -1 where the file ends."""
@@ -168,40 +170,51 @@ class _Reader(Window):
         return RawSegment(text, offset, tag)
 
     def _normal(self, raw: str, offset: int) -> tuple[str, list[int]]:
-        """Raw text in normal form, and the `Transaction.unseen` of it."""
+        """Raw text in normal form, and the `Transaction.unseen` of it.
+
+        A line end between a release character and what it releases was put there by who wrapped the lines.
+        """
         unseen: list[int] = []
         text = raw
         if self._special is not None and self._special.search(raw):
             pieces, done = [], 0
             for found in self._special.finditer(raw):
                 pieces.append(raw[done : found.start()])
-                done = found.end()
+                done, begin = found.end(), offset + found.start()
                 if found[0][0] == "\x1b" and self._character_set == CHARACTER_SETS["UNOX"]:
                     shifted = found[0].encode("latin-1").decode(self._character_set, "replace")
                     pieces.append(shifted)
-                    unseen += [offset + found.start()] * (len(found[0]) - len(shifted))
+                    unseen += [begin] * (len(found[0]) - len(shifted))
                 elif found[1] is None:  # a line end within a segment
-                    unseen.append(offset + found.start() - 1)
+                    unseen.append(begin - 1)
                 else:
-                    pieces.append(chr(_RELEASED + ord(found[1])))
-                    unseen.append(offset + found.start())
+                    service = ord(found[1]) in self._table
+                    pieces.append(chr(_RELEASED + ord(found[1])) if service else found[1])
+                    unseen += [begin] * (len(found[0]) - 1)
             text = "".join([*pieces, raw[done:]])
         text = text.translate(self._table)
-        if self._character_set == "utf-8" and not raw.isascii():
-            for found in _MULTIBYTE.finditer(raw):
-                unseen += [offset + found.start()] * (len(found[0]) - 1)
-            unseen.sort()
-        return self._decoded(text), unseen
+        if not self._is_encoded(text):
+            return text, unseen
+        text = text.encode("latin-1").decode(self._character_set, "surrogateescape")
+        if self._character_set == "utf-8":
+            unseen = _with_bytes(text, offset, unseen)
+        return _UNDECODED.sub("\ufffd", text), unseen
 
-    def _decoded(self, text: str) -> str:
-        """Text of bytes as the characters they mean in the interchange's character set."""
-        if text.isascii() or self._character_set in _AS_THEY_ARE:
-            return text
-        return text.encode("latin-1").decode(self._character_set, "replace")
+    def _is_encoded(self, text: str) -> bool:
+        """Whether text of bytes has yet to be decoded."""
+        return not (text.isascii() or self._character_set in _AS_THEY_ARE)
 
     def _row(self, segment: RawSegment) -> list[str]:
         """The elements of a service segment, in normal form."""
         return self._normal(segment.text, segment.offset)[0].split(NORMAL.element)
+
+    def _placed(self, segment: RawSegment, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """Problems of a service segment, whose offsets are indices into its text in normal form."""
+        unseen = None
+        for problem in problems:
+            if unseen is None:
+                _, unseen = self._normal(segment.text, segment.offset)
+            yield replace(problem, offset=place(segment.offset, problem.offset or 0, unseen))
 
     def _use(self, separators: Separators, character_set: str) -> None:
         """Makes ready for an interchange with these service characters."""
@@ -214,13 +227,14 @@ class _Reader(Window):
         for mine, normal in zip(separators[:4], NORMAL[:4], strict=True):
             if mine:
                 self._table[ord(mine)] = normal
-        self._table |= {_RELEASED + code: chr(code) for code in range(256)}
+        self._table |= {_RELEASED + code: chr(code) for code in self._table}
         self._table |= {_RELEASED + ord(c): _INVALID for c in NORMAL[:4]}
-        parts = [f"{re.escape(separators.release)}(.)"] if separators.release else ["(?!)()"]
-        if character_set == CHARACTER_SETS["UNOX"]:
-            parts.insert(0, _SHIFTED)
-        if self._line_ends:
-            parts.append(f"[{re.escape(self._line_ends)}]")
+        ends = re.escape(self._line_ends)
+        parts = [_SHIFTED] if character_set == CHARACTER_SETS["UNOX"] else []
+        parts.append(
+            f"{re.escape(separators.release)}[{ends}]*([^{ends}])" if separators.release else "(?!)()"
+        )
+        parts.append(f"[{ends}]")
         self._special = re.compile("|".join(parts), re.DOTALL)
         self._regular = self._irregular < TRIES
 
@@ -302,7 +316,7 @@ class _Reader(Window):
             self._at = min(self._at + _UNA, len(self._text))
             component, element, decimal, release, repetition, terminator = list(una.ljust(6))
             given = Separators(element, component, terminator, repetition, release.strip(), decimal)
-            if wrong := _unfit(given):
+            if wrong := _unfit(given._replace(repetition="")):
                 problem = Problem(Fault.SEPARATORS_INVALID, f"UNA: {wrong}", segment="UNA", offset=start)
                 return _Header([], None, start, "", (problem,))
             self._skip_blank()
@@ -313,7 +327,8 @@ class _Reader(Window):
             self._at = min(self._at + 3, len(self._text))
             problem = Problem(Fault.ENVELOPE_MALFORMED, message, segment="UNB", offset=offset)
             return _Header([], None, offset, "", (problem,))
-        self._use(separators._replace(repetition=""), "ascii")
+        declared = self._text[self._at + 4 : self._at + 8]
+        self._use(separators._replace(repetition=""), CHARACTER_SETS.get(declared, "ascii"))
         try:
             segment = self._segment("UNB")
         except GivenUpError as error:
@@ -321,17 +336,21 @@ class _Reader(Window):
         row = self._row(segment)
         syntax = _parts(value_at(row, 1), 2)
         self._syntax = "4" if syntax[1] == "4" else "3"
+        self._have(_LONGEST_SUFFIX)
         suffix = _LINE_END.match(self._text, self._at)
         separators = separators._replace(
             repetition=separators.repetition.strip() if self._syntax == "4" else "",
             suffix=suffix[0] if suffix else "",
         )
+        if wrong := _unfit(separators):
+            problem = Problem(Fault.SEPARATORS_INVALID, f"UNA: {wrong}", segment="UNA", offset=start)
+            return _Header(row, None, offset, segment.text, (problem,))
         self._use(separators, CHARACTER_SETS.get(syntax[0], "ascii"))
         self._declared = syntax[0]
         repertoire = {"UNOA": _UNOA, "UNOB": _UNOB}.get(syntax[0], b"")
         self._repertoire = repertoire and repertoire + "".join(separators[:5]).encode("latin-1")
         row = self._row(segment)
-        problems = [*_in_service("UNB", row, self._syntax, segment), *_in_syntax(syntax, segment)]
+        problems = self._placed(segment, [*_in_service("UNB", row, self._syntax), *_in_syntax(syntax)])
         return _Header(row, separators, offset, segment.text, tuple(problems))
 
     def _groups(self, control_number: str) -> Generator[Event, None, InterchangeEnd]:
@@ -368,8 +387,8 @@ class _Reader(Window):
             unz = self._row(trailer)
             stated = value_at(unz, 2)
             found, what = (groups, "groups") if groups else (messages + packages, "messages")
-            problems += wrong_count(unz, found, what, trailer.offset)
-            problems += wrong_echo(unz, control_number, "UNB 0020", trailer.offset)
+            wrong = wrong_count(unz, found, what, 0) + wrong_echo(unz, control_number, "UNB 0020", 0)
+            problems += self._placed(trailer, wrong)
         return InterchangeEnd(stated, groups, tuple(problems), segment=trailer.text if trailer else "")
 
     def _mixed(self) -> list[Problem]:
@@ -382,8 +401,9 @@ class _Reader(Window):
         stated = _parts(value_at(uno, 4), 1)[0]
         if not (stated.isascii() and stated.isdecimal() and len(stated) <= 18):
             message = "UNO04 tells no length of the object that follows"
-            place = header.offset + start_of(uno, 4)
-            return [Problem(Fault.ENVELOPE_MALFORMED, message, segment="UNO", element=4, offset=place)]
+            at = start_of(uno, 4)
+            wrong = Problem(Fault.ENVELOPE_MALFORMED, message, segment="UNO", element=4, offset=at)
+            return [*self._placed(header, [wrong])]
         message = f"a package of {stated} bytes is passed over: packages are not read"
         problems = [Problem(Fault.SEGMENT_NOT_USED, message, Severity.WARNING, "UNO", offset=header.offset)]
         left = int(stated)
@@ -395,7 +415,8 @@ class _Reader(Window):
         self._at += left
         if self._peek_tag() == "UNP":
             unp = self._segment("UNP")
-            return [*problems, *wrong_echo(self._row(unp), value_at(uno, 1), "UNO01", unp.offset)]
+            wrong_number = wrong_echo(self._row(unp), value_at(uno, 1), "UNO01", 0)
+            return [*problems, *self._placed(unp, wrong_number)]
         return [*problems, no_trailer("UNP", "a package", self._offset)]
 
     # groups
@@ -431,8 +452,9 @@ class _Reader(Window):
             yield GroupEnd("", messages, tuple(problems))
         else:
             une = self._row(trailer)
-            problems += wrong_count(une, messages, "messages", trailer.offset)
-            problems += wrong_echo(une, group.control_number, "UNG 0048", trailer.offset)
+            wrong = wrong_count(une, messages, "messages", 0)
+            wrong += wrong_echo(une, group.control_number, "UNG 0048", 0)
+            problems += self._placed(trailer, wrong)
             yield GroupEnd(value_at(une, 2), messages, tuple(problems), trailer.text)
         if given_up:
             raise given_up
@@ -443,20 +465,12 @@ class _Reader(Window):
         segment = self._segment("UNG")
         row = [*self._row(segment), *[""] * 8]
         version = _parts(row[7], 3)
-        problems = [*_in_service("UNG", row, self._syntax, segment)]
+        problems = [*_in_service("UNG", row, self._syntax)]
         if not seen.first_time(row[5].strip()):
             message = f"UNG05 {row[5][:20]!r} was given to an earlier group of this interchange"
-            place = segment.offset + start_of(row, 5)
-            problems.append(
-                Problem(
-                    Fault.CONTROL_NUMBER_REPEATED,
-                    message,
-                    segment="UNG",
-                    element=5,
-                    offset=place,
-                    value=row[5],
-                )
-            )
+            at, number = start_of(row, 5), row[5]
+            fault = Fault.CONTROL_NUMBER_REPEATED
+            problems.append(Problem(fault, message, segment="UNG", element=5, offset=at, value=number))
         return Group(
             row[1].strip(),
             _parts(row[2], 1)[0],
@@ -465,7 +479,7 @@ class _Reader(Window):
             _version(version[0], version[1], row[6].strip(), version[2]),
             segment.offset,
             segment.text,
-            tuple(problems),
+            tuple(self._placed(segment, problems)),
         )
 
     # messages
@@ -478,6 +492,7 @@ class _Reader(Window):
             if split is not None:
                 segments, unseen = split
                 plain = not unseen and self._is_plain(offset)
+                strange = self._outside_repertoire(self._text[offset - self._base : self._at], offset)
                 transaction = self._built(
                     group,
                     seen,
@@ -485,11 +500,11 @@ class _Reader(Window):
                     offset=offset,
                     offsets=None,
                     unseen=unseen,
-                    problems=[],
+                    problems=strange,
                     plain=plain,
                 )
                 yield transaction
-                if transaction.problems:
+                if _has_error(transaction):
                     self._count_broken()
                 return
         yield from self._irregular_transaction(group, seen)
@@ -507,6 +522,7 @@ class _Reader(Window):
         self._regular = False
         self._irregular += 1
         problems: list[Problem] = []
+        strange: list[Problem] = []
         pieces: list[str] = []
         offsets: list[int] = []
         unseen: list[int] = []
@@ -515,6 +531,7 @@ class _Reader(Window):
         try:
             for segment in self._transaction_segments():
                 held += len(segment.text)
+                strange = strange or self._outside_repertoire(segment.text, segment.offset)
                 text, within = self._normal(segment.text, segment.offset)
                 fits = len(pieces) < limits.segments and held <= limits.transaction
                 fits = fits and text.count(NORMAL.element) <= limits.elements
@@ -535,11 +552,11 @@ class _Reader(Window):
                 offset=offset,
                 offsets=tuple(offsets),
                 unseen=unseen,
-                problems=problems,
+                problems=problems + strange,
                 plain=False,
             )
             yield transaction
-            if not given_up and any(p.severity is Severity.ERROR for p in transaction.problems):
+            if not given_up and _has_error(transaction):
                 self._count_broken()
         if given_up:
             raise given_up
@@ -593,7 +610,9 @@ class _Reader(Window):
         else:
             if any(raw.count(c) != breaks * suffix.count(c) for c in self._line_ends):
                 return None
-            text, unseen = self._decoded(raw.translate(self._table)), []
+            text, unseen = raw.translate(self._table), list[int]()
+            if self._is_encoded(text):
+                text = text.encode("latin-1").decode(self._character_set, "replace")
             segments = text.split(NORMAL.segment + suffix)
             if len(segments) != breaks + 1:
                 return None
@@ -652,14 +671,15 @@ class _Reader(Window):
             plain=plain,
             unseen=tuple(unseen),
         )
-        problems += self._outside_repertoire(offset)
         if unt != ["UNT", str(len(segments)), number]:
             if unt[0] != "UNT":
                 problems.append(no_trailer("UNT", f"message {number[:20]}", self._offset))
             elif not any(problem.fault is Fault.LIMIT_EXCEEDED for problem in problems):
-                at, position = transaction.offset_of(len(segments)), len(segments)
-                problems += wrong_count(unt, len(segments), "segments", at, position)
-                problems += wrong_echo(unt, number, "UNH01", at, position)
+                position = len(segments)
+                wrong = wrong_count(unt, position, "segments", 0, position)
+                wrong += wrong_echo(unt, number, "UNH01", 0, position)
+                at = transaction.offset_of(position)
+                problems += [replace(p, offset=transaction.place(at, p.offset or 0)) for p in wrong]
         if not seen.first_time(number):
             message = f"UNH01 {number[:20]!r} was given to an earlier message of this interchange"
             problems.append(_unh(Fault.CONTROL_NUMBER_REPEATED, message, transaction, number))
@@ -668,12 +688,11 @@ class _Reader(Window):
             problems.append(_unh(Fault.FUNCTIONAL_ID_MISMATCH, message, transaction, kind))
         return replace(transaction, problems=tuple(problems)) if problems else transaction
 
-    def _outside_repertoire(self, offset: int) -> list[Problem]:
-        """The first character of a message that UNOA or UNOB has not; lower case in UNOA is common."""
-        begin = offset - self._base
-        if not self._repertoire or begin < 0:
+    def _outside_repertoire(self, text: str, offset: int) -> list[Problem]:
+        """The first character that UNOA or UNOB has not; lower case in UNOA is common."""
+        if not self._repertoire:
             return []
-        data = self._text[begin : self._at].encode("latin-1")
+        data = text.encode("latin-1")
         strange = data.translate(None, self._repertoire)
         if not strange:
             return []
@@ -683,6 +702,10 @@ class _Reader(Window):
         return [
             Problem(Fault.CHARACTER_INVALID, message, severity, offset=offset + at, value=chr(strange[0]))
         ]
+
+
+def _has_error(transaction: Transaction) -> bool:
+    return any(problem.severity is Severity.ERROR for problem in transaction.problems)
 
 
 def _unh(fault: Fault, message: str, transaction: Transaction, value: str) -> Problem:
@@ -705,6 +728,19 @@ def _starts(segments: list[str], offset: int, unseen: list[int]) -> tuple[int, .
     return tuple(starts)
 
 
+def _with_bytes(text: str, offset: int, unseen: list[int]) -> list[int]:
+    """`unseen` with the bytes that a character of UTF-8 has beyond its first."""
+    more: list[int] = []
+    known = 0
+    for found in _BEYOND_ASCII.finditer(text):
+        at = offset + found.start() + len(more) + known
+        while known < len(unseen) and unseen[known] < at:
+            known += 1
+            at += 1
+        more += [at] * (len(found[0].encode("utf-8", "surrogateescape")) - 1)
+    return sorted(unseen + more)
+
+
 def _parts(text: str, count: int) -> list[str]:
     """The components of a composite in normal form, without blanks around them; at least `count`."""
     return [*(part.strip() for part in text.split(NORMAL.component)), *[""] * count][: max(count, 1)]
@@ -720,14 +756,15 @@ def _version(version: str, release: str, agency: str, association: str) -> str:
 
 def _unfit(separators: Separators) -> str:
     """Why service characters cannot work, "" where they can."""
-    needed = separators[:3] + tuple(filter(None, separators[4:5]))
-    unfit = [c for c in needed if len(c) != 1 or c.isalnum() or c in BLANK]
+    needed = separators[:3] + tuple(filter(None, separators[3:5]))
+    blank = BLANK if separators.segment not in ("\n", "\r") else BLANK.replace(separators.segment, "")
+    unfit = [c for c in needed if len(c) != 1 or c.isalnum() or c in blank]
     if unfit:
         return f"{' and '.join(map(repr, unfit))} cannot be service characters"
     return "one character is used as two separators" if len(set(needed)) < len(needed) else ""
 
 
-def _in_service(tag: str, row: list[str], syntax: str, segment: RawSegment) -> Iterator[Problem]:
+def _in_service(tag: str, row: list[str], syntax: str) -> Iterator[Problem]:
     """What is wrong with the values of UNB or UNG. They are read all the same, but for what is needed."""
     definition, holds = _service(tag, syntax)
     while len(row) > 1 and not row[-1]:
@@ -749,19 +786,19 @@ def _in_service(tag: str, row: list[str], syntax: str, segment: RawSegment) -> I
             None,
             found.element,
             found.component,
-            offset=segment.offset + found.at,
+            offset=found.at,
             value=found.value,
             reference=found.reference,
         )
 
 
-def _in_syntax(syntax: list[str], segment: RawSegment) -> Iterator[Problem]:
+def _in_syntax(syntax: list[str]) -> Iterator[Problem]:
     """A syntax version that is not read."""
     if syntax[1] and syntax[1] not in _SYNTAXES:
         message = f"UNB01-2 syntax version {syntax[1][:20]!r} is not read; 1 to 4 are"
         yield Problem(
             Fault.VERSION_UNKNOWN, message, Severity.ERROR, "UNB", element=1, component=2,
-            offset=segment.offset + 5 + len(syntax[0]), value=syntax[1],
+            offset=5 + len(syntax[0]), value=syntax[1],
         )  # fmt: skip
 
 

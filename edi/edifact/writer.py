@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from edi import edifact
 from edi.edifact import directory
 from edi.edifact.codec import CHARACTER_SETS, LEVEL_A
+from edi.elements import is_visible
 from edi.problems import CannotWrite, Fault, Problem, Severity
 from edi.tree import NORMAL, PartyId, Separators, Transaction
 
@@ -149,7 +150,8 @@ def writable(given: Separators, syntax: str) -> Separators:
         decimal=given.decimal if given.decimal == "," else ".",
     )
     service = [character for character in separators[:5] if character]
-    unfit = any(len(c) != 1 or c.isalnum() or c in " -,.\r\n" or not c.isascii() for c in service)
+    blank = " \r\n" if separators.segment not in ("\n", "\r") else " \r\n".replace(separators.segment, "")
+    unfit = any(len(c) != 1 or c.isalnum() or c in "-,." + blank or not c.isascii() for c in service)
     if unfit or len(set(service)) < len(service) or not all(separators[:3]):
         raise CannotWrite(f"these service characters cannot be told apart from data: {' '.join(service)}")
     return separators
@@ -304,7 +306,7 @@ class _Writing:
 
     def _has(self, character: str) -> bool:
         """Whether the character set has a character that may stand in data."""
-        if not character.isprintable() and character != "\xa0":
+        if not is_visible(character):
             return False
         try:
             character.encode(self._character_set)
