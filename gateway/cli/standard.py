@@ -87,20 +87,23 @@ def _set_lines(definition: SetDef) -> Iterator[str]:
         about = f"in groups {definition.functional_id}, {about}"
     yield f"{definition.type} {definition.name}, {about}"
     yield ""
-    yield from _children_lines(definition.children, 0)
+    of_edifact = any(use.element.normal for use in definition.nodes[0].segment.elements)
+    yield from _children_lines(definition.children, 0, "C" if of_edifact else "O")
 
 
-def _children_lines(children: tuple[SegmentUse | LoopDef, ...], depth: int) -> Iterator[str]:
+def _children_lines(children: tuple[SegmentUse | LoopDef, ...], depth: int, optional: str) -> Iterator[str]:
+    """`optional` is the letter by which the standard says so: O in X12, C in EDIFACT."""
     from edi.schema import LoopDef
 
     for child in children:
+        needed = "M" if child.requirement == "M" else optional
         if isinstance(child, LoopDef):
-            label = f"{'  ' * depth}loop {child.id}"
-            yield f"{label:64} {child.requirement}  {_times(child.repeat):>6}"
-            yield from _children_lines(child.children, depth + 1)
+            label = f"{'  ' * depth}{'loop' if optional == 'O' else 'group'} {child.id}"
+            yield f"{label:64} {needed}  {_times(child.repeat):>6}"
+            yield from _children_lines(child.children, depth + 1, optional)
         else:
             label = f"{'  ' * depth}{child.segment.tag:4}{child.segment.name}"
-            yield f"{label[:64]:64} {child.requirement}  {_times(child.max_use):>6}"
+            yield f"{label[:64]:64} {needed}  {_times(child.max_use):>6}"
 
 
 def _set_as_json(definition: SetDef) -> dict[str, Any]:
@@ -148,13 +151,22 @@ def _element_lines(
     designator: str, use: ElementUse, depth: int, syntax: Syntax, *, every_code: bool
 ) -> Iterator[str]:
     element = use.element
-    kind = f"{element.type} {element.min}/{element.max}" if not element.components else "composite"
+    requirement = "C" if element.normal and use.requirement == "O" else use.requirement
     repeat = f"  up to {use.repeat} times" if use.repeat > 1 else ""
     label = f"{'  ' * depth}{designator:8} {element.id:>5}  {element.name[:48]:48}"
-    yield f"{label} {use.requirement}  {kind}{repeat}"
+    yield f"{label} {requirement}  {_kind(element)}{repeat}"
     for number, inner in enumerate(element.components, 1):
         yield from _element_lines(f"{designator}-{number}", inner, depth + 1, syntax, every_code=every_code)
     yield from _code_lines(element, " " * (16 + 2 * depth), syntax, every_code=every_code)
+
+
+def _kind(element: ElementDef) -> str:
+    """Type and length as the standard prints them: `AN 1/30`, and `an..35` or `n8` in EDIFACT."""
+    if element.components:
+        return "composite"
+    if not element.normal:
+        return f"{element.type} {element.min}/{element.max}"
+    return f"{element.type}{element.max}" if element.min == element.max else f"{element.type}..{element.max}"
 
 
 def _code_lines(element: ElementDef, lead: str, syntax: Syntax, *, every_code: bool) -> Iterator[str]:

@@ -26,6 +26,7 @@ MESSAGES = """
 APERAK DELFOR DESADV IFTMIN IFTSTA INSDES INVOIC INVRPT ORDCHG ORDERS ORDRSP OSTRPT RECADV REMADV RETANN
 SLSRPT
 """.split()  # noqa: SIM905  (one a line would be no easier to read)
+FORMAT = re.compile(r"[CYMDHSWZAPQ]+(?:-[CYMDHSWZAPQ]+)?")  # of a date, 2379, whose letters say it
 DIRECTORIES = {"D.96A": "D96A", "D.01B": "D01B"}
 NAMES_OF_MESSAGES = {"D.96A": "Message type identifier", "D.01B": "Message type"}
 SERVICE = ("UNH", "UNS", "UNT")  # in `service/`
@@ -37,7 +38,7 @@ def short(name: str) -> str:
     """A name without its explanations, and not in capitals."""
     name = re.sub(r"\s*\([^)]*\)?", "", name).split(";")[0].strip()
     name = re.sub(r"[\s|]+", " ", name)
-    return name.capitalize() if name.isupper() else name
+    return name.capitalize() if name.isupper() and not FORMAT.fullmatch(name) else name
 
 
 class Source(NamedTuple):
