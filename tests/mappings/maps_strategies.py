@@ -28,7 +28,12 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 def documents(map: Map) -> st.SearchStrategy[Document]:
     """Any document that `map` can write."""
-    return _values(map._scope)
+    values = _values(map._scope)
+    if map._shape is None:
+        return values
+    return (
+        values.map(map._shape.to_document).filter(lambda read: read[0] is not None).map(lambda read: read[0])
+    )
 
 
 def _values(scope: Scope) -> st.SearchStrategy[Any]:

@@ -6,6 +6,7 @@ import datetime as dt
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import Phase
@@ -16,9 +17,12 @@ from edi import edifact
 from edi.checker import Checker
 from edi.documents import Address, Document, Party
 from edi.edifact import codec as edifact_codec
+from edi.edifact import writer as edifact_writer
+from edi.edifact.writer import Envelope
 from edi.schema import Check
-from edi.tree import NORMAL, Separators, Transaction
+from edi.tree import NORMAL, PartyId, Separators, Transaction
 from mappings import Map, Row
+from mappings.writer import placed_rows
 from x12 import codec
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "x12"
@@ -32,6 +36,7 @@ MESSAGES = sorted(file.stem for file in (Path(mappings.__file__).parent / "edifa
 QUICKLY = [phase for phase in Phase if phase is not Phase.shrink]
 """Documents are large: to shrink one takes minutes, and says little more."""
 
+NOON = dt.datetime(2026, 1, 5, 12)
 DAY, LATER = dt.date(2026, 1, 5), dt.date(2026, 1, 12)
 PLACE = Address(street=("1 MAIN ST",), city="AKRON", state="OH", postal_code="44301", country="US")
 SHIP_TO = Party(role="ship_to", name="STORE 12", ids={"buyer_assigned": "0012"}, address=PLACE)
@@ -96,6 +101,17 @@ def separators_of(map: Map) -> Separators:
     return Separators() if map.definition.type.isdigit() else NORMAL
 
 
+def shaped(map: Map, document: Document) -> Any:
+    """What the map binds to: the document, or the shape that the message has of it."""
+    return map._shape.from_document(document) if map._shape else document
+
+
+def placed(map: Map, document: Document) -> list[tuple[int, list[str]]]:
+    """The rows of a document, each with its node."""
+    separator = separators_of(map).component
+    return [*placed_rows(map._scope, shaped(map, document), map.definition.nodes, separator)]
+
+
 def each(sets: Iterable[str]) -> pytest.MarkDecorator:
     """A test of every one of `sets` in every version that has it."""
     pairs = [(kind, version) for kind in sets for version in versions(kind)]
@@ -136,3 +152,37 @@ def accepted(document: Document, transaction_set: str, version: str) -> list[lis
     assert (check.status, check.problems) == ("accepted", ())
     assert map.read(check.rows, check.places) == (document, ())
     return check.rows[1:-1]
+
+
+def read_canonical(body: str, name: str, version: str) -> Any:
+    """The document in a message in canonical form (as `message` takes it), which is written as it was."""
+    map = standard(name, version)
+    agency, number = version.split(".")
+    transaction = message(body, map.definition.type, f"{agency}:{number}:UN")
+    check = edifact.check(transaction)
+    assert (check.status, check.problems) == ("accepted", ())
+    document, problems = map.read(check.rows, check.places, NORMAL)
+    assert problems == ()
+    assert document is not None
+    assert told(map.write(document)) == [line.strip() for line in body.strip().splitlines()]
+    return document
+
+
+def carried(document: Document, name: str, version: str) -> list[str]:
+    """The segments a document is written as, once they are accepted as bytes and read back equal."""
+    map = standard(name, version)
+    rows = map.write(document)
+    envelope = Envelope(PartyId("14", "4012345500004"), PartyId("14", "5412345000013"), "1", NOON)
+    data = edifact_writer.write(
+        envelope, [edifact_writer.Body(map.definition.type, "1", version, rows)], check=True
+    )
+    (transaction,) = messages(data)
+    check = edifact.check(transaction)
+    assert (check.status, check.problems) == ("accepted", ())
+    assert map.read(check.rows, check.places, NORMAL) == (document, ())
+    return told(rows)
+
+
+def told(rows: Iterable[Row]) -> list[str]:
+    """Rows as a message that needs no release character has them."""
+    return ["+".join(row).replace(NORMAL.component, ":") for row in flat(rows, NORMAL)]
