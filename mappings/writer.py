@@ -190,7 +190,8 @@ class _Writing:
             inside = getattr(item, scope.path[-1])
             id = str(len(blocks) + 1)
             for element, text in zip(elements, (id, parent, "1" if inside else "0"), strict=False):
-                put(rows[0].row, element, text)
+                if text:
+                    put(rows[0].row, element, text)
             blocks.append(_Block(scope.first, rows))
             waiting += [(child, id, f"{here}.{scope.path[-1]}[{n}]") for n, child in enumerate(inside)][::-1]
         return blocks

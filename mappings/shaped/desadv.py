@@ -34,7 +34,7 @@ from edi.documents.shipping import Level, ShipNotice
 from edi.problems import CannotWrite, Fault, Problem
 
 ORDER = "purchase_order"  # the type of the reference RFF+ON
-_PACKAGES = ("tare", "pack", "inner_pack")
+_NO_PACKAGES = ("shipment", "order", "item")
 _OF_LADING = (
     "packages", "packaging", "description", "weight_type", "weight", "weight_unit", "volume", "volume_unit",
 )  # fmt: skip
@@ -304,7 +304,7 @@ def _package(level: Level, where: str, refusals: _Refusals) -> Package:
         if inner.kind == "item":
             refusals.fields(inner, _OF_ITEM, here)
             lines.append(_line(inner, here, refusals))
-        elif inner.kind in _PACKAGES:
+        elif inner.kind not in _NO_PACKAGES:
             refusals.fields(inner, _OF_PACKAGE, here)
             packages.append(_package(inner, here, refusals))
         else:

@@ -99,7 +99,7 @@ def written(draw: st.DrawFn) -> Written:
 def write(
     form: Form, body: list[tuple[str, list[list[list[str]]]]], number: str, chance: random.Random
 ) -> Written:
-    """An interchange with the message of these segments: tags and elements, each repetitions of components."""
+    """An interchange with the message of these segments: tags and elements, each a list of repetitions."""
     character_set = CHARACTER_SETS[form.syntax]
     day = "20260106" if form.version == "4" else "260106"
     out = bytearray(b"\xef\xbb\xbf" if character_set == "utf-8" and chance.random() < 0.1 else b"")
