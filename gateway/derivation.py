@@ -45,9 +45,19 @@ _SHIP_DATES = (
 )
 
 
-def warehouse_order(order: SalesOrder, number: str, *, depositor: Party) -> WarehouseOrder:
-    """The 940 for an order: what to ship, to whom, by when, how. `number` is the depositor's order number."""
-    parties = [party for party in order.parties if party.role in {"ship_to", "bill_to"}]
+# The parties of an order that an invoice tells; partners who speak EDIFACT know each other by their ids there.
+ROLES = frozenset({"ship_to", "bill_to"})
+ROLES_IN_EDIFACT = ROLES | {"buyer", "supplier"}
+
+
+def warehouse_order(
+    order: SalesOrder, number: str, *, depositor: Party, unit: str | None = None
+) -> WarehouseOrder:
+    """The warehouse order for an order: what to ship, to whom, by when, how.
+
+    `number` is the depositor's order number; `unit` that of quantities that the order gives without one.
+    """
+    parties = [party for party in order.parties if party.role in ROLES]
     return WarehouseOrder(
         number=number,
         status="original",
@@ -55,15 +65,22 @@ def warehouse_order(order: SalesOrder, number: str, *, depositor: Party) -> Ware
         parties=(depositor, *(_plain(party) for party in parties)),
         references=tuple(ref for ref in order.references if ref.type in {"department", "customer_order"}),
         dates=tuple(Dated(type=d.type, on=d.on) for d in order.dates if d.type in _SHIP_DATES and d.on),
-        groups=grouped(_warehouse_line(line) for line in order.lines),
+        groups=grouped(_warehouse_line(line, unit) for line in order.lines),
         quantity=sum((line.quantity or Decimal(0) for line in order.lines), Decimal(0)),
     )
 
 
 def ship_notice(
-    order: SalesOrder, confirmation: ShipmentConfirmation, number: str, sent_at: datetime
+    order: SalesOrder,
+    confirmation: ShipmentConfirmation,
+    number: str,
+    sent_at: datetime,
+    roles: frozenset[str] = ROLES,
 ) -> ShipNotice:
-    """The 856 for a confirmed shipment: shipment > order > pack > item, with the warehouse's SSCCs."""
+    """The notice for a confirmed shipment: shipment > order > pack > item, with the warehouse's SSCCs.
+
+    It tells of `roles` those that are not about the shipment alone.
+    """
     items = _Matching(order)
     contents: list[Level] = []
     for pack in confirmation.packs:
@@ -76,7 +93,10 @@ def ship_notice(
         routing=tuple(_shipment_routing(routing) for routing in confirmation.routing),
         references=tuple(_shipment_references(confirmation)),
         dates=_shipped(confirmation),
-        parties=tuple(_shipping_parties(confirmation, order)),
+        parties=(
+            *_shipping_parties(confirmation, order),
+            *(_plain(party) for party in order.parties if party.role in roles - ROLES),
+        ),
         levels=(
             Level(
                 kind="order",
@@ -96,8 +116,16 @@ def ship_notice(
     )
 
 
-def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, invoiced_on: date) -> Invoice:
-    """The 810 for what was shipped, at the order's prices. `total` is exact, then rounded to cents, half up.
+def invoice(
+    order: SalesOrder,
+    confirmation: ShipmentConfirmation,
+    number: str,
+    invoiced_on: date,
+    roles: frozenset[str] = ROLES,
+) -> Invoice:
+    """The invoice for what was shipped, at the order's prices, to the parties of some `roles`.
+
+    `total` is exact, then rounded to cents, half up.
 
     A line has no price where the order has none for it, or has one for another unit than was shipped: see
     `unpriced`.
@@ -128,7 +156,7 @@ def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, 
         ordered_on=order.ordered_on,
         purchase_order=order.number,
         references=tuple(_shipment_references(confirmation)),
-        parties=tuple(_plain(party) for party in order.parties if party.role in {"ship_to", "bill_to"}),
+        parties=tuple(_plain(party) for party in order.parties if party.role in roles),
         terms=order.terms,
         dates=_shipped(confirmation),
         lines=tuple(lines),
@@ -189,11 +217,11 @@ def _plain(party: Party) -> Party:
 _WAREHOUSE_IDS = ("vendor", "vendor_part", "sku", "upc", "upc_case", "gtin", "ean", "buyer", "buyer_catalog")
 
 
-def _warehouse_line(line: OrderLine) -> WarehouseLine:
+def _warehouse_line(line: OrderLine, unit: str | None) -> WarehouseLine:
     known = sorted(line.ids, key=lambda kind: _WAREHOUSE_IDS.index(kind) if kind in _WAREHOUSE_IDS else 99)
     return WarehouseLine(
         quantity=line.quantity or Decimal(0),
-        unit=line.unit,
+        unit=line.unit or unit,
         ids={kind: line.ids[kind] for kind in known[:2]},
         description=(line.description,) if line.description else (),
     )

@@ -41,6 +41,7 @@ from edi.documents import (
     WarehouseOrder,
 )
 from edi.problems import EdiError
+from edi.tree import syntax_of
 from gateway import derivation, edi, numbers
 from gateway.config import Partner
 from gateway.config.schema import ACKNOWLEDGMENTS
@@ -228,7 +229,8 @@ def _warehouse_orders(
     us = home.config.us
     number = _depositor_number(conn, warehouse, sales_order.number)
     depositor = Party(role="depositor", name=us.name)
-    document = derivation.warehouse_order(sales_order, number, depositor=depositor)
+    unit = "each" if syntax_of(row.type) == "edifact" else None  # QTY counts pieces where 6411 is absent
+    document = derivation.warehouse_order(sales_order, number, depositor=depositor, unit=unit)
     doubt = None
     if sales_order.purpose not in {None, "original"}:  # a cancellation, a copy, a confirmation of a call
         doubt = f"the order's purpose is {sales_order.purpose!r}: shipping it is for a person to decide"
@@ -279,16 +281,22 @@ def _notice_and_invoice(
     ).scalar_one()
     number = f"{sales_order.number[: _LONGEST_NUMBER - 4]}-{shipments + 1}"
     now = home.now().astimezone(home.config.us.timezone)
-    notice = derivation.ship_notice(sales_order, confirmation, confirmation.shipment or number, now)
-    invoice = derivation.invoice(sales_order, confirmation, number, now.date())
-    doubt = derivation.unpriced(invoice) or _changed(conn, found.correlation)
     following: list[Prepared] = []
     if (noticed := customer.agreed(_NOTICES, "out", "ship_notice")) is not None:
+        shipment = confirmation.shipment or number
+        notice = derivation.ship_notice(sales_order, confirmation, shipment, now, _roles(noticed))
         following.append(_prepared(home, customer, noticed, notice))
     if (billed := customer.agreed(_INVOICES, "out")) is not None:
+        invoice = derivation.invoice(sales_order, confirmation, number, now.date(), _roles(billed))
+        doubt = derivation.unpriced(invoice) or _changed(conn, found.correlation)
         bill = derivation.grocery_invoice(invoice) if billed == "880" else invoice
         following.append(_prepared(home, customer, billed, bill, doubt))
     return following
+
+
+def _roles(type: str) -> frozenset[str]:
+    """The parties of the order that a set made of it tells."""
+    return derivation.ROLES_IN_EDIFACT if syntax_of(type) == "edifact" else derivation.ROLES
 
 
 def _changed(conn: Connection, correlation: str) -> str | None:

@@ -1,6 +1,6 @@
 """The ERP as folders: `out/` for it to take, `in/` for us to take.
 
-`out/<document id>.json` appears once per document. A document renamed into `in/`, or a file of X12 that the
+`out/<document id>.json` appears once per document. A document renamed into `in/`, or a file of EDI that the
 ERP has written itself, is taken and sent, then moved to `done/`, or to `refused/` with the reason beside it.
 """
 
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from gateway.folders import place_once, sync_folder
 
 MAX_BYTES = 64 << 20
-EDI = frozenset({".x12", ".edi"})  # how the names of files end that are X12 already
+EDI = frozenset({".x12", ".edi", ".edifact"})  # how the names of files end that are EDI already
 _LONGEST_NAME = 240  # bytes of a file name of at most 255 that leave room for an ending
 
 
