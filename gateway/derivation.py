@@ -45,7 +45,7 @@ _SHIP_DATES = (
 )
 
 
-# The parties of an order that an invoice tells; partners who speak EDIFACT know each other by their ids there.
+# The parties of an order that an invoice tells; who speaks EDIFACT knows partners by their ids there.
 ROLES = frozenset({"ship_to", "bill_to"})
 ROLES_IN_EDIFACT = ROLES | {"buyer", "supplier"}
 
