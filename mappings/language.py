@@ -315,6 +315,17 @@ class Slot:
         for texts in self.texts:
             yield from texts.places
 
+    def holds_all_of(self, row: list[str], separator: str) -> bool:
+        """Whether a row says nothing that the map does not account for."""
+        placed = self.placed()
+        for element, text in enumerate(row[1:], 1):
+            components = placed.get(element)
+            for component, part in enumerate(text.split(separator), 1) if components else ((0, text),):
+                known = components is not None and (not components or component in components)
+                if part and not (known and self.always.get(Place(element, component), part) == part):
+                    return False
+        return True
+
     def placed(self) -> dict[int, frozenset[int]]:
         """Element -> its components that the map accounts for, none where it is taken as a whole."""
         placed: dict[int, frozenset[int]] = {}

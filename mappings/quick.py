@@ -73,21 +73,14 @@ def around(parts: list[str], constants: tuple[tuple[int, str], ...], separator: 
     return separator.join(parts)
 
 
-def single(values: dict[str, str], codes: Any) -> tuple[str, str]:
-    """The code of one kind, and its value."""
+def only(values: dict[str, str], codes: Any) -> tuple[str, str]:
+    """The code and the value of the one kind there is."""
     if not values:
         return "", ""
     ((kind, text),) = values.items()
     if not kind or not text:
         raise Doubt
     return codes[kind], text
-
-
-def paired(values: dict[str, str], qualifier: int, at: int, codes: Any, separator: str) -> str:
-    """The composite of one kind and its value; they stand at these indexes in it."""
-    parts = [""] * (max(qualifier, at) + 1)
-    parts[qualifier], parts[at] = single(values, codes)
-    return joined(parts, separator)
 
 
 def spread(values: dict[str, str], places: Spread, codes: Any, separator: str) -> list[list[list[str]]]:
@@ -126,8 +119,7 @@ def compile_writer(root: Scope, nodes: tuple[SegmentUse, ...]) -> Write | None:
         fill=fill,
         joined=joined,
         around=around,
-        paired=paired,
-        single=single,
+        only=only,
         spread=spread,
         moment=moment_texts,
         pieces=pieces,
@@ -242,7 +234,13 @@ class _Compiler:
                 taken += f" and row[{element} : {element + 1}] == [{code!r}]"
         self.emit(depth, f"if not picked{at}:")
         self.emit(depth + 1, f"for row in rows[before{at} :]:")
-        self.emit(depth + 2, f"if {taken}: raise Doubt")
+        if isinstance(part, Slot) and part.repeats:
+            slot = self.source.constant(part, "slot")
+            self.emit(depth + 2, f"if {taken}:")
+            self.emit(depth + 3, f"if {slot}.holds_all_of(row, separator): raise Doubt")
+            self.emit(depth + 3, "break")
+        else:
+            self.emit(depth + 2, f"if {taken}: raise Doubt")
 
     def picked(self, depth: int, scope: Scope, names: dict[Path, str]) -> None:
         """A picked loop: its first segment is written whenever anything in it is."""
@@ -324,7 +322,7 @@ class _Compiler:
                 self.texts(depth, texts, f"t{number}", names, components)
         for pairs in slot.pairs:
             if pairs.places[0].value.component:
-                self.composites(depth, slot, pairs, names, cells, components)
+                self.composites(depth, pairs, names, cells, components)
         for element, parts in components.items():
             if cells[element] != "''":
                 raise _NotQuick
@@ -365,11 +363,16 @@ class _Compiler:
 
     def late_constants(self, depth: int, slot: Slot, components: dict[int, dict[int, str]]) -> None:
         """Puts the constants into the row; those of a composite that has something have been put with it."""
+        inside = {element for element, _ in slot.constants()} & components.keys()
+        for element in sorted(inside):
+            self.emit(depth, f"if len(row) <= {element} or not row[{element}]:")
+            for (at, component), text in slot.constants().items():
+                if at == element:
+                    self.emit(depth + 1, f"put_at(row, {element}, {component}, {text!r}, separator)")
         for (element, component), text in slot.constants().items():
-            if component and element in components:
-                self.emit(depth, f"if len(row) <= {element} or not row[{element}]:")
-                self.emit(depth + 1, f"put_at(row, {element}, {component}, {text!r}, separator)")
-            elif component:
+            if element in inside:
+                continue
+            if component:
                 self.emit(depth, f"put_at(row, {element}, {component}, {text!r}, separator)")
             else:
                 self.emit(depth, f"put(row, {element}, {text!r})")
@@ -404,7 +407,6 @@ class _Compiler:
     def composites(
         self,
         depth: int,
-        slot: Slot,
         pairs: Pairs,
         names: dict[Path, str],
         cells: list[str],
@@ -419,18 +421,13 @@ class _Compiler:
             for number, place in enumerate(pairs.places):
                 cells[place.value.element] = f"c[{number}] if len(c) > {number} else ''"
             return
-        qualifier, (element, component), *_ = pairs.places[0]
-        alone = [place.element for place in slot.places()].count(element) == 2
-        if qualifier is None or pairs.places[0].only or len(pairs.places) > 1:
+        qualifier, (element, component), _, some = pairs.places[0]
+        if qualifier is None or some or len(pairs.places) > 1:
             raise _NotQuick
-        codes = self.codes(pairs)
-        if not alone:
-            self.emit(depth, f"q{element} = single({value}, {codes})")
-            parts = components.setdefault(element, {})
-            parts[qualifier.component], parts[component] = f"q{element}[0]", f"q{element}[1]"
-            return
-        indexes = f"{qualifier.component - 1}, {component - 1}"
-        cells[element] = f"paired({value}, {indexes}, {codes}, separator)"
+        name = f"d{element}"
+        self.emit(depth, f"{name} = only({value}, {self.codes(pairs)})")
+        parts = components.setdefault(element, {})
+        parts[qualifier.component], parts[component] = f"{name}[0]", f"{name}[1]"
 
     def part(self, pairs: Pairs) -> int:
         """Which of the parts of its field a pair is."""

@@ -151,7 +151,7 @@ class _Writing:
                 continue
             row, selector = block.rows[0].row, slot.selector
             if selector is None or text_at(row, *selector.place, self.separator) == selector.code:
-                if _fits(slot, row, self.separator):
+                if slot.holds_all_of(row, self.separator):
                     told = " ".join(row[:2])
                     self.complain(where, f"{told} would be read as {slot.name}", slot.node.index)
                 return
@@ -482,18 +482,6 @@ class _Free:
                 if new:
                     break
         return None
-
-
-def _fits(slot: Slot, row: list[str], separator: str) -> bool:
-    """Whether a row holds nothing but what the slot places."""
-    placed, always = slot.placed(), slot.always
-    for element, text in enumerate(row[1:], 1):
-        parts = text.split(separator) if placed.get(element) else [text]
-        for component, part in enumerate(parts, 1 if placed.get(element) else 0):
-            known = element in placed and (not component or component in placed[element])
-            if part and not (known and always.get(Place(element, component), part) == part):
-                return False
-    return True
 
 
 def _get(value: Any, path: tuple[str, ...]) -> Any:

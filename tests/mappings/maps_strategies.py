@@ -58,6 +58,9 @@ def _gather(scope: Scope, fields: dict[tuple[str, ...], st.SearchStrategy[Any]])
     for slot in scope.slots:
         for item in slot.fields:
             fields[item.path] = _one(item)
+            if slot.selector and item.place == slot.selector.place and item.conversion.name == "text":
+                word = item.codes.words[slot.selector.code] if item.codes else slot.selector.code
+                fields[item.path] = st.just(word)
         for pairs in slot.pairs:
             fields[pairs.path] = _pairs([part for _, part in pairs.all])
         for texts in slot.texts:
