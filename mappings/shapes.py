@@ -18,7 +18,7 @@ import msgspec
 
 from edi.documents import Document
 from edi.problems import Problem
-from mappings.shaped import desadv, insdes
+from mappings.shaped import desadv, insdes, invoic
 
 
 class Shape(NamedTuple):
@@ -38,5 +38,6 @@ class Shape(NamedTuple):
 SHAPES: dict[str, Shape] = {
     "despatch_advice": Shape(desadv.DespatchAdvice, desadv.to_document, desadv.from_document),
     "despatch_instruction": Shape(insdes.Instruction, insdes.to_order, insdes.from_order),
+    "invoice": Shape(invoic.InvoiceMessage, invoic.to_invoice, invoic.from_invoice),
 }
 """The shapes that maps may name."""
