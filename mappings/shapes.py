@@ -18,7 +18,7 @@ import msgspec
 
 from edi.documents import Document
 from edi.problems import Problem
-from mappings.shaped import desadv, insdes, invoic
+from mappings.shaped import desadv, insdes, invoic, invrpt
 
 
 class Shape(NamedTuple):
@@ -39,5 +39,6 @@ SHAPES: dict[str, Shape] = {
     "despatch_advice": Shape(desadv.DespatchAdvice, desadv.to_document, desadv.from_document),
     "despatch_instruction": Shape(insdes.Instruction, insdes.to_order, insdes.from_order),
     "invoice": Shape(invoic.InvoiceMessage, invoic.to_invoice, invoic.from_invoice),
+    "inventory_movements": Shape(invrpt.Movements, invrpt.to_adjustment, invrpt.from_adjustment),
 }
 """The shapes that maps may name."""

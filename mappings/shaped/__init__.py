@@ -7,13 +7,20 @@ has no field for stays where it is, for the map has no place for it and says so.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
+
+import msgspec
 
 from edi.documents import Extra
 from edi.documents.parts import Value
 from edi.problems import CannotWrite, Fault, Problem
 
 _V = TypeVar("_V", bound=Value)
+_S = TypeVar("_S", bound=Value)
+_D = TypeVar("_D", bound=Value)
+_WHOLE = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
 def recast(kind: type[_V], value: Value, **changes: Any) -> _V:
@@ -36,6 +43,11 @@ def kept(extra: Extra, *names: str) -> tuple[dict[str, str], Extra]:
     return found, tuple(entry for entry in extra if entry[0] not in found)
 
 
+def whole_number(text: str | None) -> int | None:
+    """The number that is written as this text, and None for any other text."""
+    return int(text) if text and _WHOLE.fullmatch(text) else None
+
+
 def under(extra: Extra, prefix: str) -> Extra:
     """`extra` of a value in another, told apart by a prefix: `QTY>` makes `QTY>DTM` of `DTM`."""
     return tuple((prefix + entry[0], *entry[1:]) for entry in extra)
@@ -53,3 +65,25 @@ def refuse(where: str, message: str) -> CannotWrite:
     """What to raise for a part of a document that a message cannot carry."""
     told = f"{where}: {message}"
     return CannotWrite(told, (Problem(Fault.MAPPING_FAILED, told),))
+
+
+def proven(
+    to_document: Callable[[_S], tuple[_D | None, tuple[Problem, ...]]], from_document: Callable[[_D], _S]
+) -> Callable[[_D], _S]:
+    """`from_document`, but for documents that `to_document` would not give back."""
+
+    def shaped(document: _D) -> _S:
+        shape = from_document(document)
+        if to_document(shape) != (document, ()):
+            raise refuse(type(document).__name__, "would be read as another document")
+        return shape
+
+    return shaped
+
+
+def only(value: Value, names: Collection[str], where: str) -> None:
+    """Refuses a value that says anything in a field other than `names`."""
+    for info in msgspec.structs.fields(type(value)):
+        held = getattr(value, info.name)
+        if info.name not in names and held is not None and held not in ((), {}):
+            raise refuse(f"{where}.{info.name}", "the map has no place for it")

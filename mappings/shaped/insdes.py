@@ -6,14 +6,11 @@ The first line of a group bears the group's number and marks; those that follow 
 
 from __future__ import annotations
 
-import re
-
 from edi.documents import Extra, LineGroup, Mark, Routing, WarehouseLine, WarehouseOrder
 from edi.documents.parts import Value
 from edi.problems import Problem
-from mappings.shaped import apart, facts, kept, recast, refuse, under
+from mappings.shaped import apart, facts, kept, proven, recast, refuse, under, whole_number
 
-_NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
 _SUB_LINE = ("LIN01", "LIN04-1", "LIN04-2")
 
 
@@ -27,9 +24,9 @@ class Freight(Value, frozen=True):
 class InstructedLine(WarehouseLine, frozen=True):
     """A line (LIN): `parent` is the number of the line that it is a sub-line of."""
 
-    number: int | None = None
+    number: str | None = None
     sub_line: str | None = None
-    parent: int | None = None
+    parent: str | None = None
     marks: tuple[Mark, ...] = ()
 
 
@@ -44,21 +41,18 @@ def to_order(instruction: Instruction) -> tuple[WarehouseOrder, tuple[Problem, .
     """The order that the message instructs."""
     groups: list[LineGroup] = []
     for line in instruction.instructed:
-        told = (line.number, line.sub_line, line.parent)
         last = groups[-1] if groups else None
-        if last and line.parent == last.number and line.sub_line == "1":
-            extra: Extra = () if line.number is None else (("LIN01", str(line.number)),)
-            lines = (*last.lines, recast(WarehouseLine, line, extra=(*extra, *line.extra)))
+        if last and (line.sub_line, line.parent) == ("1", str(last.number)):
+            lines = (*last.lines, _line(line, "LIN01"))
             groups[-1] = recast(LineGroup, last, lines=lines, marks=last.marks + line.marks)
             continue
-        number = line.number if line.number is not None else last.number + 1 if last else 1
-        extra = tuple(
-            (name, str(value))
-            for name, value in zip(_SUB_LINE[1:], told[1:], strict=True)
-            if value is not None
-        )
-        whole = recast(WarehouseLine, line, extra=(*extra, *line.extra))
-        groups.append(LineGroup(number=number, marks=line.marks, lines=(whole,)))
+        number = whole_number(line.number)
+        if number is not None:
+            lines = (_line(line, "LIN04-1", "LIN04-2"),)
+        else:
+            number = last.number + 1 if last else 1
+            lines = (_line(line, *_SUB_LINE),)
+        groups.append(LineGroup(number=number, marks=line.marks, lines=lines))
     order = recast(
         WarehouseOrder,
         instruction,
@@ -66,6 +60,13 @@ def to_order(instruction: Instruction) -> tuple[WarehouseOrder, tuple[Problem, .
         routing=_paid(instruction.routing, instruction.freight),
     )
     return order, ()
+
+
+def _line(line: InstructedLine, *names: str) -> WarehouseLine:
+    """A line of an order, which keeps these of its numbers."""
+    told = {"LIN01": line.number, "LIN04-1": line.sub_line, "LIN04-2": line.parent}
+    own = tuple((name, text) for name in names if (text := told[name]))
+    return recast(WarehouseLine, line, extra=(*own, *line.extra))
 
 
 def _paid(routing: tuple[Routing, ...], freight: tuple[Freight, ...]) -> tuple[Routing, ...]:
@@ -79,8 +80,7 @@ def _paid(routing: tuple[Routing, ...], freight: tuple[Freight, ...]) -> tuple[R
     return tuple(paid)
 
 
-def from_order(order: WarehouseOrder) -> Instruction:
-    """The message that instructs as an order says."""
+def _from_order(order: WarehouseOrder) -> Instruction:
     instructed: list[InstructedLine] = []
     for number, group in enumerate(order.groups):
         where = f"WarehouseOrder.groups[{number}]"
@@ -110,20 +110,22 @@ def from_order(order: WarehouseOrder) -> Instruction:
 
 
 def _instructed(line: WarehouseLine, group: LineGroup, *, first: bool) -> InstructedLine:
-    told, extra = kept(line.extra, *(_SUB_LINE[1:] if first else _SUB_LINE[:1]))
-    number, parent = (_number(told.get(name)) for name in ("LIN01", "LIN04-2"))
-    if first:
+    told, extra = kept(line.extra, *(_SUB_LINE if first else _SUB_LINE[:1]))
+    number = told.get("LIN01")
+    if not first:
         return recast(
-            InstructedLine,
-            line,
-            number=group.number,
-            sub_line=told.get("LIN04-1"),
-            parent=parent,
-            marks=group.marks,
-            extra=extra,
+            InstructedLine, line, number=number, sub_line="1", parent=str(group.number), extra=extra
         )
-    return recast(InstructedLine, line, number=number, sub_line="1", parent=group.number, extra=extra)
+    return recast(
+        InstructedLine,
+        line,
+        number=number or str(group.number),
+        sub_line=told.get("LIN04-1"),
+        parent=told.get("LIN04-2"),
+        marks=group.marks,
+        extra=extra,
+    )
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and _NUMBER.fullmatch(text) else None
+from_order = proven(to_order, _from_order)
+"""The message that instructs as an order says. Raises CannotWrite."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import test_written_sets
+import test_written_stock
 from maps_support import DAY, SAMPLES, carried, checked, message, read_canonical, standard, told
 from msgspec.structs import replace
 
@@ -14,9 +16,12 @@ from edi import edifact
 from edi.documents import (
     Contact,
     Dated,
+    InventoryAdjustment,
+    InventoryPosition,
     LineGroup,
     Mark,
     Note,
+    Party,
     Reference,
     Routing,
     WarehouseLine,
@@ -165,4 +170,228 @@ def test_the_warehouse_order_of_a_depositor_is_carried_by_an_instruction(version
 def test_what_an_instruction_cannot_carry_is_refused(order: WarehouseOrder, says: str) -> None:
     with pytest.raises(CannotWrite) as refused:
         standard("INSDES", "D.01B").write(order)
+    assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
+
+
+STOCK = """
+    BGM+35+IR-1+9
+    DTM+137:202601050600:203
+    DTM+366:20260104:102
+    RFF+IA:446963
+    NAD+SU+4012345500004::9
+    NAD+GY+4012345500103::9++DEPOT 1
+    CTA+IC+:ANN
+    COM+555-0100:TE
+    CUX+2:EUR
+    LIN+1++4000862141404:{gtin}
+    PIA+1+AB-1:SA+L-7:NB
+    IMD+F++:::BLUE WIDGET
+    MEA+PD+G+KGM:12.5
+    DTM+36:20270105:102
+    RFF+ON:PO-1
+    {available}
+    DTM+17:20260112:102
+    {damaged}
+    LIN+2+3
+    PIA+1+AB-2:SA
+    {none}
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "quantities"),
+    [
+        (
+            "D.96A",
+            {"gtin": "EN", "available": "QTY+60:480:PCE", "damaged": "QTY+124:3:PCE", "none": "QTY+17:0"},
+        ),
+        (
+            "D.01B",
+            {
+                "gtin": "SRV",
+                "available": "INV\nQTY+60:480:PCE",
+                "damaged": "INV\nQTY+124:3:PCE",
+                "none": "INV\nQTY+17:0",
+            },
+        ),
+    ],
+)
+def test_an_inventory_report_tells_how_much_there_is_of_what(
+    version: str, quantities: dict[str, str]
+) -> None:
+    position = read_canonical(STOCK.format(**quantities), "INVRPT", version)
+    assert (position.number, position.purpose, position.currency) == ("IR-1", "original", "EUR")
+    assert (position.reported_on, position.reported_time) == (dt.date(2026, 1, 5), dt.time(6, 0))
+    assert position.reference("internal_vendor") == "446963"
+    first, second = position.lines
+    gtin = "gtin" if version == "D.01B" else "ean"
+    assert first.ids == {gtin: "4000862141404", "vendor": "AB-1", "lot": "L-7"}
+    assert (first.number, first.description) == ("1", "BLUE WIDGET")
+    assert (first.measures[0].value, first.measures[0].unit) == (Decimal("12.5"), "kilogram")
+    assert (first.quantity("available"), first.quantity("damaged")) == (Decimal(480), Decimal(3))
+    assert first.quantities[0].dates[0] == Dated(type="estimated_delivery", on=dt.date(2026, 1, 12))
+    assert first.date("expiration") == dt.date(2027, 1, 5)
+    assert (second.maintenance, second.quantity("on_hand")) == ("change", Decimal(0))
+    assert position.extra == first.extra == second.extra == ()
+
+
+# An inventory report has a price only of a quantity, and no lead times and schedules.
+POSITION = test_written_stock.DOCUMENTS["846"]
+assert isinstance(POSITION, InventoryPosition)
+REPORTED = replace(
+    POSITION,
+    lines=tuple(
+        replace(
+            line,
+            unit=None,
+            price=None,
+            prices=(),
+            lead_times=(),
+            parties=(),
+            quantities=tuple(replace(quantity, schedules=()) for quantity in line.quantities),
+        )
+        for line in POSITION.lines
+    ),
+)
+
+
+@BOTH
+def test_an_inventory_position_is_carried_by_a_report(version: str) -> None:
+    rows = carried(REPORTED, "INVRPT", version)
+    assert rows[0] == "BGM+35:::seller+IP-1+9"
+    assert "QTY+60:480:EA" in rows
+
+
+def test_the_place_of_an_item_is_carried_in_the_younger_directory_alone() -> None:
+    warehouse = Party(role="warehouse", name="DEPOT 1")
+    placed = replace(REPORTED, lines=(replace(REPORTED.lines[0], parties=(warehouse,)),))
+    assert "NAD+WH+++DEPOT 1" in carried(placed, "INVRPT", "D.01B")
+    with pytest.raises(CannotWrite, match=r"lines\[0\]\.parties: the map has no place for it"):
+        standard("INVRPT", "D.96A").write(placed)
+
+
+MOVEMENTS = """
+    BGM+{document}+ADJ-1+9
+    DTM+137:20260105:102
+    RFF+WR:WR-1
+    NAD+WH+4012345500103::9++DEPOT 1
+    NAD+DE+4012345500004::9
+    LIN+1++4000862141404:{gtin}
+    IMD+F++:::BLUE WIDGET
+    {lost}
+    GIN+BX+L-7
+    DTM+36:20261231:102
+    RFF+ON:PO-1
+    {found}
+    LIN+2
+    PIA+1+AB-2:SA
+    {taken}
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "movements"),
+    [
+        (
+            "D.96A",
+            {
+                "document": "78",
+                "gtin": "EN",
+                "lost": "QTY+156:3:PCE\nINV+1+2+8",
+                "found": "QTY+156:5:PCE\nINV+2++4",
+                "taken": "QTY+156:2\nINV+1",
+            },
+        ),
+        (
+            "D.01B",
+            {
+                "document": "263",
+                "gtin": "SRV",
+                "lost": "INV+1+2+8\nQTY+156:3:PCE",
+                "found": "INV+2++4\nQTY+156:5:PCE",
+                "taken": "INV+1\nQTY+156:2",
+            },
+        ),
+    ],
+)
+def test_a_report_of_movements_is_an_adjustment(version: str, movements: dict[str, str]) -> None:
+    adjustment = read_canonical(MOVEMENTS.format(**movements), "INVRPT.inventory_adjustment", version)
+    assert (adjustment.number, adjustment.adjusted_on) == ("ADJ-1", DAY)
+    assert adjustment.reference("warehouse_receipt") == "WR-1"
+    lost, found, taken = adjustment.lines
+    assert (lost.quantity, lost.unit, lost.reason, lost.stock) == (
+        Decimal(-3),
+        "piece",
+        "defective",
+        "damaged",
+    )
+    assert (lost.lot, lost.purchase_order, lost.description) == ("L-7", "PO-1", ("BLUE WIDGET",))
+    assert lost.date("expiration") == dt.date(2026, 12, 31)
+    assert (found.quantity, found.reason, found.ids) == (Decimal(5), "physical_count", lost.ids)
+    assert (taken.quantity, taken.unit, taken.reason) == (Decimal(-2), "unit", "other")
+    assert adjustment.extra == lost.extra == found.extra == taken.extra == ()
+
+
+# A report of movements has no number of the depositor, weights, amounts, pieces, or reasons only X12 knows.
+ADJUSTMENT = test_written_stock.DOCUMENTS["947"]
+assert isinstance(ADJUSTMENT, InventoryAdjustment)
+MOVED = replace(
+    ADJUSTMENT,
+    depositor_number=None,
+    notes=(),
+    parties=tuple(replace(party, ids={}) for party in ADJUSTMENT.parties),
+    lines=(
+        replace(
+            ADJUSTMENT.lines[0],
+            reason="defective",
+            weight=None,
+            weight_type=None,
+            weight_unit=None,
+            amounts=(),
+            pieces=(),
+        ),
+        *ADJUSTMENT.lines[1:],
+    ),
+)
+
+
+@BOTH
+def test_an_inventory_adjustment_is_carried_by_a_report_of_movements(version: str) -> None:
+    rows = carried(MOVED, "INVRPT.inventory_adjustment", version)
+    assert {"QTY+156:3:CS", "INV+1+1+8", "QTY+156:5:EA", "INV+2++4"} <= set(rows)
+
+
+def test_what_a_report_of_movements_says_beside_the_adjustment_is_kept() -> None:
+    body = MOVEMENTS.format(
+        document="78", gtin="EN", lost="QTY+191:3:PCE\nINV+1+2+8+2", found="QTY+156:5", taken="QTY+156:2"
+    ).replace("LIN+2\n    PIA+1+AB-2:SA", "LIN+7\nPIA+1+AB-2:SA\nALI+DE")
+    map = standard("INVRPT.inventory_adjustment", "D.96A")
+    check = edifact.check(message(body, "INVRPT"))
+    adjustment, problems = map.read(check.rows, check.places, NORMAL)
+    assert problems == ()
+    assert isinstance(adjustment, InventoryAdjustment)
+    assert adjustment.lines[0].extra == (("INV/QTY>QTY01-1", "191"), ("INV/QTY>INV04", "2"))
+    assert adjustment.lines[2].extra == (("LIN01", "7"), ("ALI", "DE"))
+    rows = told(map.write(adjustment))
+    assert {"QTY+191:3:PCE", "INV+1+2+8+2", "LIN+7", "ALI+DE"} <= set(rows)
+
+
+def test_an_item_without_a_movement_is_no_adjustment() -> None:
+    check = edifact.check(message("BGM+78+1+9\nDTM+137:20260105:102\nLIN+1++1:EN", "INVRPT"))
+    adjustment, (problem,) = standard("INVRPT.inventory_adjustment").read(check.rows, check.places, NORMAL)
+    assert (adjustment, problem.message) == (None, "item 1 has no movement")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"pieces": ADJUSTMENT.lines[0].pieces}, "InventoryAdjustment.lines[0].pieces: the map has no place"),
+        ({"weight": Decimal(1)}, "InventoryAdjustment.lines[0].weight: the map has no place"),
+        ({"extra": (("LIN01", "1"),)}, "InventoryAdjustment: would be read as another document"),
+    ],
+)
+def test_what_a_report_of_movements_cannot_carry_is_refused(changes: dict[str, Any], says: str) -> None:
+    line = replace(MOVED.lines[0], **changes)
+    with pytest.raises(CannotWrite) as refused:
+        standard("INVRPT.inventory_adjustment").write(replace(MOVED, lines=(line,)))
     assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
