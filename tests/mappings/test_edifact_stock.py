@@ -107,6 +107,13 @@ def test_lines_of_an_instruction_without_numbers_are_numbered() -> None:
     assert [group.number for group in order.groups] == [1, 7, 8]
 
 
+def test_a_line_may_tell_what_is_to_be_delivered_instead_of_what_is_to_be_despatched() -> None:
+    order = read("BGM+80E::9+1\nDTM+137:20260105:102\nLIN+1++1:EN\nQTY+113:40\nUNS+S")
+    assert order.lines[0].quantity == Decimal(40)
+    assert order.extra == (("BGM01-1", "80E"), ("BGM01-3", "9"))
+    assert "QTY+113:40" in told(standard("INSDES", "D.01B").write(order))
+
+
 def test_a_sub_line_of_another_line_than_the_last_is_a_group_of_its_own() -> None:
     order = read(
         "BGM++1\nDTM+137:20260105:102\nLIN+1\nQTY+12:1\nLIN+2+++1:9\nQTY+12:2\nLIN+3+++1:2\nQTY+12:3\nUNS+S"
@@ -209,9 +216,9 @@ STOCK = """
             "D.01B",
             {
                 "gtin": "SRV",
-                "available": "INV\nQTY+60:480:PCE",
-                "damaged": "INV\nQTY+124:3:PCE",
-                "none": "INV\nQTY+17:0",
+                "available": "INV++++1\nQTY+60:480:PCE",
+                "damaged": "INV++++1\nQTY+124:3:PCE",
+                "none": "INV++++1\nQTY+17:0",
             },
         ),
     ],
