@@ -18,7 +18,7 @@ import msgspec
 
 from edi.documents import Document
 from edi.problems import Problem
-from mappings.shaped import desadv, insdes, invoic, invrpt
+from mappings.shaped import desadv, insdes, invoic, invrpt, retann
 
 
 class Shape(NamedTuple):
@@ -40,5 +40,6 @@ SHAPES: dict[str, Shape] = {
     "despatch_instruction": Shape(insdes.Instruction, insdes.to_order, insdes.from_order),
     "invoice": Shape(invoic.InvoiceMessage, invoic.to_invoice, invoic.from_invoice),
     "inventory_movements": Shape(invrpt.Movements, invrpt.to_adjustment, invrpt.from_adjustment),
+    "announcement": Shape(retann.Announcement, retann.to_authorization, retann.from_authorization),
 }
 """The shapes that maps may name."""

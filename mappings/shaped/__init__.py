@@ -48,6 +48,17 @@ def whole_number(text: str | None) -> int | None:
     return int(text) if text and _WHOLE.fullmatch(text) else None
 
 
+def with_number(extra: Extra, number: str | None, position: int) -> Extra:
+    """`extra` of a line that has no number in its document, where it is not its position, from 1 (LIN01)."""
+    return extra if number in (None, str(position)) else (("LIN01", number or ""), *extra)
+
+
+def number_in(extra: Extra, position: int) -> tuple[str, Extra]:
+    """The number of such a line, and the rest of its `extra`."""
+    found, rest = kept(extra, "LIN01")
+    return found.get("LIN01") or str(position), rest
+
+
 def under(extra: Extra, prefix: str) -> Extra:
     """`extra` of a value in another, told apart by a prefix: `QTY>` makes `QTY>DTM` of `DTM`."""
     return tuple((prefix + entry[0], *entry[1:]) for entry in extra)
@@ -70,11 +81,18 @@ def refuse(where: str, message: str) -> CannotWrite:
 def proven(
     to_document: Callable[[_S], tuple[_D | None, tuple[Problem, ...]]], from_document: Callable[[_D], _S]
 ) -> Callable[[_D], _S]:
-    """`from_document`, but for documents that `to_document` would not give back."""
+    """`from_document`, but for documents that `to_document` would not give back.
+
+    A document made in Python may hold what no field may: that is refused, too.
+    """
 
     def shaped(document: _D) -> _S:
-        shape = from_document(document)
-        if to_document(shape) != (document, ()):
+        try:
+            shape = from_document(document)
+            same = to_document(shape) == (document, ())
+        except (TypeError, AttributeError, ValueError, ArithmeticError) as why:
+            raise refuse(type(document).__name__, f"a field holds what it may not: {why}") from None
+        if not same:
             raise refuse(type(document).__name__, "would be read as another document")
         return shape
 

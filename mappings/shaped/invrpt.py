@@ -11,7 +11,7 @@ from decimal import Decimal
 from edi.documents import AdjustmentLine, Dated, Extra, InventoryAdjustment, Party, Reference
 from edi.documents.parts import HasParties
 from edi.problems import Fault, Problem
-from mappings.shaped import apart, kept, only, proven, recast, under
+from mappings.shaped import apart, number_in, only, proven, recast, under, with_number
 
 OTHER = "other"
 UNIT = "unit"
@@ -63,9 +63,7 @@ def to_adjustment(report: Movements) -> tuple[InventoryAdjustment | None, tuple[
     for number, item in enumerate(report.items, 1):
         if not item.movements:
             return None, (Problem(Fault.MAPPING_FAILED, f"item {number} has no movement", segment="LIN"),)
-        extra = item.extra
-        if item.number not in (None, str(number)):
-            extra = (("LIN01", item.number), *extra)
+        extra = with_number(item.extra, item.number, number)
         for movement in item.movements:
             lines.append(_line(item, movement, extra))
             extra = ()
@@ -97,16 +95,8 @@ def _from_adjustment(adjustment: InventoryAdjustment) -> Movements:
         if last and not of_item and (last.ids, last.description) == (line.ids, line.description):
             items[-1] = recast(Item, last, movements=(*last.movements, moved))
             continue
-        told, extra = kept(of_item, "LIN01")
-        items.append(
-            Item(
-                number=told.get("LIN01") or str(len(items) + 1),
-                ids=line.ids,
-                description=line.description,
-                movements=(moved,),
-                extra=extra,
-            )
-        )
+        number, extra = number_in(of_item, len(items) + 1)
+        items.append(Item(number, line.ids, line.description, (moved,), extra))
     return recast(Movements, adjustment, lines=(), items=tuple(items))
 
 

@@ -14,8 +14,10 @@ from msgspec.structs import replace
 
 from edi import edifact
 from edi.documents import (
+    Amount,
     Contact,
     Dated,
+    Disposition,
     InventoryAdjustment,
     InventoryPosition,
     LineGroup,
@@ -23,6 +25,7 @@ from edi.documents import (
     Note,
     Party,
     Reference,
+    ReturnAuthorization,
     Routing,
     WarehouseLine,
     WarehouseOrder,
@@ -402,3 +405,99 @@ def test_what_a_report_of_movements_cannot_carry_is_refused(changes: dict[str, A
     with pytest.raises(CannotWrite) as refused:
         standard("INVRPT.inventory_adjustment").write(replace(MOVED, lines=(line,)))
     assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
+
+
+RETURN = """
+    BGM++RMA-1+9+AP
+    DTM+137:20260105:102
+    FTX+ACD+++OVERSTOCK
+    FTX+DEL+++LEAVE AT DOCK 4
+    RFF+ACW:1276
+    RFF+ON:PO-1
+    DTM+171:20251201:102
+    RFF+DQ:ACX-8552
+    DTM+171:20251203:102
+    NAD+BY+5412345000013::9
+    LOC+14+5412345678908
+    CTA+IC+:RETURNS
+    COM+555-0100:TE
+    NAD+SU+4012345500004::9
+    TDT+20++30++UPSN::182:UPS
+    LIN+1+5+4000862141404:SRV
+    PIA+1+AB-1:SA
+    IMD+F++:::BLUE WIDGET
+    PRI+AAA:3.25::NTP::PCE
+    MOA+203:156
+    QTY+61:48:PCE
+    CDI+1+4:::CRUSHED CORNERS
+    QTY+21:60:PCE
+    RFF+ON:PO-1:3
+    RFF+IV:INV-1
+    LIN+2+7
+    PIA+1+AB-2:SA
+    QTY+61:1
+    UNS+S
+    CNT+2:2
+    MOA+210:156
+"""
+
+
+@BOTH
+def test_an_announcement_for_returns_is_a_return_authorization(version: str) -> None:
+    returned = read_canonical(RETURN, "RETANN", version)
+    assert (returned.number, returned.purpose, returned.request) == ("RMA-1", "original", "1276")
+    assert (returned.issued_on, returned.claim) == (DAY, Decimal(156))
+    assert (returned.purchase_order, returned.ordered_on) == ("PO-1", dt.date(2025, 12, 1))
+    assert returned.disposition == Disposition(action="return_authorized", description="OVERSTOCK")
+    assert returned.references == (
+        Reference(type="delivery_note", value="ACX-8552", on=dt.date(2025, 12, 3)),
+    )
+    first, second = returned.lines
+    assert first.disposition == Disposition(
+        action="return_authorized", reason="damaged", description="CRUSHED CORNERS"
+    )
+    assert (first.quantity, first.unit, first.order_line) == (Decimal(48), "piece", "3")
+    assert (first.price, first.price_type, first.price_unit) == (Decimal("3.25"), "net", "piece")
+    assert first.amounts == (Amount(type="line_total", amount=Decimal(156)),)
+    assert [(one.type, one.quantity) for one in first.quantities] == [("ordered", Decimal(60))]
+    assert (second.disposition, second.quantity) == (Disposition(action="denied"), Decimal(1))
+    assert returned.purchase_orders == ("PO-1",)
+    assert returned.extra == first.extra == second.extra == ()
+
+
+def test_a_reason_that_only_a_partner_knows_stays_as_it_is() -> None:
+    body = (
+        "BGM+70E::9+1276+9\nDTM+137:20260105:102\nLIN+1++4000862141404:SRV\nQTY+61:48\nCDI+3E+12E::9\nUNS+S"
+    )
+    check = edifact.check(message(body, "RETANN", "D:01B:UN"))
+    returned, _ = standard("RETANN").read(check.rows, check.places, NORMAL)
+    assert isinstance(returned, ReturnAuthorization)
+    assert returned.lines[0].disposition == Disposition(reason="12E")
+    assert "CDI+3E+12E::9" in told(standard("RETANN").write(returned))
+
+
+# An announcement has no contacts of its own, no lading, no facts and pieces, and few reasons.
+AUTHORIZATION = test_written_stock.DOCUMENTS["180"]
+assert isinstance(AUTHORIZATION, ReturnAuthorization)
+ANNOUNCED = replace(
+    AUTHORIZATION,
+    contacts=(),
+    claim_action=None,
+    lading=(),
+    lines=(
+        replace(
+            AUTHORIZATION.lines[0],
+            disposition=Disposition(action="return_authorized", reason="damaged"),
+            facts=(),
+            quantities=tuple(replace(one, pieces=()) for one in AUTHORIZATION.lines[0].quantities),
+        ),
+        replace(AUTHORIZATION.lines[1], disposition=Disposition(action="denied")),
+    ),
+)
+
+
+@BOTH
+def test_a_return_authorization_is_carried_by_an_announcement(version: str) -> None:
+    rows = carried(ANNOUNCED, "RETANN", version)
+    assert rows[0] == "BGM++RMA-1+11+CA"
+    assert {"LIN+1+5+012345678905:UP", "LIN+2+7", "CDI+1+4", "RFF+ACW:REQ-9"} <= set(rows)
