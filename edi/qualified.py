@@ -7,7 +7,7 @@ Both are semantic notes of the standard, so they need two elements side by side:
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 
 from edi.schema import ElementDef, SegmentDef
@@ -91,6 +91,14 @@ def in_format(qualifier: str, value: str) -> bool:
         half = len(value) // 2
         values = [value[:half], value[half:]]
     return len(values) == len(parts) and all(map(_matches, values, parts))
+
+
+def at_moment(qualifier: str, moment: datetime) -> str | None:
+    """A moment as a qualifier (1250, 2379) says it; a period is no longer than that. None where not known."""
+    if qualifier in _NUMBERS:
+        return "1"
+    parts = _FORMATS.get(qualifier)
+    return "-".join(moment.strftime(form) for form in parts) if parts else None
 
 
 def _matches(value: str, form: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 from edi.problems import Problem
+from edi.tree import NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +121,22 @@ class Total(NamedTuple):
 
 
 class Qualifier(NamedTuple):
-    """Which of several segments: those whose `element` is one of `codes`."""
+    """Which of several segments: those whose `element`, or its `component` if it has some, is in `codes`."""
 
     element: int
     codes: tuple[str, ...]
+    component: int = 1
 
     def chooses(self, row: Sequence[str | tuple[str, ...]]) -> bool:
-        """Whether a split segment is one of them."""
-        return len(row) > self.element and row[self.element] in self.codes
+        """Whether a split segment is one of them; its composites are tuples, or in normal form."""
+        if len(row) <= self.element:
+            return False
+        value = row[self.element]
+        if not isinstance(value, tuple) and (NORMAL.component in value or self.component > 1):
+            value = tuple(value.split(NORMAL.component))
+        if isinstance(value, tuple):
+            value = value[self.component - 1] if self.component <= len(value) else ""
+        return value in self.codes
 
 
 class Around(NamedTuple):

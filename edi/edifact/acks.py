@@ -44,7 +44,7 @@ _ELEMENT_CODES = {  # 0085 in UCD
     Fault.CODE_UNKNOWN: "12",
     Fault.CHECK_DIGIT_WRONG: "12",
     Fault.HIERARCHY_BROKEN: "12",
-    Fault.TOTAL_MISMATCH: "29",
+    Fault.TOTAL_MISMATCH: "12",
 }
 _ENVELOPE_CODES = {  # 0085 in UCI, UCF and UCM
     Fault.SET_UNKNOWN: "14",
@@ -97,6 +97,7 @@ CODES = {  # list 0085, in our words
     "47": "envelope not supported",
     "48": "dependency not kept",
 }
+_NUMERIC = frozenset("0123456789-.,")
 _LONGEST_REFERENCE = 14
 _MOST_MESSAGES = 999_999
 _MOST_SEGMENTS = 999
@@ -105,7 +106,7 @@ _MOST_POSITIONS = 999
 
 
 class ElementAck(Struct, frozen=True, gc=False):
-    """UCD: an element in error."""
+    """UCD: an element in error. In CONTRL (0098) the tag counts as the first one; here it does not count."""
 
     element: int
     component: int | None
@@ -114,7 +115,10 @@ class ElementAck(Struct, frozen=True, gc=False):
 
 
 class SegmentAck(Struct, frozen=True, gc=False):
-    """UCS, and the elements in it: a segment in error, at `position` of the message, UNH being 1."""
+    """UCS, and the elements in it: a segment in error, at `position` of the message, UNH being 1.
+
+    Of one that is missing (code 13) it is the position of the last one before the place.
+    """
 
     position: int
     code: str | None
@@ -324,7 +328,8 @@ def _message(transaction: Transaction, check: Check) -> MessageAck:
     for problem in errors:
         if problem.segment in ("UNH", "UNT") and problem.fault is not Fault.SEGMENT_MISSING:
             continue
-        key = (problem.position or 1, _SEGMENT_CODES.get(problem.fault))
+        missing = problem.fault is Fault.SEGMENT_MISSING
+        key = (max((problem.position or 1) - missing, 1), _SEGMENT_CODES.get(problem.fault))
         faults.setdefault(key, []).append(problem)
     segments = [
         SegmentAck(position, code_of_segment, () if code_of_segment else _elements(problems))
@@ -341,11 +346,17 @@ def _elements(problems: Iterable[Problem]) -> tuple[ElementAck, ...]:
             problem.element or 1,
             problem.component,
             problem.repetition,
-            _ELEMENT_CODES.get(problem.fault, "18"),
+            _element_code(problem),
         )
         for problem in problems
     )
     return tuple(told)
+
+
+def _element_code(problem: Problem) -> str:
+    if problem.fault is Fault.NUMBER_INVALID and set(problem.value or "x") <= _NUMERIC:
+        return "19"  # digits and marks, but not as a number has them
+    return _ELEMENT_CODES.get(problem.fault, "18")
 
 
 def _first_error(problems: Iterable[Problem]) -> Problem | None:
