@@ -390,7 +390,8 @@ def _extra(package: Package) -> Extra:
     """What the map has not placed in a package, and under which PAC in those of its packagings."""
     inside: list[tuple[str, ...]] = []
     for number, one in enumerate(package.packagings, 1):
-        marked = () if one.marking == _marking(one.marks) else (("PCI01", one.marking or ""),)
+        usual = _marking(_marks(package)) if number == 1 else None  # all marks are written with the first
+        marked = () if one.marking == usual else (("PCI01", one.marking or ""),)
         inside += [(f"PAC[#{number}]>{name}", *values) for name, *values in (*marked, *one.extra)]
     return (*package.extra, *inside)
 
