@@ -51,12 +51,19 @@ ROLES_IN_EDIFACT = ROLES | {"buyer", "supplier"}
 
 
 def warehouse_order(
-    order: SalesOrder, number: str, *, depositor: Party, unit: str | None = None
+    order: SalesOrder,
+    number: str,
+    *,
+    depositor: Party,
+    unit: str | None = None,
+    written_on: date | None = None,
 ) -> WarehouseOrder:
     """The warehouse order for an order: what to ship, to whom, by when, how.
 
-    `number` is the depositor's order number; `unit` that of quantities that the order gives without one.
+    `number` is the depositor's order number; `unit` that of quantities that the order gives without one;
+    `written_on` the document's own date, where its set has one.
     """
+    own = () if written_on is None else (Dated(type="document", on=written_on),)
     parties = [party for party in order.parties if party.role in ROLES]
     return WarehouseOrder(
         number=number,
@@ -64,7 +71,7 @@ def warehouse_order(
         purchase_order=order.number,
         parties=(depositor, *(_plain(party) for party in parties)),
         references=tuple(ref for ref in order.references if ref.type in {"department", "customer_order"}),
-        dates=tuple(Dated(type=d.type, on=d.on) for d in order.dates if d.type in _SHIP_DATES and d.on),
+        dates=own + tuple(Dated(type=d.type, on=d.on) for d in order.dates if d.type in _SHIP_DATES and d.on),
         groups=grouped(_warehouse_line(line, unit) for line in order.lines),
         quantity=sum((line.quantity or Decimal(0) for line in order.lines), Decimal(0)),
     )

@@ -43,7 +43,7 @@ from edi.documents import (
 from edi.problems import EdiError
 from edi.tree import syntax_of
 from gateway import derivation, edi, numbers
-from gateway.config import Partner
+from gateway.config import Partner, Us
 from gateway.config.schema import ACKNOWLEDGMENTS
 from gateway.edi import Row
 from gateway.errors import DeadReason
@@ -60,6 +60,7 @@ _WAREHOUSE_ORDERS, _CONFIRMATIONS = ("940", "INSDES"), ("945", "DESADV")
 _NOTICES, _INVOICES = ("856", "DESADV"), ("810", "880", "INVOIC")
 _ANSWERS, _ANSWERS_TO_CHANGES, _CHANGES = ("855", "ORDRSP"), ("865", "ORDRSP"), ("860", "ORDCHG")
 _LONGEST_NUMBER = 22  # BIG02, W0502
+_GLN = "14"  # 0007: the id is a global location number
 
 
 @dataclass(frozen=True)
@@ -228,14 +229,25 @@ def _warehouse_orders(
         return []
     us = home.config.us
     number = _depositor_number(conn, warehouse, sales_order.number)
-    depositor = Party(role="depositor", name=us.name)
-    unit = "each" if syntax_of(row.type) == "edifact" else None  # QTY counts pieces where 6411 is absent
-    document = derivation.warehouse_order(sales_order, number, depositor=depositor, unit=unit)
+    type = warehouse.agreed(_WAREHOUSE_ORDERS, "out") or warehouse.spoken(_WAREHOUSE_ORDERS)[0]
+    today = home.now().astimezone(us.timezone).date()
+    document = derivation.warehouse_order(
+        sales_order,
+        number,
+        depositor=_depositor(us, type),
+        unit="each" if syntax_of(row.type) == "edifact" else None,  # QTY counts pieces where 6411 is absent
+        written_on=today if syntax_of(type) == "edifact" else None,  # every message has its date
+    )
     doubt = None
     if sales_order.purpose not in {None, "original"}:  # a cancellation, a copy, a confirmation of a call
         doubt = f"the order's purpose is {sales_order.purpose!r}: shipping it is for a person to decide"
-    type = warehouse.agreed(_WAREHOUSE_ORDERS, "out") or warehouse.spoken(_WAREHOUSE_ORDERS)[0]
     return [_prepared(home, warehouse, type, document, doubt)]
+
+
+def _depositor(us: Us, type: str) -> Party:
+    """Us, as a warehouse knows us."""
+    known = syntax_of(type) == "edifact" and us.unb is not None and us.unb.qualifier == _GLN
+    return Party(role="depositor", name=us.name, ids={"gln": us.unb.id} if known and us.unb else {})
 
 
 def _depositor_number(conn: Connection, warehouse: Partner, purchase_order: str) -> str:
