@@ -134,18 +134,18 @@ def invoice(
 
     `total` is exact, then rounded to cents, half up.
 
-    A line has no price where the order has none for it, or has one for another unit than was shipped: see
-    `unpriced`.
+    A line has no price where the order has none for it, or has one for another unit than was shipped, or has
+    several for the same goods and not all of them were shipped: see `unpriced`.
     """
     items = _Matching(order)
     lines: list[InvoiceLine] = []
     total = Decimal(0)
-    for shipped in confirmation.lines:
-        if not shipped.shipped:
-            continue
-        line = items.of(shipped)
+    matched = [(shipped, items.of(shipped)) for shipped in confirmation.lines if shipped.shipped]
+    for shipped, line in matched:
+        assert shipped.shipped
         unit = shipped.unit or (line.unit if line else None)
-        price = line.price if line and unit == (line.unit or unit) else None
+        known = line is not None and unit == (line.unit or unit) and not items.is_unsure(shipped)
+        price = line.price if line and known else None
         total = _EXACT.fma(shipped.shipped, price or Decimal(0), total)
         lines.append(
             InvoiceLine(
@@ -191,18 +191,44 @@ def unpriced(invoice: Invoice) -> str | None:
     numbers = [line.number or str(i) for i, line in enumerate(invoice.lines, 1) if line.price is None]
     if not numbers:
         return None
-    return f"the order has no price in the unit that was shipped for line {', '.join(numbers)}"
+    return f"the order has no one price in the unit that was shipped for line {', '.join(numbers)}"
 
 
 class _Matching:
-    """Finds the ordered line for a shipped one: by a shared id, each ordered line serving several cartons."""
+    """Finds the ordered line for a shipped one: by a shared id, each ordered line serving several cartons.
+
+    Of several lines with the id, one of which just so much is to come, else the first of which so much is.
+    """
 
     def __init__(self, order: SalesOrder) -> None:
         self._lines = order.lines
-        self._by_id = {(kind, id): line for line in reversed(order.lines) for kind, id in line.ids.items()}
-        self._by_value = {id: line for line in reversed(order.lines) for id in line.ids.values()}
+        self._left = [line.quantity or Decimal(0) for line in order.lines]
+        self._by_id: dict[tuple[str, str], list[int]] = {}
+        self._by_value: dict[str, list[int]] = {}
+        for at, line in enumerate(order.lines):
+            for kind, id in line.ids.items():
+                self._by_id.setdefault((kind, id), []).append(at)
+            for id in dict.fromkeys(line.ids.values()):
+                self._by_value.setdefault(id, []).append(at)
 
     def of(self, shipped: ShippedLine) -> OrderLine | None:
+        """The line that a shipped one serves; what is shipped is then no longer to come."""
+        found = self._candidates(shipped)
+        if not found:
+            return None
+        quantity, left = shipped.shipped or Decimal(0), self._left
+        enough = [at for at in found if left[at] >= quantity] or [at for at in found if left[at] > 0] or found
+        chosen = next((at for at in enough if left[at] == quantity), enough[0])
+        left[chosen] -= quantity
+        return self._lines[chosen]
+
+    def is_unsure(self, shipped: ShippedLine) -> bool:
+        """Whether, with all that was shipped, one cannot tell at which of several prices a line was."""
+        found = self._candidates(shipped)
+        prices = {(self._lines[at].price, self._lines[at].unit) for at in found}
+        return len(prices) > 1 and any(self._left[at] for at in found)
+
+    def _candidates(self, shipped: ShippedLine) -> list[int]:
         """Qualifier and id alike; else the id alone, since a warehouse may qualify it differently."""
         for pair in shipped.ids.items():
             if pair in self._by_id:
@@ -210,7 +236,7 @@ class _Matching:
         for id in shipped.ids.values():
             if id in self._by_value:
                 return self._by_value[id]
-        return None
+        return []
 
 
 def _plain(party: Party) -> Party:

@@ -1,8 +1,9 @@
 """Partners on loopback: a retailer over AS2 and a warehouse over SFTP, to trade with and to test against.
 
 They keep what they are given and check it from the outside: signatures with the openssl program where it is
-there, X12 with the checker, quantities and amounts against what they themselves ordered or shipped. They
-acknowledge like partners do, retry like partners do, and know nothing of the gateway's insides.
+there, EDI with the checker, quantities and amounts against what they themselves ordered or shipped. They
+trade in X12 or in EDIFACT, acknowledge like partners do, retry like partners do, and know nothing of the
+gateway's insides.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import mappings
-import x12
 from edi.documents import (
     Document,
     LineGroup,
@@ -41,19 +41,50 @@ from edi.documents import (
     WarehouseOrder,
 )
 from edi.qualified import check_digit
-from edi.tree import Group, GroupEnd, Interchange, PartyId, Transaction
-from gateway import as2, channels
+from edi.tree import NORMAL, Group, Interchange, PartyId, Transaction
+from gateway import as2, channels, edi
 from gateway.config import Address
 from gateway.keys import KeyPair, make_key_pair
 from gateway.store.tables import new_id
 from gateway.web.listener import Listener
 from sftp.client import SftpError, connect
 from sftp.keys import load_private_key
-from x12 import acks, codec, dictionary, writer
+from x12 import dictionary, writer
 
-GATEWAY, RETAILER = PartyId("ZZ", "NORTHWIND"), PartyId("08", "9254110060")
-WAREHOUSE = PartyId("01", "123456789")
-SAMPLE = Path(__file__).parent / "samples" / "850.x12"
+SAMPLES = Path(__file__).parent / "samples"
+
+
+class Trade(NamedTuple):
+    """What is traded in a syntax: the sides, and the sets that are an order's day."""
+
+    gateway: PartyId
+    retailer: PartyId
+    warehouse: PartyId
+    version: str
+    order: str
+    acknowledgment: str
+    instruction: str  # to the warehouse
+    confirmation: str  # of the warehouse
+    notice: str
+    invoice: str
+    sample: Path  # of an order
+
+    @property
+    def suffix(self) -> str:
+        """Of the names of files."""
+        return edi.of_type(self.order).SUFFIX
+
+
+X12 = Trade(
+    PartyId("ZZ", "NORTHWIND"), PartyId("08", "9254110060"), PartyId("01", "123456789"), "004010",
+    "850", "997", "940", "945", "856", "810", SAMPLES / "850.x12",
+)  # fmt: skip
+EDIFACT = Trade(
+    PartyId("14", "5412345000013"), PartyId("14", "5450534000000"), PartyId("14", "4012345500004"),
+    "D.96A/EAN008",
+    "ORDERS", "CONTRL", "INSDES", "DESADV", "DESADV", "INVOIC", SAMPLES / "orders.edi",
+)  # fmt: skip
+GATEWAY, RETAILER, WAREHOUSE = X12[:3]
 
 
 class Received(NamedTuple):
@@ -78,15 +109,15 @@ def read_payload(data: bytes, signature: str) -> list[Received]:
     found: list[Received] = []
     header: Interchange | None = None
     group: Group | None = None
-    for event in codec.read(io.BytesIO(data)):
+    for event in edi.read(io.BytesIO(data)):
         match event:
             case Interchange():
-                header = event
+                header, syntax = event, edi.of(event)
             case Group():
                 group = event
             case Transaction() if header is not None and group is not None:
-                check = x12.check(event)
-                definition = dictionary.definition(event.type, event.version)
+                check = syntax.check(event)
+                definition = syntax.definition(event.type, event.version)
                 document = None
                 if definition is not None and check.places is not None:
                     document, _ = mappings.load(definition).read_checked(check, event.separators)
@@ -96,28 +127,20 @@ def read_payload(data: bytes, signature: str) -> list[Received]:
     return found
 
 
-def acknowledge(data: bytes, ours: PartyId, theirs: PartyId, number: int) -> bytes | None:
-    """The 997 that answers a payload, or None where it holds only acknowledgments."""
-    bodies: list[writer.Body] = []
-    answer: acks.FunctionalAck | None = None
-    group: Group | None = None
-    for event in codec.read(io.BytesIO(data)):
-        match event:
-            case Group():
-                group = event
-                answer = acks.FunctionalAck(event) if acks.answers(event) else None
-            case Transaction() if answer is not None:
-                answer.add(event, x12.check(event))
-            case GroupEnd() if answer is not None and group is not None:
-                rows = acks.write_997(answer.finish(event), group.version)
-                bodies.append(writer.Body("997", number * 10 + len(bodies), rows))
-    if not bodies or group is None:
-        return None
-    return writer.write(envelope(ours, theirs, number, "997", group.version[:6]), bodies, check=True)
+def acknowledge(data: bytes, number: int) -> bytes | None:
+    """The 997 or CONTRL that answers a payload, or None where it holds only acknowledgments."""
+    answers = edi.acknowledge(io.BytesIO(data), now=datetime.now(UTC), control_number=number)
+    return b"".join(answer.data for answer in answers) or None
+
+
+def envelope_of(trade: Trade, ours: PartyId, theirs: PartyId) -> edi.Envelope:
+    """The headers of a persona's interchange."""
+    separators = edi.of_type(trade.order).SEPARATORS
+    return edi.Envelope(ours, theirs, trade.version, separators=separators, grouped=trade is X12)
 
 
 def envelope(ours: PartyId, theirs: PartyId, number: int, type: str, version: str) -> writer.Envelope:
-    """An interchange of a persona's."""
+    """An interchange of X12 of a persona's."""
     return writer.Envelope(
         sender=ours,
         receiver=theirs,
@@ -135,8 +158,7 @@ class Retailer:
 
     gateway_url: str
     gateway_cert: bytes  # PEM
-    us: PartyId = RETAILER
-    them: PartyId = GATEWAY
+    trade: Trade = X12
     as2_id: str = "BIGMARTEDI"
     their_as2_id: str = "NORTHWIND"
     acknowledges: bool = True
@@ -165,19 +187,20 @@ class Retailer:
         self._listener.stop()
 
     def order(self, number: str | None = None) -> bytes:
-        """A real 850 under this retailer's envelope; `number` replaces its purchase order number."""
+        """A real order under this retailer's envelope; `number` replaces its purchase order number."""
+        trade, syntax = self.trade, edi.of_type(self.trade.order)
         rows: list[list[str]] = []
-        for event in codec.read(io.BytesIO(SAMPLE.read_bytes())):
+        data = trade.sample.read_bytes().replace(b"<Supplier GLN>", trade.gateway.id.encode())
+        for event in edi.read(io.BytesIO(data)):
             if isinstance(event, Transaction):
                 rows = [segment.split(event.separators.element) for segment in event.segments[1:-1]]
         if number is not None:
-            rows[0][3] = number
+            rows[0][3 if trade is X12 else 2] = number
         self._number += 1
-        return writer.write(
-            envelope(self.us, self.them, self._number, "850", "004010"),
-            [writer.Body("850", self._number, rows)],
-            check=True,
-        )
+        envelope = envelope_of(trade, trade.retailer, trade.gateway)
+        body = edi.Body(trade.order, [[*map(_composite, row)] for row in rows])
+        group = edi.Numbered(envelope, self._number if trade is X12 else None, [(self._number, body)])
+        return syntax.write(envelope, datetime.now(UTC), self._number, [group], check=True)
 
     def send(
         self, data: bytes, filename: str, *, timeout_s: float = 60.0, message_id: str | None = None
@@ -193,7 +216,7 @@ class Retailer:
                 message_id=message_id,
                 now=datetime.now(UTC),
                 subject=filename,
-                content_type="application/EDI-X12",
+                content_type=edi.of_type(self.trade.order).CONTENT_TYPE,
                 filename=filename,
                 sign=as2.Signing(self._identity),
                 encrypt=as2.Encryption((self._their_certificate,)),
@@ -288,12 +311,12 @@ class Retailer:
 
     def _acknowledge(self, data: bytes) -> None:
         with self._changed:
-            self._number += 1
-            number = self._number
-        answer = acknowledge(data, self.us, self.them, number)
+            number = self._number + 1
+            answer = acknowledge(data, number)
+            self._number += answer is not None
         if answer is not None:
             try:
-                self.send(answer, f"997_{number}.x12")
+                self.send(answer, f"{self.trade.acknowledgment}_{number}{self.trade.suffix}")
             except Failed as error:
                 self.complaints.append(str(error))
 
@@ -386,15 +409,14 @@ def verify_smime(headers: list[tuple[str, str]], body: bytes, cert: bytes) -> bo
 
 @dataclass
 class Warehouse:
-    """Fetches warehouse orders over SFTP and ships them: leaves a 997 and a 945 for each."""
+    """Fetches warehouse orders over SFTP, and leaves an acknowledgment and a confirmation of each."""
 
     host: str
     port: int
     host_keys: list[str]
     key: Path
     user: str = "acme"
-    us: PartyId = WAREHOUSE
-    them: PartyId = GATEWAY
+    trade: Trade = X12
     received: list[Received] = field(default_factory=list)
     shipped: list[ShipmentConfirmation] = field(default_factory=list)
 
@@ -450,49 +472,51 @@ class Warehouse:
                 server.remove(f"out/{file.name}")
 
     def _fulfil(self, data: bytes) -> list[tuple[str, bytes]]:
-        """What a payload is answered with: nothing, or a 997 and a 945 for each order in it."""
+        """What a payload is answered with: nothing, or an acknowledgment and a confirmation of each order."""
         found = read_payload(data, "none")
         with self._changed:
             self.received += found
             self._changed.notify_all()
         answers: list[tuple[str, bytes]] = []
-        self._number += 1
-        answer = acknowledge(data, self.us, self.them, self._number)
+        answer = acknowledge(data, self._number + 1)
         if answer is not None:
-            answers.append((f"997_{self._number}.x12", answer))
+            self._number += 1
+            answers.append((f"{self.trade.acknowledgment}_{self._number}{self.trade.suffix}", answer))
         orders = [one.document for one in found if isinstance(one.document, WarehouseOrder)]
         return answers + [self._ship(order) for order in orders]
 
     def _ship(self, order: WarehouseOrder) -> tuple[str, bytes]:
-        """A 945 for all of an order, each line in a carton of its own with an SSCC."""
+        """The confirmation of all of an order, each line in a carton of its own with an SSCC."""
+        trade = self.trade
         self._number += 1
         confirmation = ShipmentConfirmation(
             number=order.number,
-            reporting="full",
+            reporting="full" if trade is X12 else None,
             shipped_on=datetime.now(UTC).date(),
             shipment=f"BOL{self._number:05}",
             purchase_order=order.purchase_order,
             parties=tuple(party for party in order.parties if party.role == "ship_to"),
-            routing=(Routing(method="motor", ids={"scac": "PITD"}, payment="prepaid"),),
-            packs=tuple(_packed(group, self._number) for group in order.groups),
+            routing=(
+                Routing(method="motor", ids={"scac": "PITD"}, payment="prepaid" if trade is X12 else None),
+            ),
+            packs=tuple(_packed(trade, group, self._number) for group in order.groups),
             shipped=sum((line.quantity for line in order.lines), Decimal(0)),
         )
         self.shipped.append(confirmation)
-        definition = dictionary.definition("945", "004010")
-        assert definition is not None
-        rows = mappings.load(definition).write(confirmation)
-        data = writer.write(
-            envelope(self.us, self.them, self._number, "945", "004010"),
-            [writer.Body("945", self._number, rows)],
-            check=True,
+        data = edi.write(
+            trade.confirmation,
+            [confirmation],
+            envelope_of(trade, trade.warehouse, trade.gateway),
+            now=datetime.now(UTC),
+            control_number=self._number,
         )
-        return f"945_{self._number}.x12", data
+        return f"{trade.confirmation}_{self._number}{trade.suffix}", data
 
 
-def _packed(group: LineGroup, serial: int) -> Pack:
+def _packed(trade: Trade, group: LineGroup, serial: int) -> Pack:
     lines = tuple(
         ShippedLine(
-            status="shipment_complete",
+            status="shipment_complete" if trade is X12 else None,
             ordered=line.quantity,
             shipped=line.quantity,
             unit=line.unit,
@@ -507,3 +531,8 @@ def sscc(serial: int) -> str:
     """A serial shipping container code with its check digit (GS1 General Specifications 3.1)."""
     digits = f"0061414{serial:010}"
     return digits + check_digit(digits)
+
+
+def _composite(element: str) -> str | tuple[str, ...]:
+    """An element of a split segment, as it is written: composites of EDIFACT are in normal form."""
+    return tuple(element.split(NORMAL.component)) if NORMAL.component in element else element

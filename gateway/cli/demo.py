@@ -22,11 +22,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from edi.documents import Acknowledgment, Invoice, SalesOrder, ShipNotice, WarehouseOrder
+from edi.documents import (
+    Acknowledgment,
+    InterchangeAcknowledgment,
+    Invoice,
+    SalesOrder,
+    ShipNotice,
+    WarehouseOrder,
+)
+from edi.tree import PartyId
 from gateway.cli import output
 from gateway.errors import Exit
 from gateway.keys import make_ssh_key
-from gateway.simulate import Failed, Retailer, Warehouse, openssl
+from gateway.simulate import EDIFACT, X12, Failed, Retailer, Trade, Warehouse, openssl
 
 STEP_S = 30.0
 
@@ -91,32 +99,39 @@ def set_up(gateway: Gateway, retailer: Retailer, warehouse_key: Path) -> None:
     """Make a home, and add both partners, by the commands a user types."""
     cert = gateway.home.parent / "bigmart.crt"
     cert.write_bytes(retailer.pair.cert)
+    trade = retailer.trade
     gateway.command(
-        "partner", "add", "acme", "--role", "3pl", "--isa", "01:123456789", "--sftp-user", "acme",
-        "--sftp-key", f"{warehouse_key}.pub", "--usage", "P", "--in", "945,997", "--out", "940", "--live",
+        "partner", "add", "acme", "--role", "3pl", *_identity(trade, trade.warehouse), "--sftp-user", "acme",
+        "--sftp-key", f"{warehouse_key}.pub", "--usage", "P",
+        "--in", f"{trade.confirmation},{trade.acknowledgment}", "--out", trade.instruction, "--live",
     )  # fmt: skip
     gateway.command(
-        "partner", "add", "bigmart", "--role", "retailer", "--isa", "08:9254110060",
+        "partner", "add", "bigmart", "--role", "retailer", *_identity(trade, trade.retailer),
         "--as2-id", retailer.as2_id, "--as2-url", retailer.url, "--cert", str(cert),
         "--sign", "sha256", "--encrypt", "aes256-cbc", "--compress", "before-sign", "--mdn", "async",
-        "--mdn-signed", "--usage", "P", "--in", "850,997", "--out", "856,810", "--route", "3pl:acme",
-        "--live",
+        "--mdn-signed", "--usage", "P", "--in", f"{trade.order},{trade.acknowledgment}",
+        "--out", f"{trade.notice},{trade.invoice}", "--route", "3pl:acme", "--live",
     )  # fmt: skip
+
+
+def _identity(trade: Trade, party: PartyId) -> tuple[str, str]:
+    """A party's identity as a flag of the commands."""
+    return ("--isa", str(party)) if trade is X12 else ("--unb", f"{party.id}:{party.qualifier}")
 
 
 @contextmanager
-def day(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Day]:
+def day(folder: Path, environment: dict[str, str] | None = None, trade: Trade = X12) -> Iterator[Day]:
     """A gateway that serves and two partners that are ready to trade."""
     folder.mkdir(parents=True, exist_ok=True)
     home = folder / "home"
     with ExitStack() as stack:
         gateway = Gateway(home, environment)
         gateway.command(
-            "init", "--name", "Northwind Brands", "--as2-id", "NORTHWIND", "--isa", "ZZ:NORTHWIND"
+            "init", "--name", "Northwind Brands", "--as2-id", "NORTHWIND", *_identity(trade, trade.gateway)
         )
         key = folder / "acme_key"
         make_ssh_key(key)
-        retailer = Retailer("", (home / "certs" / "us.crt").read_bytes())
+        retailer = Retailer("", (home / "certs" / "us.crt").read_bytes(), trade)
         stack.callback(retailer.close)
         set_up(gateway, retailer, key)
         gateway.start()
@@ -124,7 +139,7 @@ def day(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Day
         retailer.gateway_url = gateway.as2
         where = urlsplit(gateway.sftp)
         host_keys = [path.read_text().strip() for path in (home / "secrets" / "ssh").glob("*.pub")]
-        warehouse = Warehouse(where.hostname or "", where.port or 0, host_keys, key)
+        warehouse = Warehouse(where.hostname or "", where.port or 0, host_keys, key, trade=trade)
         stack.callback(warehouse.close)
         warehouse.start()
         yield Day(gateway, retailer, warehouse)
@@ -142,23 +157,21 @@ class Day:
 
     def steps(self) -> Iterator[tuple[str, str]]:
         """Play the day: (what happened, what proves it), as it happens. Raises Failed at the first lack."""
-        retailer, warehouse = self.retailer, self.warehouse
+        retailer, warehouse, trade = self.retailer, self.warehouse, self.retailer.trade
         verifier = "openssl" if openssl() else "our own library (no openssl program here)"
 
         order = retailer.order()
-        message_id = retailer.send(order, "PO.x12", timeout_s=STEP_S)
-        yield "BigMart sends a real 850 over AS2", f"{len(order)} bytes; signed, encrypted, compressed"
+        message_id = retailer.send(order, f"PO{trade.suffix}", timeout_s=STEP_S)
+        yield (
+            f"BigMart sends a real {trade.order} over AS2",
+            f"{len(order)} bytes; signed, encrypted, compressed",
+        )
 
         retailer.wait_for_receipt(message_id, STEP_S)
         yield "its signed receipt comes back by itself", f"MIC equal; signature verified by {verifier}"
 
-        answer = retailer.wait_for("997", 1, STEP_S)
-        acknowledgment = _is(answer.document, Acknowledgment)
-        _same("997", acknowledgment.status, "accepted")
-        yield (
-            "a 997 accepts the order",
-            f"group {acknowledgment.functional_id} {acknowledgment.control_number}",
-        )
+        answer = retailer.wait_for(trade.acknowledgment, 1, STEP_S)
+        yield f"a {trade.acknowledgment} accepts the order", _acceptance(answer.document)
 
         sales_order = _is(self._erp_document("sales_order"), SalesOrder)
         self.number = sales_order.number
@@ -168,40 +181,49 @@ class Day:
             f"{sum((line.quantity or 0 for line in sales_order.lines), Decimal(0))} units",
         )
 
-        fetched = warehouse.wait_for("940", 1, STEP_S)
+        fetched = warehouse.wait_for(trade.instruction, 1, STEP_S)
         warehouse_order = _is(fetched.document, WarehouseOrder)
-        _same("940 status", fetched.status, "accepted")
+        _same(f"{trade.instruction} status", fetched.status, "accepted")
         _same(
-            "940 quantities",
+            f"{trade.instruction} quantities",
             [line.quantity for line in warehouse_order.lines],
             [line.quantity for line in sales_order.lines],
         )
         yield (
-            "Acme, the warehouse, fetches a 940 over SFTP",
+            f"Acme, the warehouse, fetches {_a(trade.instruction)} over SFTP",
             f"order {warehouse_order.number}, quantities equal",
         )
 
         confirmation = self._erp_document("shipment_confirmation")
-        warehouse.wait_for("997", 1, STEP_S)
-        yield "Acme leaves a 997 and a 945, and gets our 997", "the ERP gets the shipment confirmation"
+        warehouse.wait_for(trade.acknowledgment, 1, STEP_S)
+        yield (
+            f"Acme leaves a {trade.acknowledgment} and a {trade.confirmation},"
+            f" and gets our {trade.acknowledgment}",
+            "the ERP gets the shipment confirmation",
+        )
 
-        notice = retailer.wait_for("856", 1, STEP_S)
+        notice = retailer.wait_for(trade.notice, 1, STEP_S)
         ship_notice = _is(notice.document, ShipNotice)
         shipped = {str(line.shipped) for line in warehouse.shipped[-1].lines}
-        _same("856 quantities", {str(item.shipped) for item in ship_notice.of_kind("item")}, shipped)
+        items = {str(item.shipped) for item in ship_notice.of_kind("item")}
+        _same(f"{trade.notice} quantities", items, shipped)
         labels = [mark.number for level in ship_notice.of_kind("pack") for mark in level.marks]
-        _same("856 labels", labels, [m.number for pack in warehouse.shipped[-1].packs for m in pack.marks])
-        yield "BigMart gets the 856 over AS2", f"{len(labels)} cartons by SSCC; signature: {notice.signature}"
+        left = [mark.number for pack in warehouse.shipped[-1].packs for mark in pack.marks]
+        _same(f"{trade.notice} labels", labels, left)
+        yield (
+            f"BigMart gets the {trade.notice} over AS2",
+            f"{len(labels)} cartons by SSCC; signature: {notice.signature}",
+        )
 
-        billed = retailer.wait_for("810", 1, STEP_S)
+        billed = retailer.wait_for(trade.invoice, 1, STEP_S)
         invoice = _is(billed.document, Invoice)
         nothing = Decimal(0)
         owed = sum(
             ((line.quantity or nothing) * (line.price or nothing) for line in sales_order.lines), nothing
         )
-        _same("810 total", invoice.total, owed.quantize(Decimal("0.01")))
+        _same(f"{trade.invoice} total", invoice.total, owed.quantize(Decimal("0.01")))
         yield (
-            "BigMart gets the 810 over AS2",
+            f"BigMart gets the {trade.invoice} over AS2",
             f"{invoice.number}: {invoice.total}; signature: {billed.signature}",
         )
 
@@ -210,7 +232,7 @@ class Day:
         if not all(one["mic_match"] for one in receipts):
             raise Failed("a receipt's MIC is not that of what was sent")
         yield (
-            "BigMart's 997s close the order",
+            f"BigMart's {trade.acknowledgment}s close the order",
             f"{len(chain['documents'])} documents, {len(chain['acknowledgments'])} acknowledgments, "
             f"{len(receipts)} receipts with equal MIC; nothing is due",
         )
@@ -246,6 +268,20 @@ class Day:
             time.sleep(0.2)
 
 
+def _acceptance(document: object) -> str:
+    """What an acknowledgment accepts. Raises Failed where it does not."""
+    if isinstance(document, InterchangeAcknowledgment):
+        _same("acknowledgment", document.status, "accepted")
+        return f"interchange {document.control_number}"
+    acknowledgment = _is(document, Acknowledgment)
+    _same("acknowledgment", acknowledgment.status, "accepted")
+    return f"group {acknowledgment.functional_id} {acknowledgment.control_number}"
+
+
+def _a(type: str) -> str:
+    return f"an {type}" if type[0] in "AEIOU" else f"a {type}"
+
+
 def _is(document: object, kind: type[Any]) -> Any:
     if not isinstance(document, kind):
         raise Failed(f"a {kind.__name__} was expected, not {type(document).__name__}")
@@ -257,7 +293,7 @@ def _same(what: str, found: object, expected: object) -> None:
         raise Failed(f"{what}: {found} where {expected} was expected")
 
 
-def run(*, stay: bool, folder: Path | None) -> Exit:
+def run(*, stay: bool, folder: Path | None, edifact: bool = False) -> Exit:
     """Play the day, print each step as it is verified; FINDINGS when one is missing."""
     as_json = output.settings().json
     begun = time.monotonic()
@@ -265,7 +301,7 @@ def run(*, stay: bool, folder: Path | None) -> Exit:
     with ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tradelane-demo-")))
-        today = stack.enter_context(day(folder))
+        today = stack.enter_context(day(folder, trade=EDIFACT if edifact else X12))
         count = 0
         failure = ""
         try:

@@ -183,7 +183,8 @@ def _exit_of(result: dict[str, Any]) -> Exit:
 @click.command(cls=Command, short_help="One order, end to end, both sides on this machine.")
 @click.option("--serve", "stay", is_flag=True, help="Go on serving afterwards, until Ctrl-C.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep the home here.")
-def demo(stay: bool, folder: Path | None) -> None:
+@click.option("--edifact", is_flag=True, help="The same day in EDIFACT instead of X12.")
+def demo(stay: bool, folder: Path | None, *, edifact: bool) -> None:
     """One order, end to end: a retailer over AS2, a warehouse over SFTP, an ERP in folders.
 
     Everything runs on loopback in a temporary home. Each step is verified from the outside; the exit code is
@@ -192,4 +193,4 @@ def demo(stay: bool, folder: Path | None) -> None:
     from gateway.cli.demo import run
 
     _log_to_stderr(verbose=False)
-    output.finish(run(stay=stay, folder=folder))
+    output.finish(run(stay=stay, folder=folder, edifact=edifact))

@@ -66,7 +66,7 @@ def test_a_despatch_advice_is_a_shipment_of_one_order_in_packs(version: str) -> 
     (shipment,) = notice.levels
     assert shipment.party("ship_to") is not None
     assert shipment.routing == (Routing(ids={"scac": "PITD"}, method="motor", description="Pitt Ohio"),)
-    assert shipment.lading == (Lading(packaging="CT", packages=2),)
+    assert shipment.lading == (Lading(packaging="CTN", packages=2),)
     assert shipment.measures == (Measure("AAX", "AAD", Decimal("23.5"), "kilogram"),)
     (order,) = shipment.levels
     assert (order.kind, order.purchase_order) == ("order", "PO-4711")
