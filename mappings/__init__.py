@@ -132,9 +132,20 @@ class Map:
                 return self._write(shaped(document), BETWEEN_COMPONENTS)
         except (*DOUBTS, CannotWrite):
             pass
+        return self.placed(document)[0]
+
+    def placed(self, document: Document, *, strict: bool = False) -> tuple[list[list[str]], tuple[int, ...]]:
+        """The rows as `read` takes them, with U+001F between components, and their places.
+
+        Raises CannotWrite with every problem; where it is `strict`, a text that its element may not hold is
+        one, which otherwise is the affair of the check.
+        """
+        if not isinstance(document, self.document):
+            raise TypeError(f"the map of {self.definition.type} writes {self.document.__name__}")
         _checked(document)
-        value, nodes = shaped(document), self.definition.nodes
-        return [row for _, row in placed_rows(self._scope, value, nodes, BETWEEN_COMPONENTS)]
+        value = self._shape.from_document(document) if self._shape else document
+        placed = placed_rows(self._scope, value, self.definition.nodes, BETWEEN_COMPONENTS, strict=strict)
+        return [row for _, row in placed], tuple(node for node, _ in placed)
 
 
 def _as_it_is(document: Document) -> Document:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from edi.elements import fault_in
 from edi.problems import CannotWrite, Fault, Problem
 from edi.schema import SegmentUse
 from mappings.language import Field, PairPlace, Pairs, Place, Scope, Slot, Texts
 from mappings.rows import put, put_at, text_at
-from mappings.values import MOMENTS, flowing, moment_texts, pieces
+from mappings.values import MOMENTS, Codes, flowing, moment_texts, pieces
 
 _ELEMENT = re.compile(r"(.*[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
 _BESIDE = re.compile(r"([a-z_.]+)\[(.*)\]-(\d{1,2})", re.DOTALL)  # beside the kind of a pair: ids[SA]-4
@@ -39,6 +40,7 @@ class _Block(NamedTuple):
     node: int
     rows: list[_Row]
     of: Slot | Scope | None = None
+    where: str = ""  # the item of a list, or the entry of `extra`, that it is
 
 
 class _Extra(NamedTuple):
@@ -50,10 +52,18 @@ class _Extra(NamedTuple):
 
 
 def placed_rows(
-    root: Scope, document: msgspec.Struct, nodes: tuple[SegmentUse, ...], separator: str
+    root: Scope,
+    document: msgspec.Struct,
+    nodes: tuple[SegmentUse, ...],
+    separator: str,
+    *,
+    strict: bool = False,
 ) -> list[_Row]:
-    """The rows of `document` without header and trailer, each with its node; raises CannotWrite."""
-    writing = _Writing(nodes, separator)
+    """The rows of `document` without header and trailer, each with its node; raises CannotWrite.
+
+    Where it is `strict`, so is a text that its element may not hold: one too long, or no code of its list.
+    """
+    writing = _Writing(nodes, separator, strict=strict)
     rows = writing.scope(root, document, type(document).__name__, writing.split(document))
     for row, counts in writing.counted:
         for place, node in counts.items():
@@ -68,9 +78,11 @@ def placed_rows(
 
 
 class _Writing:
-    def __init__(self, nodes: tuple[SegmentUse, ...], separator: str) -> None:
+    def __init__(self, nodes: tuple[SegmentUse, ...], separator: str, *, strict: bool = False) -> None:
         self.nodes = nodes
         self.separator = separator
+        self.strict = strict
+        self.item = ""  # that of a list whose first segment is being written
         self.problems: list[Problem] = []
         self.counted: list[tuple[list[str], dict[Place, int]]] = []
 
@@ -79,6 +91,26 @@ class _Writing:
         self.problems.append(
             Problem(Fault.MAPPING_FAILED, f"{where}: {message}", segment=segment, element=element)
         )
+
+    def suits(self, slot: Slot, place: Place, text: str, where: str, codes: Codes | None = None) -> None:
+        """Complains of a text that its element may not hold, where that is asked for.
+
+        An item that has to begin with it goes as a whole.
+        """
+        if not self.strict or not text:
+            return
+        use = slot.node.segment.elements[place.element - 1]
+        needed = use.requirement == "M"
+        if place.component:
+            use = use.element.components[place.component - 1]
+            needed = needed and use.requirement == "M"
+        fault = None if use.element.components else fault_in(use.element, text)
+        if fault is None:
+            return
+        what = "has no code here" if codes and text not in codes.words else fault[1]
+        if needed and self.item and where.startswith(self.item):
+            where, what = self.item, f"its {where.removeprefix(self.item + '.')} {what}"
+        self.complain(where, what, slot.node.index, place.element)
 
     def split(self, value: msgspec.Struct) -> _Extra:
         elements: dict[str, Cells] = {}
@@ -141,8 +173,7 @@ class _Writing:
                     continue
                 row, selector = block.rows[0].row, part.selector
                 if selector is None or text_at(row, *selector.place, self.separator) == selector.code:
-                    told = " ".join(row[:2])
-                    self.complain(where, f"{told} would be read as {part.name}", picked.node)
+                    self.mistaken(block, part, where)
 
     def mistaken_text(self, slot: Slot, blocks: list[_Block], where: str) -> None:
         """Complains of a row that reading would take for one more of texts over repeated segments."""
@@ -152,9 +183,12 @@ class _Writing:
             row, selector = block.rows[0].row, slot.selector
             if selector is None or text_at(row, *selector.place, self.separator) == selector.code:
                 if slot.holds_all_of(row, self.separator):
-                    told = " ".join(row[:2])
-                    self.complain(where, f"{told} would be read as {slot.name}", slot.node.index)
+                    self.mistaken(block, slot, where)
                 return
+
+    def mistaken(self, block: _Block, part: Slot | Scope, where: str) -> None:
+        told = " ".join(block.rows[0].row[:2]).replace(self.separator, " ")
+        self.complain(block.where or where, f"{told} would be read as {part.name}", block.node)
 
     def counted_off(self, blocks: list[_Block], where: str) -> list[_Block]:
         """The blocks with those that a map picks by occurrence (`DTM[#2]`) where reading will find them."""
@@ -180,7 +214,8 @@ class _Writing:
                 if not isinstance(item, scope.struct):
                     self.complain(here, f"is {type(item).__name__}, not {scope.struct.__name__}")
                     continue
-                blocks.append(_Block(scope.first, self.scope(scope, item, here, self.split(item))))
+                rows = self.scope(scope, item, here, self.split(item))
+                blocks.append(_Block(scope.first, rows, None, here))
             return blocks
         elements = scope.slots[0].tree
         waiting = [(item, "", f"{where}[{number}]") for number, item in enumerate(items)][::-1]
@@ -192,7 +227,7 @@ class _Writing:
             for element, text in zip(elements, (id, parent, "1" if inside else "0"), strict=False):
                 if text:
                     put(rows[0].row, element, text)
-            blocks.append(_Block(scope.first, rows))
+            blocks.append(_Block(scope.first, rows, None, here))
             waiting += [(child, id, f"{here}.{scope.path[-1]}[{n}]") for n, child in enumerate(inside)][::-1]
         return blocks
 
@@ -211,7 +246,7 @@ class _Writing:
             if key != node and blocks and blocks[-1].node == key:
                 blocks[-1].rows.append(_Row(node, row))
             else:
-                blocks.append(_Block(key, [_Row(node, row)]))
+                blocks.append(_Block(key, [_Row(node, row)], None, f"{where}: extra: {entry[0]}"))
         extra.rows[:] = rest
         return blocks
 
@@ -226,6 +261,7 @@ class _Writing:
     ) -> list[list[str]]:
         """The row of one slot, or the rows of what repeats; none when there is nothing to say."""
         cells: Cells = {}
+        self.item = where if forced else ""
         for item in slot.fields:
             if not item.formatted:
                 self.field(item, value, cells, slot, where)
@@ -251,6 +287,8 @@ class _Writing:
         for cells in rows:
             row = self.row(slot.node.segment.tag, cells | constants | dict.fromkeys(slot.counts, "0"))
             written.append(row)
+            if self.strict:
+                self.lacking(slot, row, value, where)
             if slot.counts:
                 self.counted.append((row, slot.counts))
         return written
@@ -262,6 +300,33 @@ class _Writing:
             if selector and item.place == selector.place and cells.get(item.place) != selector.code:
                 message, at = f"is always {selector.code!r} here", f"{where}.{'.'.join(item.path)}"
                 self.complain(at, message, slot.node.index, selector.element)
+
+    def lacking(self, slot: Slot, row: list[str], value: Any, where: str) -> None:
+        """Complains of what is in a row that lacks an element it must have, or a component.
+
+        Not in one that the set must have: leaving out what is there would be no remedy.
+        """
+        if slot.node.requirement == "M" and not slot.node.loops:
+            return
+        lacks = [
+            Place(at)
+            for at, use in enumerate(slot.node.segment.elements, 1)
+            if use.requirement == "M" and not text_at(row, at, 0, self.separator)
+        ]
+        for at, (text, whole) in enumerate(zip(row[1:], slot.node.segment.elements, strict=False), 1):
+            uses = whole.element.components if text else ()
+            lacks += [
+                Place(at, component)
+                for component, use in enumerate(uses, 1)
+                if use.requirement == "M" and not text_at(row, at, component, self.separator)
+            ]
+        if lacks:
+            paths = [item.path for item in slot.fields]
+            paths += [pairs.path for pairs in slot.pairs] + [texts.path for texts in slot.texts]
+            held = [f"{where}.{'.'.join(path)}" for path in paths if _get(value, path)]
+            for name in held if held and not self.item else [where]:
+                message = f"{slot.name}{lacks[0]} is required with it"
+                self.complain(name, message, slot.node.index, lacks[0].element)
 
     def row(self, tag: str, cells: Cells) -> list[str]:
         """The cells as a row."""
@@ -289,8 +354,10 @@ class _Writing:
                 parts = pieces(text, item.width, item.last - item.component + 1)
                 places = ((item.element, item.component + n) for n in range(len(parts)))
                 cells.update((place, part) for place, part in zip(places, parts, strict=True) if part)
+                text = parts[0]
             else:
                 cells[item.place] = text
+            self.suits(slot, item.place, text, at, item.codes)
         except ValueError as error:
             self.complain(at, str(error), slot.node.index, item.element)
 
@@ -368,8 +435,10 @@ class _Writing:
             if not place.kind:
                 free.remove(place)
             cells[place.value] = text
+            self.suits(slot, place.value, text, at)
             if place.qualifier and code:
                 cells[place.qualifier] = code
+                self.suits(slot, place.qualifier, code, at, pairs.codes)
 
     def code(self, pairs: Pairs, kind: str, text: str, at: str, slot: Slot) -> str | None:
         """The code of a kind; None where it cannot be written, or its text cannot."""
@@ -412,10 +481,12 @@ class _Writing:
                     if found is None:
                         self.complain(at, f"{slot.name} has no place left for it", slot.node.index)
                         continue
-                    cells, place = found
+                    of, cells, place = found
                     cells[place.value] = text
+                    self.suits(of, place.value, text, at)
                     if place.qualifier and code:
                         cells[place.qualifier] = code
+                        self.suits(of, place.qualifier, code, at, pairs.codes)
                     for component, part in beside.pop(code, ()):
                         if (place.value.element, component) in cells:
                             self.complain(at, f"extra: {name}[{code}]-{component} has a field")
@@ -448,6 +519,8 @@ class _Writing:
         for start in range(0, len(values), width):
             current = cells if start == 0 else {}
             current.update(zip(texts.places, values[start : start + width], strict=False))
+            for n, text in enumerate(values[start : start + width]):
+                self.suits(slot, texts.places[n], text, f"{at}[{start + n}]")
             if start:
                 rows.append(current)
         return rows
@@ -467,8 +540,8 @@ class _Free:
         self.rows: list[list[Cells]] = [[] for _ in pairs.all]
         self.taken = [{element for element, _ in cells} for cells in extra]
 
-    def place(self, kind: str, code: str) -> tuple[Cells, PairPlace] | None:
-        """The row and the place for a kind, which is then taken."""
+    def place(self, kind: str, code: str) -> tuple[Slot, Cells, PairPlace] | None:
+        """The slot, the row and the place for a kind, which is then taken."""
         for (slot, part), rows, taken in zip(self.parts, self.rows, self.taken, strict=True):
             for number in range((slot.node.max_use or len(rows) + 1) if part.repeats else 1):
                 new = number == len(rows)
@@ -478,7 +551,7 @@ class _Free:
                     if fits and place.value not in cells and place.value.element not in taken:
                         if new:
                             rows.append(cells)
-                        return cells, place
+                        return slot, cells, place
                 if new:
                     break
         return None
