@@ -67,8 +67,8 @@ EDIFACT has composites nearly everywhere::
   * A table of codes for a pair may have a word for no code at all: `"" = "unqualified"`.
   * Written are the formats 102 (CCYYMMDD), 203 and 204 (with a time), 401 and 402 (a time alone); read also
     2, 3, 4, 5, 101, 201 and 202, with years from 2000 on. What the fields there are cannot hold without loss
-    (periods, weeks, time zones, the time of a date that has no field for it, no format at all) is kept in
-    `extra` whole.
+    (periods, weeks, time zones, no format at all, a time of day where only the date has a field, which it
+    fills all the same) is kept in `extra` whole.
   * Numbers are read with either decimal mark and written with a point.
   * The words of `mappings/edifact/codes.toml` hold in every directory: where it lacks the code, the word is
     never met, and refused when it is written. A map's own codes must be codes of their element.

@@ -403,12 +403,7 @@ class _Body:
             self.moment(depth, dated, variable)
         if text:
             parts = f"k{text.element}[{text.component - 1}:{text.last}]"
-            self.emit(depth, f"w = flowing({parts}, {text.width})")
-            self.emit(
-                depth,
-                f"{variable(text.path)} = (k{text.element}[{text.component - 1}] if w is None "
-                "else w) or None",
-            )
+            self.emit(depth, f"{variable(text.path)}, w = flowing({parts}, {text.width})")
         for texts in slot.texts:
             self.texts(depth, texts, variable(texts.path))
         for pairs in slot.pairs:
@@ -421,8 +416,8 @@ class _Body:
         condition = self.unplaced_condition(slot)
         if dated or text:
             without = self.source.constant(slot.without(), "placed")
-            placed = f"({without} if w is None else {placed})"
-            condition += " or w is None"
+            placed = f"({placed} if w else {without})"
+            condition += " or not w"
         self.emit(depth, f"if {condition}:")
         self.emit(depth + 1, f"found = leftover(row, {name!r}, {placed}, {always}, separator)")
         self.keep(depth + 1, extra)
@@ -434,13 +429,13 @@ class _Body:
                 self.emit(depth, f"k{element} = row[{element}].split(separator) if m > {element} else ()")
 
     def moment(self, depth: int, dated: list[Field], variable: Callable[[Path], str]) -> None:
-        """A date, a time or both, in a format that stands beside them; `w` is None if they cannot hold it."""
+        """A date, a time or both, in a format that stands beside them; `w` tells whether they say all."""
         names = {item.conversion.name: variable(item.path) for item in dated}
         read = self.source.constant(MOMENTS[tuple(sorted(names))], "moments")
         element, component = dated[0].place
         parts = f"k{element}[{component - 1}:{component + 1}]"
-        self.emit(depth, f"w = {read}['\\x1f'.join({parts})]")
-        self.emit(depth, f"{names.get('date', '_')}, {names.get('time', '_')} = w or (None, None)")
+        targets = f"{names.get('date', '_')}, {names.get('time', '_')}, w"
+        self.emit(depth, f"{targets} = {read}['\\x1f'.join({parts})]")
 
     def texts(self, depth: int, texts: Texts, target: str) -> None:
         spans = []

@@ -346,8 +346,8 @@ class _Trace:
             if item.last:
                 span = f"{parts[item.element]}[{item.component - 1}:{item.last}]"
                 found = self.temporary(f"flowing({span}, {item.width})")
-                self.insist(f"{found} is not None")
-                values[item.path] = f"({found} or None)"
+                self.insist(f"{found}[1]")
+                values[item.path] = f"{found}[0]"
                 continue
             text = self.element(at, item.element)
             if value := self.checked(at, item):
@@ -383,7 +383,7 @@ class _Trace:
         read = self.source.constant(MOMENTS[tuple(sorted(paths))], "moments")
         at = dated[0].component
         found = self.temporary(f"{read}['\\x1f'.join({parts}[{at - 1}:{at + 1}])]")
-        self.insist(f"{found} is not None")
+        self.insist(f"{found}[2]")
         for index, name in enumerate(("date", "time")):
             if name in paths:
                 values[paths[name]] = f"{found}[{index}]"

@@ -199,14 +199,17 @@ EITHER_MARK = Conversion("decimal", _Decimals(_matching(_EITHER, "number", _with
 """Decimals of EDIFACT, where each interchange has its own decimal mark; written with a point."""
 
 
-def flowing(parts: list[str], width: int) -> str | None:
-    """A text over components, each of which is full before the next is begun; None where that is not so."""
+def flowing(parts: list[str], width: int) -> tuple[str | None, bool]:
+    """A text over components, each of which is full before the next is begun.
+
+    Where that is not so it is what stands in the first alone, and False says that there is more.
+    """
     text = parts[0] if parts else ""
     for at in range(1, len(parts)):
         if parts[at] and len(text) != at * width:
-            return None
+            return parts[0] or None, False
         text += parts[at]
-    return text
+    return text or None, True
 
 
 def pieces(text: str, width: int, count: int) -> list[str]:
@@ -216,9 +219,11 @@ def pieces(text: str, width: int, count: int) -> list[str]:
     return [text[at : at + width] for at in range(0, width * count, width)]
 
 
-Moment = tuple[dt.date | None, dt.time | None]
+Moment = tuple[dt.date | None, dt.time | None, bool]
+"""A date and a time, and whether that is all that was said."""
 
-_NEVER: Moment = (None, None)
+_NEVER: Moment = (None, None, True)
+_ELSE: Moment = (None, None, False)
 
 _FORMATS = {  # of element 2379, two digits a letter: century, year, month, day, hour, minute, second
     "2": "dmy",
@@ -236,12 +241,12 @@ _FORMATS = {  # of element 2379, two digits a letter: century, year, month, day,
 }
 
 
-def _moment(text: str) -> Moment | None:
-    """The date and the time in 2380 and 2379, with "\x1f" between; None where they are something else."""
+def _moment(text: str) -> Moment:
+    """The date and the time in 2380 and 2379, with "\x1f" between."""
     value, _, code = text.partition("\x1f")
     form = _FORMATS.get(code)
     if form is None or not value:
-        return _NEVER if text in ("", "\x1f") else None
+        return _NEVER if text in ("", "\x1f") else _ELSE
     if len(value) != 2 * len(form) or not (value.isascii() and value.isdecimal()):
         raise ValueError(f"is not in format {code}")
     part = {letter: int(value[2 * at : 2 * at + 2]) for at, letter in enumerate(form)}
@@ -250,29 +255,28 @@ def _moment(text: str) -> Moment | None:
         time = dt.time(part["H"], part["M"], part.get("S", 0)) if "H" in part else None
     except ValueError:
         raise ValueError(f"is no date or time in format {code}") from None
-    return date, time
+    return date, time, True
 
 
-def _only_date(text: str) -> Moment | None:
-    moment = _moment(text)
-    exact = moment is None or moment[1] is None or (moment[0] and moment[1] == dt.time())
-    return (moment and (moment[0], None)) if exact else None
+def _only_date(text: str) -> Moment:
+    date, time, exact = _moment(text)
+    return date, None, exact and (time is None or (date is not None and time == dt.time()))
 
 
-def _only_time(text: str) -> Moment | None:
-    moment = _moment(text)
-    return None if moment and moment[0] else moment
+def _only_time(text: str) -> Moment:
+    date, time, exact = _moment(text)
+    return (None, time, exact) if date is None else _ELSE
 
 
-MOMENTS: dict[tuple[str, ...], Mapping[str, Moment | None]] = {
+MOMENTS: dict[tuple[str, ...], Mapping[str, Moment]] = {
     ("date",): _Remembering(_only_date, _NEVER),
     ("time",): _Remembering(_only_time, _NEVER),
     ("date", "time"): _Remembering(_moment, _NEVER),
 }
-"""Date and time in the text "2380\\x1f2379", by which of them a map has fields for.
+"""Date and time in the text "2380\\x1f2379", by which have fields, and whether those say all.
 
-None where they cannot hold it without loss: a period, a week, a time zone, a time of day where only the date
-has a field. Raises ValueError where the value is not in the format that it names.
+They do not of a period, a week, a time zone, or a time of day where only the date has a field; that date is
+given all the same. Raises ValueError where the value is not in the format that it names.
 """
 
 

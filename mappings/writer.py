@@ -266,7 +266,7 @@ class _Writing:
             if not item.formatted:
                 self.field(item, value, cells, slot, where)
         if dated := slot.formatted():
-            self.moment(dated, value, cells, slot, where)
+            self.moment(dated, value, extra, cells, slot, where)
         self.kept(slot, extra, cells, where)
         for pairs in slot.pairs:
             if not pairs.wanders:
@@ -361,20 +361,37 @@ class _Writing:
         except ValueError as error:
             self.complain(at, str(error), slot.node.index, item.element)
 
-    def moment(self, dated: list[Field], value: Any, cells: Cells, slot: Slot, where: str) -> None:
-        """A date, a time or both, and the format that tells which it is."""
+    def moment(
+        self, dated: list[Field], value: Any, extra: Cells, cells: Cells, slot: Slot, where: str
+    ) -> None:
+        """A date, a time or both, and the format that tells which it is; or what `extra` says beyond them."""
         element, component = dated[0].place
         values = {item.conversion.name: _get(value, item.path) for item in dated}
+        date, time = values.get("date"), values.get("time")
         for item in dated:
             if item.required and values[item.conversion.name] is None:
                 self.complain(f"{where}.{'.'.join(item.path)}", "is needed", slot.node.index, element)
         try:
-            text, form = moment_texts(values.get("date"), values.get("time"))
+            text, form = moment_texts(date, time)
         except ValueError as error:
             self.complain(f"{where}.{'.'.join(dated[-1].path)}", str(error), slot.node.index, element)
             return
-        if text:
-            cells[element, component], cells[element, component + 1] = text, form
+        more = [extra.get((element, component + n), "") for n in (0, 1)]
+        if (element, 0) in extra:
+            more = extra[element, 0].split(self.separator)[component - 1 :][:2]
+        if not any(more):
+            if text:
+                cells[element, component], cells[element, component + 1] = text, form
+            return
+        try:
+            told = MOMENTS[tuple(sorted(values))]["\x1f".join(more)]
+        except ValueError:
+            told = None
+        if told != (date, time, False):
+            message = f"extra: {slot.name}{dated[0].place} has a field"
+            if not text:
+                message = f"extra: {slot.name}{dated[0].place} would be read as a date or a time"
+            self.complain(where, message, slot.node.index, element)
 
     def kept(self, slot: Slot, extra: Cells, cells: Cells, where: str) -> None:
         """What `extra` keeps of the elements and components that have no field."""
@@ -388,30 +405,14 @@ class _Writing:
                 self.complain(where, f"extra: {slot.name}{Place(*place)} has a field", slot.node.index, at)
             else:
                 cells[place] = text
-        for item in slot.formatted()[:1]:
-            self.misread(slot, item, extra, where)
         if flows := slot.flowing():
             self.misflown(slot, flows, extra, cells, where)
-
-    def misread(self, slot: Slot, item: Field, extra: Cells, where: str) -> None:
-        """Complains of a date in `extra` that has a field."""
-        names = tuple(sorted(item.conversion.name for item in slot.formatted()))
-        parts = [extra.get((item.element, item.component + n), "") for n in (0, 1)]
-        if (item.element, 0) in extra:
-            parts = extra[item.element, 0].split(self.separator)[item.component - 1 :][:2]
-        try:
-            found = MOMENTS[names]["\x1f".join(parts)]
-        except ValueError:
-            found = (None, None)
-        if any(parts) and found is not None:
-            message = f"extra: {slot.name}{item.place} would be read as a date or a time"
-            self.complain(where, message, slot.node.index, item.element)
 
     def misflown(self, slot: Slot, item: Field, extra: Cells, cells: Cells, where: str) -> None:
         """Complains of a text in `extra` that would be read as going on from a field."""
         places = [(item.element, component) for component in range(item.component, item.last + 1)]
         parts = [cells.get(place, "") for place in places]
-        if any(place in extra for place in places[1:]) and flowing(parts, item.width) is not None:
+        if any(place in extra for place in places[1:]) and flowing(parts, item.width)[1]:
             message = f"extra: {slot.name}{item.place} would be read as {item.path[-1]}"
             self.complain(where, message, slot.node.index, item.element)
 

@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -288,12 +289,15 @@ def test_what_a_date_and_a_time_cannot_hold_is_kept_whole(told: str) -> None:
 def test_a_date_without_a_field_for_its_time_keeps_it_unless_it_is_midnight() -> None:
     order = read(ORDER.replace("DTM+2:20260113:102", "DTM+2:202601131430:203"))
     extra = (("DTM01-2", "202601131430"), ("DTM01-3", "203"))
-    assert order.lines[0].dates == (Dated(type="2", extra=extra),)
+    assert order.lines[0].dates == (Dated(type="2", on=dt.date(2026, 1, 13), extra=extra),)
     order = read_only(ORDER.replace("DTM+2:20260113:102", "DTM+2:202601130000:203"))
     assert order.lines[0].dates == (Dated(type="2", on=dt.date(2026, 1, 13)),)
     order = read(ORDER.replace("DTM+137:20260105:102", "DTM+137:202601051430:203"))
-    assert order.ordered_on is None
+    assert order.ordered_on == dt.date(2026, 1, 5)
     assert order.extra == (("DTM[137]01-2", "202601051430"), ("DTM[137]01-3", "203"))
+    for wrong, says in ((dt.date(2026, 1, 6), "has a field"), (None, "would be read as a date")):
+        with pytest.raises(CannotWrite, match=rf"extra: DTM\[137\]01-2 {says}"):
+            written(msgspec.structs.replace(order, ordered_on=wrong))
 
 
 def test_a_date_that_is_not_in_its_format_is_told_with_its_place() -> None:
