@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from edi.elements import Finding, Row, problems_in_row
 from edi.problems import Fault, Problem, Severity, status_of
-from edi.qualified import identified_pairs, is_identification
+from edi.qualified import identified
 from edi.rules import Rules
 from edi.schema import Check, Run, RunReader, SegmentDef, SegmentUse, SetDef, Total
 from edi.structure import Misplaced, Structure
@@ -45,8 +45,10 @@ class Checker:
         self._standard = definition.standard or definition
         self._segments = {use.segment.tag: use.segment for use in reversed(self._standard.nodes)}
         self._levels = next((tag for tag in _LEVELS if tag in self._segments), "")
-        pairs = {tag: identified_pairs(segment) for tag, segment in self._segments.items()}
-        self._identified = {tag: at for tag, at in pairs.items() if at and definition.check_digits}
+        found = {tag: identified(segment) for tag, segment in self._segments.items()}
+        self._identified = {
+            tag: places for tag, places in found.items() if places and definition.check_digits
+        }
         nodes: dict[str, list[SegmentUse]] = {}
         for use in definition.nodes:
             nodes.setdefault(use.segment.tag, []).append(use)
@@ -230,18 +232,23 @@ class Checker:
     def _check_digits(self, rows: list[Row]) -> Iterator[tuple[int, Finding]]:
         """Identifications whose last digit is not the check digit of those before it."""
         for at, row in enumerate(rows) if self._identified else ():
-            for position in self._identified.get(row[0], ()):
-                if position + 1 >= len(row):
-                    break
-                value, segment = row[position + 1], self._segments[row[0]]
-                if not is_identification(segment, position, row[position], value):
-                    message = f"{row[0]}{position + 1:02} {value!r} has a wrong check digit"
-                    begin = sum(len(earlier) + 1 for earlier in row[: position + 1])
-                    reference = segment.elements[position].element.id
-                    yield at, Finding(
-                        Fault.CHECK_DIGIT_WRONG, message, position + 1,
-                        value=value, reference=reference, at=begin,
-                    )  # fmt: skip
+            for place in self._identified.get(row[0], ()):
+                if not place.is_wrong(row):
+                    continue
+                (position, component), value = place.value, place.value.value_in(row)
+                element = self._segments[row[0]].elements[position - 1].element
+                begin = sum(len(earlier) + 1 for earlier in row[:position])
+                designator = f"{row[0]}{position:02}"
+                if component:
+                    parts = row[position].split(NORMAL.component)
+                    begin += sum(len(earlier) + 1 for earlier in parts[: component - 1])
+                    element = element.components[component - 1].element
+                    designator += f"-{component}"
+                message = f"{designator} {value!r} has a wrong check digit"
+                yield at, Finding(
+                    Fault.CHECK_DIGIT_WRONG, message, position, component or None,
+                    value=value, reference=element.id, at=begin,
+                )  # fmt: skip
 
     def _problem(
         self,

@@ -168,8 +168,9 @@ def _in_element(
     segment: SegmentDef, position: int, value: str, separators: Separators, at: int
 ) -> Iterator[Finding]:
     use = segment.elements[position - 1]
-    if not value:
-        if use.requirement == "M":
+    required = use.requirement == "M"
+    if not value or (required and use.element.components and not value.strip(separators.component)):
+        if required:
             yield Finding(
                 Fault.ELEMENT_MISSING,
                 f"{segment.tag}{position:02} {_named(use.element)} is required",
@@ -386,7 +387,7 @@ class CompositeCheck:
     def __call__(self, value: str) -> bool:
         parts = value.split(NORMAL.component)
         check = self._checks.get(len(parts)) or self._made(len(parts))
-        if not check(parts):
+        if not (check(parts) and any(parts)):
             return False
         if len(self.known) < _KNOWN_VALUES:
             self.known.add(value)
@@ -525,7 +526,7 @@ def _term(name: str, use: ElementUse, names: dict[str, object]) -> str:
         key = f"k{element.id}_{id(composite)}"
         names[key], names[f"is_{key}"] = composite.known, composite
         term = f"({name} in {key} or is_{key}({name}))"
-        return term if required else f"(not {name} or {term})"
+        return f"{name} and {term}" if required else f"(not {name} or {term})"
     if element.components:
         first, *others = element.components
         if first.requirement == "N" or any(other.requirement == "M" for other in others):

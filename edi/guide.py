@@ -27,6 +27,14 @@
     "*>DTM01" = { codes = ["002", "010"] }        # in every DTM, wherever it stands
     "SV101-2" = "must"                            # a component
 
+In EDIFACT a set is a message, a version D.96A (or D.96A/EAN008), and a loop a segment group, named by its
+trigger segment; of a composite the first component is the qualifier, unless another is named::
+
+    "DTM[137]" = "must"
+    "NAD[BY]02-1" = { min = 13, max = 13 }        # a component of the NAD that says BY
+    "RFF[ON]>DTM" = "never"
+    "LIN>PIA[02-2=SA]" = "must"                   # the PIA whose PIA02-2 is SA
+
 `use` is must, used or never, and may be written alone. A rule holds in each iteration of the loops before it.
 A guide only narrows: more codes, more room or more repetitions than the standard gives are refused, and so is
 leaving out what it requires. All is checked when the guide is bound: each finding names file, line and key.
@@ -64,9 +72,9 @@ _KEYS = ("name", "set", "version", "others", "check_digits", "note", "rules")
 _USES = ("must", "used", "never")
 _OF_SEGMENT = ("use", "min", "max", "syntax", "elements", "note")
 _OF_ELEMENT = ("use", "min", "max", "repeat", "codes", "note")
-_PART = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[(?:(\d\d)=)?([^\[\]]+)\])?")
+_PART = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[(?:(\d\d)(?:-(\d{1,2}))?=)?([^\[\]]+)\])?")
 _PLACE = re.compile(rf"({_PART.pattern})(\d\d)(?:-(\d{{1,2}}))?")
-_KEY = re.compile(r"""\s*(?:(\w+)|["'](.*?)["'])\s*=""")
+_KEY = re.compile(r"""\s*(?:([\w-]+)|["'](.*?)["'])\s*=""")
 _ANYWHERE = "*>"
 
 Child = SegmentUse | LoopDef
@@ -176,6 +184,14 @@ def narrowed(standard: SetDef, guide: Guide) -> SetDef:
 
 class _Finding(Exception):
     """One thing wrong under the key being bound."""
+
+
+class _Spelled(NamedTuple):
+    """A qualifier as it is written; `component` is 0 where none is named."""
+
+    element: int
+    component: int
+    codes: str
 
 
 class _Place(NamedTuple):
@@ -301,7 +317,7 @@ class _Narrowing:
             if not match:
                 raise _Finding(f"{last!r} is no reference designator such as N1, N104 or N1[ST]04")
             name = key[: len(key) - len(last) + len(match[1])]
-            last, element, component = match[1], int(match[5]), int(match[6] or 0)
+            last, element, component = match[1], int(match[6]), int(match[7] or 0)
             if not element:
                 raise _Finding("elements are counted from 01")
         tag, spelled = _part(last)
@@ -347,23 +363,22 @@ class _Narrowing:
     def similar(self, tag: str, outer: LoopDef | SetDef) -> str:
         """A hint at what was meant: where else the tag stands, or a tag that is like it."""
         for use in self.standard.nodes:
-            if use.segment.tag == tag and use.loops:
-                loops = use.loops[:-1] if use.first else use.loops
-                if loops:
+            if use.segment.tag == tag:
+                around = [first_use(loop) for loop in _around(self.standard.children, use.index)]
+                if loops := [first.segment.tag for first in around if first is not use]:
                     return f"; did you mean {'>'.join((*loops, tag))}?"
         return _meant(tag, sorted({first_use(child).segment.tag for child in outer.children}))
 
-    def qualifier(self, spelled: tuple[int, str] | None, children: tuple[Child, ...]) -> Qualifier | None:
+    def qualifier(self, spelled: _Spelled | None, children: tuple[Child, ...]) -> Qualifier | None:
         """Which of them; the codes must be such as the element may have."""
         if spelled is None:
             return None
-        element, text = spelled
-        codes = tuple(text.split("|"))
+        codes = tuple(spelled.codes.split("|"))
         for child in children:
             segment = self.segments[first_use(child).index]
             for code in codes:
-                _checked_code(_element(segment, element, 0).element, code)
-        return Qualifier(element, codes)
+                _checked_code(_qualifying(segment, spelled.element, spelled.component).element, code)
+        return Qualifier(spelled.element, codes, spelled.component or 1)
 
     # What is asked of it.
 
@@ -495,8 +510,12 @@ class _Narrowing:
     def known(self, place: _Place, node: int, qualifier: Qualifier | None) -> None:
         if qualifier is None:
             return
-        use = self.segments[node].elements[qualifier.element - 1]
-        designator = f"{self.segments[node].tag}{qualifier.element:02}"
+        segment = self.segments[node]
+        use = segment.elements[qualifier.element - 1]
+        designator = f"{segment.tag}{qualifier.element:02}"
+        if use.element.components and use.requirement != "N":
+            use = use.element.components[qualifier.component - 1]
+            designator += f"-{qualifier.component}"
         if use.requirement == "N":
             self.complain(place.key, f"{designator} is never used")
         elif use.element.codes is not None:
@@ -518,13 +537,23 @@ class _Narrowing:
                 self.draft(place).most = 0
 
 
-def _part(spelled: str) -> tuple[str, tuple[int, str] | None]:
-    """Tag, and element and codes of the qualifier, of one part of a path."""
+def _part(spelled: str) -> tuple[str, _Spelled | None]:
+    """Tag and qualifier of one part of a path."""
     match = _PART.fullmatch(spelled)
     if not match:
         raise _Finding(f"{spelled!r} is neither a segment nor a loop")
-    tag, element, code = match.groups()
-    return tag, (int(element or 1), code) if code else None
+    tag, element, component, codes = match.groups()
+    return tag, _Spelled(int(element or 1), int(component or 0), codes) if codes else None
+
+
+def _qualifying(segment: SegmentDef, position: int, component: int) -> ElementUse:
+    """What qualifies a segment: an element, or a component of one in normal form."""
+    use = _element(segment, position, component)
+    if use.element.components and use.element.normal:
+        return _element(segment, position, 1)
+    if component and not segment.elements[position - 1].element.normal:
+        raise _Finding("a component qualifies in EDIFACT only")
+    return use
 
 
 def _element(segment: SegmentDef, position: int, component: int) -> ElementUse:
@@ -637,6 +666,14 @@ def _last(child: Child) -> int:
     while isinstance(child, LoopDef):
         child = child.children[-1]
     return child.index
+
+
+def _around(children: tuple[Child, ...], node: int) -> Iterator[LoopDef]:
+    """The loops around a node, outermost first."""
+    for child in children:
+        if isinstance(child, LoopDef) and first_use(child).index <= node <= _last(child):
+            yield child
+            yield from _around(child.children, node)
 
 
 def _all(children: tuple[Child, ...]) -> Iterator[Child]:

@@ -2,15 +2,18 @@
 
 Both are semantic notes of the standard, so they need two elements side by side: in X12 1250 and 1251
 (DTM05/06, DTP02/03), or a product, mark or party qualifier and what it qualifies; in EDIFACT the components
-2380 and 2379 of a date.
+2380 and 2379 of a date, 7140 and 7143 of an item, 3039 and 3055 of a party, 7402 and 7405 of a package.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
+from typing import NamedTuple
 
 from edi.schema import ElementDef, SegmentDef
+from edi.tree import NORMAL
 
 _FORMATS = {  # of element 1250, by what their parts look like; a range is two of them with a hyphen
     "D6": ("%y%m%d",),
@@ -53,13 +56,48 @@ _LENGTHS: dict[str, dict[str, tuple[int, ...]]] = {  # of what a qualifier annou
     "235": {"UP": (12,), "EN": (13,), "EO": (8,), "UK": (14,), "UI": (12,), "UA": (12, 14)},
     "88": {"GM": (18, 20), "AA": (18,), "AI": (18, 20)},
     "66": {"UL": (13,)},
+    "7143": {"EN": (8, 13, 14), "SRV": (8, 12, 13, 14), "UP": (12,)},
+    "7405": {"BJ": (18, 20)},
+    "3055": {"9": (13,)},
 }
-_VALUES = {"235": "234", "88": "87", "66": "67"}  # the element that each of these qualifies
+_VALUES = {"235": "234", "88": "87", "66": "67"}  # the element that each of these qualifies, before it
+_COMPONENTS = {"7140": "7143", "3039": "3055", "7402": "7405"}  # the component after each that qualifies it
+
+
+class Place(NamedTuple):
+    """An element of a segment, or a component of one in normal form; 0 is the element itself."""
+
+    element: int
+    component: int = 0
+
+    def value_in(self, row: Sequence[str]) -> str:
+        """What stands there in a split segment, "" where nothing does."""
+        value = row[self.element] if self.element < len(row) else ""
+        if not self.component:
+            return value
+        parts = value.split(NORMAL.component)
+        return parts[self.component - 1] if self.component <= len(parts) else ""
+
+
+class Identified(NamedTuple):
+    """Where an identification may have a check digit: one of these lengths, for a code of its qualifier."""
+
+    value: Place
+    qualifier: Place
+    lengths: Mapping[str, tuple[int, ...]]
+
+    def is_wrong(self, row: Sequence[str]) -> bool:
+        """Whether the check digit that is promised is another. An SSCC may stand behind 00."""
+        value = self.value.value_in(row)
+        if len(value) not in self.lengths.get(self.qualifier.value_in(row), ()):
+            return False
+        return not has_check_digit(value[2:] if len(value) == 20 else value)
 
 
 def formatted_pairs(segment: SegmentDef) -> tuple[int, ...]:
     """Positions of the elements 1250 in a segment that are followed by their 1251."""
-    return _pairs(segment, {"1250": "1251"})
+    ids = [use.element.id for use in segment.elements]
+    return tuple(at for at, pair in enumerate(pairwise(ids), 1) if pair == ("1250", "1251"))
 
 
 def formatted_components(composite: ElementDef) -> tuple[int, ...]:
@@ -68,15 +106,23 @@ def formatted_components(composite: ElementDef) -> tuple[int, ...]:
     return tuple(at for at, pair in neighbours if pair == ("2380", "2379"))
 
 
-def identified_pairs(segment: SegmentDef) -> tuple[int, ...]:
-    """Positions of qualifiers in a segment that are followed by an identification with a check digit."""
-    return _pairs(segment, _VALUES)
+def identified(segment: SegmentDef) -> tuple[Identified, ...]:
+    """Where a segment has identifications with check digits."""
+    return tuple(_identified(segment))
 
 
-def _pairs(segment: SegmentDef, wanted: dict[str, str]) -> tuple[int, ...]:
-    ids = [use.element.id for use in segment.elements]
-    neighbours = enumerate(pairwise(ids), 1)
-    return tuple(at for at, (first, second) in neighbours if wanted.get(first) == second)
+def _identified(segment: SegmentDef) -> Iterator[Identified]:
+    ids = ["", *(use.element.id for use in segment.elements)]
+    for at, use in enumerate(segment.elements, 1):
+        if _VALUES.get(ids[at - 1]) == use.element.id:
+            yield Identified(Place(at), Place(at - 1), _LENGTHS[ids[at - 1]])
+        inner = [part.element.id for part in use.element.components]
+        for number, id in enumerate(inner, 1):
+            if id == "7402" and ids[1] == "7405":
+                yield Identified(Place(at, number), Place(1), _LENGTHS["7405"])
+            elif (qualifier := _COMPONENTS.get(id, "")) in inner:
+                qualifying = Place(at, inner.index(qualifier) + 1)
+                yield Identified(Place(at, number), qualifying, _LENGTHS[qualifier])
 
 
 def in_format(qualifier: str, value: str) -> bool:
@@ -130,14 +176,3 @@ def check_digit(digits: str) -> str:
 def has_check_digit(digits: str) -> bool:
     """Whether the last digit is the check digit of those before it."""
     return digits.isascii() and digits.isdecimal() and check_digit(digits[:-1]) == digits[-1]
-
-
-def is_identification(segment: SegmentDef, position: int, qualifier: str, value: str) -> bool:
-    """Whether a value has the check digit that its qualifier promises; True where it promises none.
-
-    `position` is that of the qualifier. An SSCC may stand behind its application identifier 00.
-    """
-    lengths = _LENGTHS[segment.elements[position - 1].element.id].get(qualifier, ())
-    if len(value) not in lengths:
-        return True
-    return has_check_digit(value[2:] if len(value) == 20 else value)

@@ -51,7 +51,7 @@ DOCUMENTS: dict[str, str] = {
         PAC+1++201
         MEA+PD+AAB+KGM:20.5
         PCI+33E
-        GIN+BJ+340123450000000018
+        GIN+BJ+340123450000000017
         LIN+1++4000862141404:EN
         QTY+12:10:PCE
         CPS+3+1
