@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+import test_written_orders
 import test_written_sets
 from maps_support import flat, message, standard
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from edi import edifact
 from edi.documents import (
     Address,
     Amount,
+    AnsweredLine,
     Charge,
     Contact,
     Dated,
@@ -27,11 +29,14 @@ from edi.documents import (
     FreightTerms,
     Invoice,
     InvoiceLine,
+    LineAnswer,
     Measure,
     Message,
+    OrderAcknowledgment,
     Party,
     Reference,
     Routing,
+    Schedule,
     Tax,
     Terms,
     decode,
@@ -225,6 +230,106 @@ CANONICAL: dict[str, Canonical] = {
             taxes=(VAT(amount=Decimal("457.80")),),
         ),
     ),
+    "ORDRSP": Canonical(
+        f"""
+        BGM+231+SO-9+4
+        DTM+137:20260112:102
+        FTX+AAI+++ONE LINE IS SHORT
+        RFF+ON:PO-1
+        DTM+171:20260105:102
+        RFF+PP:2
+        DTM+171:20260106:102
+        RFF+CT:C-1
+        {BUYER_ROWS.strip()}
+        NAD+SU+4012345500004::9
+        NAD+DP+0012::92++STORE 12
+        CUX+2:EUR:9
+        PAT+1++5:3:D:30
+        LIN+1+3+4000862141404:EN
+        PIA+1+AB-1:SA+77:IN
+        PIA+3+5412345111115:EN
+        IMD+F++:::CORN CRUNCHIES
+        QTY+21:48:PCE
+        QTY+113:40:PCE
+        QTY+83:8:PCE
+        DTM+69:20260119:102
+        DTM+2:20260115:102
+        QVR+++PS
+        PRI+AAA:6.50
+        SCC+1
+        QTY+113:40:PCE
+        DTM+69:20260119:102
+        LIN+2+7+5412345111122:EN
+        QTY+21:5:CS
+        QVR+++AV
+        LIN+3+5+5412345111139:EN
+        QTY+21:6
+        FTX+AAI+++HANDLE WITH CARE
+        UNS+S
+        MOA+86:260.00
+        CNT+2:3
+        """,
+        OrderAcknowledgment(
+            number="PO-1",
+            purpose="original",
+            answer="acknowledged_with_changes",
+            ordered_on=DAY,
+            answered_on=LATER,
+            sales_order="SO-9",
+            sequence="2",
+            changed_on=dt.date(2026, 1, 6),
+            contract="C-1",
+            currency="EUR",
+            messages=(Message(type="general", text=("ONE LINE IS SHORT",)),),
+            parties=(BUYER, SUPPLIER, SHIP_TO),
+            terms=(Terms(type="01", basis="3", net_days=30),),
+            lines=(
+                AnsweredLine(
+                    number="1",
+                    ids={"ean": "4000862141404", "vendor": "AB-1", "buyer_item": "77"},
+                    description="CORN CRUNCHIES",
+                    quantity=Decimal(48),
+                    unit="piece",
+                    answers=(
+                        LineAnswer(
+                            status="accepted_substituted",
+                            quantity=Decimal(40),
+                            unit="piece",
+                            date_type="promised_delivery",
+                            on=dt.date(2026, 1, 19),
+                            ids={"ean": "5412345111115"},
+                        ),
+                        LineAnswer(status="back_ordered", quantity=Decimal(8), unit="piece"),
+                    ),
+                    dates=(Dated(type="requested_delivery", on=dt.date(2026, 1, 15)),),
+                    price=Decimal("6.50"),
+                    schedules=(
+                        Schedule(
+                            quantity=Decimal(40),
+                            unit="piece",
+                            type="promised_delivery",
+                            on=dt.date(2026, 1, 19),
+                        ),
+                    ),
+                ),
+                AnsweredLine(
+                    number="2",
+                    ids={"ean": "5412345111122"},
+                    quantity=Decimal(5),
+                    unit="case",
+                    answers=(LineAnswer(status="rejected_not_available"),),
+                ),
+                AnsweredLine(
+                    number="3",
+                    ids={"ean": "5412345111139"},
+                    quantity=Decimal(6),
+                    answers=(LineAnswer(status="accepted"),),
+                    notes=("HANDLE WITH CARE",),
+                ),
+            ),
+            total=Decimal("260.00"),
+        ),
+    ),
 }
 
 
@@ -246,10 +351,33 @@ def test_a_canonical_message_is_read_as_its_document_and_written_as_it_was(name:
     assert lines_written(document, name, version) == lines_of(body)
 
 
-# The modes of EDIFACT are fewer.
+def instead(document: Document, **words: str) -> Any:
+    """A document with other words."""
+    text = encode(document).decode()
+    for old, new in words.items():
+        text = text.replace(f'"{old}"', f'"{new}"')
+    return decode(text.encode())
+
+
+_ANSWER = instead(
+    test_written_orders.DOCUMENTS["855"], motor_common="motor", scheduled_ship="promised_ship", NOTE="1"
+)
+_LINE = _ANSWER.lines[0]
+
+# EDIFACT has other modes of transport, no schedule of shipping, no components, and contacts of parties alone.
 X12: dict[str, Document] = {
-    "INVOIC": replace(
-        test_written_sets.DOCUMENTS["810"], routing=(Routing(ids={"scac": "UPSN"}, method="motor"),)
+    "INVOIC": instead(test_written_sets.DOCUMENTS["810"], motor_common="motor"),
+    "ORDRSP": replace(
+        _ANSWER,
+        contacts=(),
+        lines=(
+            replace(
+                _LINE,
+                answers=(_LINE.answers[0], replace(_LINE.answers[1], dates=())),
+                prices=(replace(_LINE.prices[0], quantity=None),),
+                components=(),
+            ),
+        ),
     ),
 }
 
@@ -360,3 +488,127 @@ def test_a_long_description_fills_both_of_its_components() -> None:
     )
     assert f"IMD+F++:::{told[:35]}:{told[35:]}" in lines_written(invoice, "INVOIC", "D.96A")
     assert f"IMD+F++:::{told}" in lines_written(invoice, "INVOIC", "D.01B")
+
+
+# answers to orders
+
+ANSWER = """
+    BGM+231+SO-9+29
+    DTM+137:20260112:102
+    RFF+ON:PO-1
+    LIN+1+5
+    QTY+21:10
+    UNS+S
+    CNT+2:1
+    """
+
+
+def answered(body: str) -> OrderAcknowledgment:
+    """The answer in a message, which writes it as it was."""
+    document = read(body, "ORDRSP", "D.01B")
+    assert isinstance(document, OrderAcknowledgment)
+    assert lines_written(document, "ORDRSP", "D.01B") == lines_of(body)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("told", "purpose", "answer"),
+    [
+        ("29", "original", "accepted"),
+        ("27", "original", "rejected"),
+        ("4", "original", "acknowledged_with_changes"),
+        ("11", "original", "acknowledged"),
+        ("23", "original", "on_hold"),
+        ("9", "original", None),
+        ("9+AD", "original", "acknowledged_with_detail"),
+        ("4+AC", "change", "acknowledged_with_changes"),
+        ("6+AP", "confirmation", "accepted"),
+        ("9+CA", "original", "CA"),
+        ("+AP", None, "accepted"),
+        ("29+NA", "original", "accepted"),
+    ],
+)
+def test_an_order_is_answered_by_the_function_of_the_message_or_by_its_response(
+    told: str, purpose: str | None, answer: str | None
+) -> None:
+    document = answered(ANSWER.replace("SO-9+29", f"SO-9+{told}"))
+    assert (document.purpose, document.answer) == (purpose, answer)
+    assert document.extra == ((("BGM04", "NA"),) if "29+" in told else ())
+
+
+@pytest.mark.parametrize(("purpose", "answer"), [("change", None), (None, "AP")])
+def test_an_answer_that_would_be_read_otherwise_is_refused(purpose: str | None, answer: str | None) -> None:
+    with pytest.raises(CannotWrite, match=r"OrderAcknowledgment\.answer: would be read otherwise") as refused:
+        standard("ORDRSP").write(OrderAcknowledgment(number="1", purpose=purpose, answer=answer))
+    assert refused.value.problems
+
+
+@pytest.mark.parametrize(
+    ("told", "answers"),
+    [
+        ("LIN+1|QTY+21:10", []),
+        ("LIN+1+5|QTY+21:10", [LineAnswer(status="accepted")]),
+        ("LIN+1+2|QTY+21:10|QTY+182:10", [LineAnswer(status="deleted", quantity=Decimal(10))]),
+        ("LIN+1+7|QTY+21:10|QVR+++UM", [LineAnswer(status="rejected_unit")]),
+        (
+            "LIN+1+3|QTY+21:10|QTY+113:6|QTY+185:4|QVR+++DC",
+            [
+                LineAnswer(status="accepted_rescheduled", quantity=Decimal(6)),
+                LineAnswer(status="rejected", quantity=Decimal(4)),
+            ],
+        ),
+        (
+            "LIN+1+3|QTY+21:10|QVR+++PC",
+            [LineAnswer(status="accepted_with_changes", extra=(("QVR03-1", "PC"),))],
+        ),
+        (
+            "LIN+1|QTY+21:10|QTY+113:6:PCE|QTY+83:2:PCE|QTY+185:2:PCE",
+            [
+                LineAnswer(status="to_be_delivered", quantity=Decimal(6), unit="piece"),
+                LineAnswer(status="back_ordered", quantity=Decimal(2), unit="piece"),
+                LineAnswer(status="185", quantity=Decimal(2), unit="piece"),
+            ],
+        ),
+        (
+            "LIN+1|PIA+3+AB-2:SA|QTY+21:10",
+            [LineAnswer(status="substituted", ids={"vendor": "AB-2"})],
+        ),
+    ],
+)
+def test_a_line_is_answered_by_its_action_and_by_quantities(told: str, answers: list[LineAnswer]) -> None:
+    body = ANSWER.replace("LIN+1+5\n    QTY+21:10", told.replace("|", "\n"))
+    assert answered(body).lines[0].answers == tuple(answers)
+
+
+def test_the_first_promise_of_a_line_is_the_date_of_its_answer() -> None:
+    dates = "DTM+67:20260119:102\nDTM+2:20260115:102\nDTM+69:20260120:102"
+    (line,) = answered(ANSWER.replace("QTY+21:10", f"QTY+21:10\n{dates}")).lines
+    assert (line.answers[0].date_type, line.answers[0].on) == ("67", dt.date(2026, 1, 19))
+    assert [date.type for date in line.dates] == ["requested_delivery", "promised_delivery"]
+
+
+def test_a_reason_without_an_action_is_kept() -> None:
+    (line,) = answered(ANSWER.replace("LIN+1+5\n    QTY+21:10", "LIN+1\n    QTY+21:10\n    QVR+++UP")).lines
+    assert (line.answers, line.extra) == ((), (("QVR03-1", "UP"),))
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (LineAnswer(status="back_ordered", quantity=Decimal(1)), LineAnswer(status="accepted")),
+        (LineAnswer(status="accepted"), LineAnswer(status="back_ordered")),
+        (LineAnswer(status="accepted", unit="each"),),
+        (LineAnswer(status="accepted", date_type="document", on=DAY),),
+        (LineAnswer(status="accepted", request="R-1"),),
+    ],
+)
+def test_answers_of_a_line_that_would_be_read_otherwise_are_refused(answers: tuple[LineAnswer, ...]) -> None:
+    document = OrderAcknowledgment(number="1", lines=(AnsweredLine(answers=answers),))
+    with pytest.raises(CannotWrite, match=r"lines\[0\]\.answers: would be read otherwise"):
+        standard("ORDRSP").write(document)
+
+
+def test_an_answer_to_a_change_names_it() -> None:
+    assert answered(ANSWER).answers_change is False
+    change = answered(ANSWER.replace("PO-1", "PO-1\nRFF+PP:2"))
+    assert (change.answers_change, change.sequence) == (True, "2")
