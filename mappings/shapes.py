@@ -18,7 +18,7 @@ import msgspec
 
 from edi.documents import Document
 from edi.problems import Problem
-from mappings.shaped import desadv, insdes, invoic, invrpt, ordrsp, retann
+from mappings.shaped import desadv, insdes, invoic, invrpt, ordchg, ordrsp, retann
 
 
 class Shape(NamedTuple):
@@ -41,6 +41,7 @@ SHAPES: dict[str, Shape] = {
     "invoice": Shape(invoic.InvoiceMessage, invoic.to_invoice, invoic.from_invoice),
     "inventory_movements": Shape(invrpt.Movements, invrpt.to_adjustment, invrpt.from_adjustment),
     "announcement": Shape(retann.Announcement, retann.to_authorization, retann.from_authorization),
+    "order_change": Shape(ordchg.OrderChangeRequest, ordchg.to_change, ordchg.from_change),
     "order_response": Shape(ordrsp.OrderResponse, ordrsp.to_acknowledgment, ordrsp.from_acknowledgment),
 }
 """The shapes that maps may name."""

@@ -21,6 +21,7 @@ from edi.documents import (
     Address,
     Amount,
     AnsweredLine,
+    ChangedLine,
     Charge,
     Contact,
     Dated,
@@ -33,6 +34,7 @@ from edi.documents import (
     Measure,
     Message,
     OrderAcknowledgment,
+    OrderChange,
     Party,
     Reference,
     Routing,
@@ -330,6 +332,94 @@ CANONICAL: dict[str, Canonical] = {
             total=Decimal("260.00"),
         ),
     ),
+    "ORDCHG": Canonical(
+        f"""
+        BGM+230+2+4
+        DTM+137:20260112:102
+        DTM+61:20260131:102
+        RFF+ON:PO-1
+        DTM+171:20260105:102
+        RFF+VN:SO-9
+        RFF+SD:038
+        {BUYER_ROWS.strip()}
+        NAD+SU+4012345500004::9
+        NAD+DP+0012::92++STORE 12
+        CUX+2:EUR:9
+        PAT+1++5:3:D:30
+        LIN+1+3+4000862141404:EN
+        PIA+1+AB-1:SA+77:IN
+        QTY+21:40:PCE
+        QTY+73:12
+        DTM+2:20260115:102
+        FTX+AAI+++CUT AT DEPOT
+        PRI+AAA:6.50
+        SCC+1
+        QTY+21:28:PCE
+        DTM+2:20260115:102
+        QTY+21:12:PCE
+        DTM+2:20260122:102
+        LIN+2+2+5412345111122:EN
+        LIN+3+1+5412345111139:EN
+        IMD+F++:::NEW CRUNCHIES
+        QTY+21:6:CS
+        ALC+A+++++DI
+        PCD+3:5
+        UNS+S
+        MOA+86:310.00
+        CNT+2:3
+        """.replace("+++++DI", "++++DI"),
+        OrderChange(
+            number="PO-1",
+            sequence="2",
+            purpose="change",
+            ordered_on=DAY,
+            changed_on=LATER,
+            sales_order="SO-9",
+            currency="EUR",
+            references=(Reference(type="department", value="038"),),
+            dates=(Dated(type="cancel_after", on=dt.date(2026, 1, 31)),),
+            parties=(BUYER, SUPPLIER, SHIP_TO),
+            terms=(Terms(type="01", basis="3", net_days=30),),
+            lines=(
+                ChangedLine(
+                    number="1",
+                    change="change",
+                    ids={"ean": "4000862141404", "vendor": "AB-1", "buyer_item": "77"},
+                    quantity=Decimal(40),
+                    unit="piece",
+                    outstanding=Decimal(12),
+                    dates=(Dated(type="requested_delivery", on=dt.date(2026, 1, 15)),),
+                    notes=("CUT AT DEPOT",),
+                    price=Decimal("6.50"),
+                    schedules=(
+                        Schedule(
+                            quantity=Decimal(28),
+                            unit="piece",
+                            type="requested_delivery",
+                            on=dt.date(2026, 1, 15),
+                        ),
+                        Schedule(
+                            quantity=Decimal(12),
+                            unit="piece",
+                            type="requested_delivery",
+                            on=dt.date(2026, 1, 22),
+                        ),
+                    ),
+                ),
+                ChangedLine(number="2", change="delete", ids={"ean": "5412345111122"}),
+                ChangedLine(
+                    number="3",
+                    change="add",
+                    ids={"ean": "5412345111139"},
+                    description="NEW CRUNCHIES",
+                    quantity=Decimal(6),
+                    unit="case",
+                    charges=(Charge(kind="allowance", code="C310", percent=Decimal(5)),),
+                ),
+            ),
+            total=Decimal("310.00"),
+        ),
+    ),
 }
 
 
@@ -363,10 +453,17 @@ _ANSWER = instead(
     test_written_orders.DOCUMENTS["855"], motor_common="motor", scheduled_ship="promised_ship", NOTE="1"
 )
 _LINE = _ANSWER.lines[0]
+_CHANGE = instead(test_written_orders.DOCUMENTS["860"], decrease_quantity="change")
 
-# EDIFACT has other modes of transport, no schedule of shipping, no components, and contacts of parties alone.
+# EDIFACT has other modes of transport and no schedule of shipping; contacts of parties alone; no components
+# or distributions. A change is no kind of order, and says of a line that it is changed, not what.
 X12: dict[str, Document] = {
     "INVOIC": instead(test_written_sets.DOCUMENTS["810"], motor_common="motor"),
+    "ORDCHG": replace(
+        _CHANGE,
+        type=None,
+        lines=tuple(replace(line, distributions=()) for line in _CHANGE.lines),
+    ),
     "ORDRSP": replace(
         _ANSWER,
         contacts=(),
