@@ -27,6 +27,7 @@ _NONE = "none"  # the word for a type, or for what days are counted from, where 
 _SECOND = "PAT[22]>"
 _UNCODED = "6"  # 4277 of terms that are told in words: no drafts
 _CODE = "PAT02-1"
+_OF_DISCOUNT = ("DTM[12]", "MOA", "PCD")  # what `extra` keeps of a discount that stands with what is due
 _PERIOD = ("PAT03-2", "PAT03-3", "PAT03-4")
 _DAYS = {("3", "D"), (None, "D")}  # after the reference, calendar days
 
@@ -121,7 +122,8 @@ def _discounted(terms: Terms) -> bool:
 def _written(terms: Terms) -> list[PaymentTerms]:
     """The groups that one value is."""
     second, first = apart(terms.extra, _SECOND)
-    if not (_discounted(terms) or second):
+    whole = terms.discount_days is None and any(entry[0].startswith(_OF_DISCOUNT) for entry in first)
+    if not (_discounted(terms) or second) or (whole and not second):
         return [_group(terms, terms.type or _NONE, terms.net_days, first)]
     if terms.type is None and terms.net_days is None and terms.net_due_on is None and not second:
         return [_group(terms, _DISCOUNT, terms.discount_days, first)]
