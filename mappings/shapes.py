@@ -18,7 +18,7 @@ import msgspec
 
 from edi.documents import Document
 from edi.problems import Problem
-from mappings.shaped import desadv, insdes, invoic, invrpt, ordchg, ordrsp, retann
+from mappings.shaped import desadv, iftsta, insdes, invoic, invrpt, ordchg, ordrsp, retann
 
 
 class Shape(NamedTuple):
@@ -43,5 +43,6 @@ SHAPES: dict[str, Shape] = {
     "announcement": Shape(retann.Announcement, retann.to_authorization, retann.from_authorization),
     "order_change": Shape(ordchg.OrderChangeRequest, ordchg.to_change, ordchg.from_change),
     "order_response": Shape(ordrsp.OrderResponse, ordrsp.to_acknowledgment, ordrsp.from_acknowledgment),
+    "status_report": Shape(iftsta.StatusReport, iftsta.to_status, iftsta.from_status),
 }
 """The shapes that maps may name."""

@@ -1,0 +1,184 @@
+"""EDIFACT messages to and from carriers: what they say, and what they carry of a document."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import test_written_freight
+from maps_support import DAY, carried, message, messages, read_canonical, standard, told
+from msgspec.structs import replace
+
+from edi import edifact
+from edi.documents import FreightEvent, FreightProgress, FreightStatus, Load, Mark, Reference
+from edi.problems import CannotWrite
+from edi.tree import NORMAL
+
+SAMPLES = Path(__file__).parent.parent / "samples" / "edifact"
+BOTH = pytest.mark.parametrize("version", ["D.96A", "D.01B"])
+
+REPORT = """
+    BGM+23+95-455+9
+    DTM+137:202601051430:203
+    NAD+FW+5422331123459::9
+    CTA+IC+:ANN
+    COM+555-0100:TE
+    NAD+CN+5412345000013::9++STORE 12+1 MAIN ST+AKRON+OH+44301+US
+    RFF+SI:BOL-1
+    RFF+AAZ:UPSN
+    RFF+BN:24O4023815
+    FTX+AAI+++SECOND REPORT
+    CNI+1+4215A
+    CNT+7:1340:LBR
+    CNT+11:10
+    STS+1+24+35
+    RFF+CU:171577008
+    DTM+334:202601050700:203
+    LOC+14+:::AKRON+US+OH
+    STS+1+21
+    RFF+CU:171577008
+    DTM+334:202601051410:203
+    FTX+AAI+++LEFT AT DOCK 4
+    NAD+DP+5411111123451::9
+    TDT+20++++UPSN::182
+    EQD+TE+7843
+    SEL+S-1
+    SEL+S-2
+    GID
+    PCI
+    GIN+BJ+354107380000001051
+    CNI+2+5122C
+    STS+1+31
+"""
+
+
+@BOTH
+def test_a_status_report_tells_what_happened_to_each_consignment(version: str) -> None:
+    status = read_canonical(REPORT, "IFTSTA", version)
+    assert (status.number, status.shipment, status.carrier) == ("95-455", "BOL-1", "UPSN")
+    assert (status.reported_on, status.reported_time) == (DAY, dt.time(14, 30))
+    assert status.reference("booking") == "24O4023815"
+    assert status.notes == ("SECOND REPORT",)
+    departed, delivered, second = status.progress
+    known = (Reference(type="consignment", value="4215A"), Reference(type="shipper", value="171577008"))
+    assert (departed.references, delivered.references) == (known, known)
+    assert departed.loads == (
+        Load(weight_type="gross", weight=Decimal(1340), weight_unit="pound", packages=10),
+    )
+    assert departed.events == (
+        FreightEvent(
+            status="departed",
+            reason="mechanical",
+            on=DAY,
+            time=dt.time(7, 0),
+            city="AKRON",
+            state="OH",
+            country="US",
+        ),
+    )
+    assert delivered.events == (
+        FreightEvent(
+            status="delivered",
+            on=DAY,
+            time=dt.time(14, 10),
+            carrier="UPSN",
+            trailer="7843",
+            trailer_type="trailer",
+            notes=("LEFT AT DOCK 4",),
+            seals=("S-1", "S-2"),
+        ),
+    )
+    assert delivered.marks == (Mark(type="sscc", number="354107380000001051"),)
+    assert [party.role for party in delivered.parties] == ["ship_to"]
+    assert (second.number, [event.status for event in second.events]) == (2, ["en_route"])
+    assert status.extra == departed.extra == delivered.extra == second.extra == ()
+
+
+def test_events_with_the_same_numbers_are_one_progress() -> None:
+    body = "BGM+77+1+9\nCNI+1+C-1\nSTS+1+74\nRFF+CU:7\nSTS+1+21\nRFF+CU:7\nSTS+1+18\nRFF+CU:8"
+    status = read_canonical(body.replace("BGM+77", "BGM+23"), "IFTSTA", "D.96A")
+    assert [[event.status for event in one.events] for one in status.progress] == [
+        ["received", "delivered"],
+        ["damaged"],
+    ]
+    assert [one.number for one in status.progress] == [1, 1]
+
+
+def test_a_consignment_without_a_number_is_numbered_and_one_of_letters_kept() -> None:
+    check = edifact.check(message("BGM+23+1+9\nCNI\nSTS+1+24\nCNI+0002\nSTS+1+24", "IFTSTA"))
+    status, problems = standard("IFTSTA").read(check.rows, check.places, NORMAL)
+    assert problems == ()
+    assert isinstance(status, FreightStatus)
+    assert [(one.number, one.extra) for one in status.progress] == [(1, ()), (2, (("CNI01", "0002"),))]
+    assert [row for row in told(standard("IFTSTA").write(status)) if row[:3] == "CNI"] == [
+        "CNI+1",
+        "CNI+0002",
+    ]
+
+
+# A report has no zones, no orders, no pallets and no notes of a shipment, and few of the states of X12.
+(PROGRESS,) = test_written_freight.STATUS.progress
+STATUS = replace(
+    test_written_freight.STATUS,
+    reported_on=DAY,
+    references=(test_written_freight.BILL,),
+    parties=(replace(test_written_freight.CONSIGNEE, references=()),),
+    progress=(
+        replace(
+            PROGRESS,
+            notes=(),
+            references=(Reference(type="purchase_order", value="PO-1"),),
+            loads=(replace(PROGRESS.loads[0], unitized=None),),
+            events=(replace(PROGRESS.events[0], status="departed", reason="mechanical", zone=None),),
+        ),
+    ),
+)
+
+
+@BOTH
+def test_a_freight_status_is_carried_by_a_report(version: str) -> None:
+    rows = carried(STATUS, "IFTSTA", version)
+    assert {"CNI+1", "STS+1+24+35", "EQD+TE+7843", "CNT+7:1340:LBR", "RFF+ON:PO-1"} <= set(rows)
+    assert STATUS.purchase_orders == ("PO-1",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"notes": ("CALL",)}, "FreightStatus.progress[0].notes: the map has no place for it"),
+        ({"loads": PROGRESS.loads}, "FreightStatus.progress[0].loads[0].unitized: the map has no place"),
+        ({"loads": (Load(),)}, "FreightStatus.progress[0].loads: has to be one, of gross weight"),
+        ({"events": PROGRESS.events}, "consignments[0].events[0].zone: the map has no place for it"),
+    ],
+)
+def test_what_a_report_cannot_carry_is_refused(changes: dict[str, object], says: str) -> None:
+    progress: FreightProgress = replace(STATUS.progress[0], **changes)
+    with pytest.raises(CannotWrite) as refused:
+        standard("IFTSTA").write(replace(STATUS, progress=(progress,)))
+    assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "apimeister_edifact-types__message_test_iftsta.rs.emb1.edi",
+        "jf-tech_omniparser__edi_bench_test.go.emb1.edi",
+    ],
+)
+def test_a_real_report_is_read_and_written_with_nothing_lost(name: str) -> None:
+    """They are of other directories, and one tells the day of its making wrongly."""
+    data = (SAMPLES / "IFTSTA" / name).read_bytes().replace(b"202025021715", b"202002251715")
+    data = data.replace(b"D:00B", b"D:01B").replace(b"D:04A", b"D:01B")
+    for transaction in messages(data):
+        check = edifact.check(transaction)
+        map = standard("IFTSTA", "D.01B")
+        status, problems = map.read(check.rows, check.places, NORMAL)
+        assert problems == ()
+        assert isinstance(status, FreightStatus)
+        assert status.number
+        assert status.reported_on or status.extra
+        assert next(status.events).status
+        again = standard("IFTSTA", "D.01B").write(status)
+        assert sorted(told(again)) == sorted(told(check.rows[1:-1]))
