@@ -19,6 +19,7 @@ from edi.documents import Address, Document, Party
 from edi.edifact import codec as edifact_codec
 from edi.edifact import writer as edifact_writer
 from edi.edifact.writer import Envelope
+from edi.example import example
 from edi.schema import Check
 from edi.tree import NORMAL, PartyId, Separators, Transaction
 from mappings import Map, Row
@@ -181,6 +182,20 @@ def carried(document: Document, name: str, version: str) -> list[str]:
     assert (check.status, check.problems) == ("accepted", ())
     assert map.read(check.rows, check.places, NORMAL) == (document, ())
     return told(rows)
+
+
+def read_one_of_everything(name: str, version: str) -> Any:
+    """The document in a message that has one of everything, which is written as it was."""
+    map = standard(name, version)
+    body = edifact_writer.Body(map.definition.type, "1", version, example(map.definition, full=True))
+    segments = tuple(edifact_writer.write_transaction(body, NORMAL, check=True))
+    check = edifact.check(Transaction(body.type, "1", version, NORMAL, segments, 0))
+    assert (check.status, check.problems) == ("accepted", ())
+    document, problems = map.read(check.rows, check.places, NORMAL)
+    assert problems == ()
+    assert document is not None
+    assert flat(map.write(document), NORMAL) == check.rows[1:-1]
+    return document
 
 
 def told(rows: Iterable[Row]) -> list[str]:

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 import test_written_freight
-from maps_support import DAY, carried, message, messages, read_canonical, standard, told
+from maps_support import (
+    DAY,
+    carried,
+    each,
+    message,
+    messages,
+    read_canonical,
+    read_one_of_everything,
+    standard,
+    told,
+)
 from msgspec.structs import replace
 
 from edi import edifact
@@ -18,6 +28,12 @@ from edi.tree import NORMAL
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "edifact"
 BOTH = pytest.mark.parametrize("version", ["D.96A", "D.01B"])
+
+
+@each(["IFTSTA"])
+def test_one_of_everything_is_written_as_it_was_read(transaction_set: str, version: str) -> None:
+    assert read_one_of_everything(transaction_set, version).number
+
 
 REPORT = """
     BGM+23+95-455+9

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 import test_written_sets
 import test_written_stock
-from maps_support import DAY, SAMPLES, carried, checked, message, read_canonical, standard, told
+from maps_support import (
+    DAY,
+    SAMPLES,
+    carried,
+    checked,
+    each,
+    message,
+    read_canonical,
+    read_one_of_everything,
+    standard,
+    told,
+)
 from msgspec.structs import replace
 
 from edi import edifact
@@ -34,6 +45,12 @@ from edi.problems import CannotWrite
 from edi.tree import NORMAL
 
 BOTH = pytest.mark.parametrize("version", ["D.96A", "D.01B"])
+
+
+@each(["INSDES", "INVRPT", "INVRPT.inventory_adjustment", "RETANN"])
+def test_one_of_everything_is_written_as_it_was_read(transaction_set: str, version: str) -> None:
+    assert read_one_of_everything(transaction_set, version).lines
+
 
 INSTRUCTION = """
     BGM+350+W-1001+9
