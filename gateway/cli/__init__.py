@@ -27,5 +27,6 @@ main = Root(
         "control": ("gateway.cli.control:control", "Control numbers: what comes next, and setting it."),
         "dead": ("gateway.cli.look:dead", "What was held, refused or given up, and waits for a person."),
         "edi": ("gateway.cli.edi:edi", "Look into, check, answer and write EDI files."),
+        "map": ("gateway.cli.maps:map_", "What of documents a map carries, and what not."),
     },
 )

@@ -189,7 +189,7 @@ def pretty(
     from edi.report import as_json
     from gateway import edi
 
-    with _edi_failures(), guide_failures():
+    with edi_failures(), guide_failures():
         found = edi.pretty(
             file, guides(guide) if guide else lambda type: None, transaction, only_problems=only_problems
         )
@@ -228,7 +228,7 @@ def ack(file: BinaryIO, *, kind: str | None, control_number: int) -> None:
     """
     from gateway import edi
 
-    with _edi_failures():
+    with edi_failures():
         now = datetime.now(UTC)
         for answer in edi.acknowledge(file, now=now, control_number=control_number, kind=kind):
             if output.settings().json:
@@ -252,7 +252,7 @@ def documents(file: BinaryIO, *, partner: str | None) -> None:
     from gateway import edi
 
     failed = False
-    with _edi_failures():
+    with edi_failures():
         for mapped in edi.documents(file, _maps(partner)):
             if mapped.document is not None:
                 click.echo(output.inert(encode(mapped.document).decode()))
@@ -309,9 +309,9 @@ def write(file: BinaryIO, *, type: str, map_file: Path | None, partner: str | No
     """
     from gateway import edi
 
-    with _edi_failures(), guide_failures():
+    with edi_failures(), guide_failures():
         overlay = map_file or _overlay_out(partner, type)
-        documents = _read_documents(file)
+        documents = read_documents(file)
         if not documents:
             raise Failure(
                 Code.BAD_DOCUMENT,
@@ -340,7 +340,7 @@ def _overlay_out(partner: str | None, type: str) -> Path | None:
     return agreed.map if agreed is not None else None
 
 
-def _read_documents(file: BinaryIO) -> list[Document]:
+def read_documents(file: BinaryIO) -> list[Document]:
     """The documents of a file, a JSON object a line. Raises Failure with every line that is none."""
     from edi.documents import NotADocument, decode
 
@@ -397,7 +397,7 @@ def _envelope(type: str, partner: str | None, given: dict[str, Any]) -> Envelope
 
 
 @contextmanager
-def _edi_failures() -> Iterator[None]:
+def edi_failures() -> Iterator[None]:
     """What the engine raises, told as a failure."""
     from edi.problems import CannotWrite, NotEdi
     from mappings import MapError

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import mappings
+import mappings.coverage
 from edi.documents import Document, schema_of
 from edi.pretty import Line, Names, lines
 from edi.problems import CannotWrite, Fault, Problem
@@ -25,14 +26,15 @@ from gateway.edi import edifact, x12
 from gateway.edi.syntax import Acknowledged, Answer, Answering, Body, Envelope, Numbered, Row, Syntax
 from gateway.errors import Code, Failure
 from mappings import MapError
+from mappings.coverage import Coverage
 
 if TYPE_CHECKING:
     from edi.guide import Guide
 
 __all__ = [
     "STANDARD", "SYNTAXES", "Acknowledged", "Answer", "Answering", "Body", "Envelope", "MapChoice", "Mapped",
-    "Numbered", "Row", "Syntax", "acknowledge", "check", "documents", "inspect", "located", "of", "of_type",
-    "of_version", "pretty", "read", "undefined", "write",
+    "Numbered", "Row", "Syntax", "acknowledge", "check", "coverage", "documents", "inspect", "located", "of",
+    "of_type", "of_version", "pretty", "read", "undefined", "write",
 ]  # fmt: skip
 
 SYNTAXES: dict[str, Syntax] = {x12.NAME: x12, edifact.NAME: edifact}
@@ -250,6 +252,25 @@ def write(
         which = "the document" if number == 1 else f"{len(refused)} of {number} documents"
         raise CannotWrite(f"{which} cannot be written as {type}", tuple(problems))
     return syntax.write(envelope, now, control_number, [Numbered(envelope, control_number, bodies)])
+
+
+def coverage(
+    type: str, version: str, found: Iterable[Document], overlay: Path | None = None
+) -> list[Coverage]:
+    """What of each document a set carries, and what not (`mappings.coverage`).
+
+    Raises CannotWrite for a set that is not defined, or that carries none of such a document; MapError.
+    """
+    definition = of_type(type).definition(type, version)
+    if definition is None:
+        raise CannotWrite(undefined(type, version))
+    covered = []
+    for document in found:
+        map = mappings.load(definition, overlay, _carried(type, document))
+        if not isinstance(document, map.document):
+            raise CannotWrite(f"{type} carries {map.document.__name__}, not {document.__class__.__name__}")
+        covered.append(mappings.coverage.coverage(document, map))
+    return covered
 
 
 def _carried(type: str, document: Document) -> str:
