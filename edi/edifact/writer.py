@@ -240,6 +240,37 @@ class _Writing:
             self._refuse_rejected(body, rows, guide)
         if self._separators.decimal == ",":
             rows = [_with_commas(row, body.version) for row in rows]
+        return self._joined(rows) or self._looked_at(rows)
+
+    def _joined(self, rows: Sequence[Row]) -> list[str] | None:
+        """Joined rows, where counting separators in all of them at once shows that no data holds one."""
+        element, component, terminator, repetition, release = self._separators[:5]
+        segments = []
+        elements = components = 0
+        for row in rows:
+            parts: list[str] = []
+            for value in row:
+                if type(value) is str:
+                    parts.append(value)
+                elif type(value) is tuple and value and value[-1]:
+                    parts.append(component.join(value))
+                    components += len(value) - 1
+                else:
+                    return None
+            while not parts[-1]:
+                parts.pop()
+            elements += len(parts) - 1
+            segments.append(element.join(parts))
+        text = "".join(segments)
+        if text.count(element) != elements or text.count(component) != components:
+            return None
+        text = text.replace(element, "").replace(component, "")
+        if any(c and c in text for c in (terminator, repetition, release)):
+            return None
+        return segments if text.isascii() and text.isprintable() else None
+
+    def _looked_at(self, rows: Sequence[Row]) -> list[str]:
+        """Joined rows, each value looked at. Raises CannotWrite with every one that cannot be written."""
         segments = []
         problems: list[Problem] = []
         for position, row in enumerate(rows, 1):
@@ -253,8 +284,11 @@ class _Writing:
 
     def _refuse_rejected(self, body: Body, rows: Sequence[Row], guide: Guide | None) -> None:
         normal = _Writing(NORMAL, self._syntax, self._replace)
-        segments = tuple(normal.segment(row) for row in rows)
-        found = Transaction(body.type, body.control_number, body.version, NORMAL, segments, 0)
+        plain = normal._joined(rows)
+        segments = tuple(plain or normal._looked_at(rows))
+        found = Transaction(
+            body.type, body.control_number, body.version, NORMAL, segments, 0, plain=plain is not None
+        )
         verdict = edifact.check(found, guide)
         if verdict.status == "rejected":
             first = next(p for p in verdict.problems if p.severity is Severity.ERROR)

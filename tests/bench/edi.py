@@ -40,7 +40,10 @@ import venvs
 
 import mappings
 import x12
-from edi.tree import Group, GroupEnd, Transaction
+from edi import edifact
+from edi.edifact import codec as edifact_codec
+from edi.edifact import writer as edifact_writer
+from edi.tree import NORMAL, Group, GroupEnd, Transaction
 from x12 import acks
 from x12.codec import read
 from x12.writer import Body, Envelope, write
@@ -108,6 +111,46 @@ def read_check_map_and_acknowledge(data: bytes) -> None:
             builder.add(event, verdict)
         elif isinstance(event, GroupEnd):
             _write_997(builder, event)
+
+
+def messages(data: bytes) -> Iterator[Transaction]:
+    for event in edifact_codec.read(io.BytesIO(data)):
+        if isinstance(event, Transaction):
+            yield event
+
+
+def split_messages(data: bytes) -> None:
+    for message in messages(data):
+        for segment in message.segments:
+            _ = [element.split(NORMAL.component) for element in segment.split(NORMAL.element)]
+
+
+def check_messages(data: bytes) -> None:
+    for message in messages(data):
+        if edifact.check(message).status != "accepted":
+            raise AssertionError(message)
+
+
+def map_messages(data: bytes) -> None:
+    checker = edifact.checker("ORDERS", "D.96A")
+    assert checker is not None
+    to_documents = mappings.load(checker.definition)
+    for message in messages(data):
+        verdict = checker.check(message, to_documents.readers)
+        document, _ = to_documents.read_checked(verdict, message.separators)
+        assert document is not None
+
+
+def writing_messages(data: bytes) -> Work:
+    """Writes the messages of a file, split into elements and components before the clock runs."""
+    bodies = []
+    for message in messages(data):
+        rows = [segment.split(NORMAL.element) for segment in message.segments[1:-1]]
+        parted = [[tuple(e.split(NORMAL.component)) if NORMAL.component in e else e for e in r] for r in rows]
+        bodies.append(edifact_writer.Body("ORDERS", message.control_number, "D.96A", parted))
+    order = generated.ORDER_ENVELOPE
+    envelope = edifact_writer.Envelope(order.sender, order.receiver, "1", order.now)
+    return lambda _: edifact_writer.write(envelope, bodies)
 
 
 def _write_997(builder: acks.FunctionalAck, end: GroupEnd) -> None:
@@ -198,6 +241,8 @@ def ours(megabytes: float, scratch: Path) -> None:
     print(f"{'documents, to split':34}{ratio(documents, split):8.2f}{0.2:8.2f}{0.35:8.2f}")
     print(f"{'with 997, to without':34}{ratio(documents + ' + 997', documents):8.2f}{0.9:8.2f}{0.97:8.2f}")
 
+    in_edifact(generated.edifact(made))
+
     small, large, one = (scratch / name for name in ("small.edi", "large.edi", "one.edi"))
     small.write_bytes(write(generated.ORDER_ENVELOPE, generated.orders(1)))
     large.write_bytes(small.read_bytes() * 100)
@@ -210,6 +255,26 @@ def ours(megabytes: float, scratch: Path) -> None:
     print(f"{'memory growth, 1 MB to 100 MB, MB':34}{growth:8.1f}{8:8}{2:8}")
     print(f"{f'an 850 of {len(order)} bytes, warm, ms':34}{warm:8.3f}{0.25:8.2f}{0.12:8.2f}")
     print(f"{'the first 850 of a process, ms':34}{first:8.1f}{50:8}{15:8}")
+
+
+def in_edifact(data: bytes) -> None:
+    """The same orders as ORDERS D.96A."""
+    figures: dict[str, tuple[Work, int | None, int | None]] = {
+        "split": (split_messages, None, None),
+        "read + check": (check_messages, None, None),
+        "read + check + documents": (map_messages, 5, 10),
+        "write": (writing_messages(data), None, None),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in figures}
+    for _ in range(ROUNDS):
+        for name, (work, _, _) in figures.items():
+            seconds[name].append(cpu_seconds(work, data))
+    size = len(data) / 1e6
+    print(f"\n{f'ORDERS D.96A, {size:.1f} MB':34}{'MB/s':>8}{'gate':>8}{'target':>8}{'ratio to split':>17}")
+    for name, (_, gate, target) in figures.items():
+        ratio = median(b / a for a, b in zip(seconds[name], seconds["split"], strict=True))
+        speed = size / median(seconds[name])
+        print(f"{name:34}{speed:8.1f}{gate or '':>8}{target or '':>8}{ratio:17.2f}")
 
 
 class Match(NamedTuple):
@@ -253,7 +318,7 @@ def beside_peers(scratch: Path) -> None:
     """The tables of the peers: files, larger ones where a peer only reads, and a single document."""
     many, few, paid = generated.orders(1.5), generated.orders(0.3), generated.payments(0.3)
     large, small = (write(generated.ORDER_ENVELOPE, bodies) for bodies in (many, few))
-    payments, messages = write(generated.PAYMENT_ENVELOPE, paid), generated.edifact(few)
+    payments, orders = write(generated.PAYMENT_ENVELOPE, paid), generated.edifact(few)
     order, payment = one_of_2_kb(generated.ORDER_ENVELOPE, few), one_of_2_kb(generated.PAYMENT_ENVELOPE, paid)
     ansi, bots, pydifact, pyx12 = sorted(venvs.VERSIONS)
 
@@ -264,8 +329,8 @@ def beside_peers(scratch: Path) -> None:
         Match(to_documents, "850", small, len(few), bots, "bots_read", read_check_and_map),
         Match(to_997, "820", payments, len(paid), pyx12, "pyx12_997", read_check_and_acknowledge),
         Match("write", "850", large, len(many), pyx12, "pyx12_write", writing(many)),
-        Match("read + elements", "ORDERS", messages, len(few), pydifact, "pydifact_read", None),
-        Match("write", "ORDERS", messages, len(few), pydifact, "pydifact_write", None),
+        Match("read + elements", "ORDERS", orders, len(few), pydifact, "pydifact_read", split_messages),
+        Match("write", "ORDERS", orders, len(few), pydifact, "pydifact_write", writing_messages(orders)),
     ]
     print(f"\n{'peers, a file, MB/s':65}{'theirs':>7}{'ours':>7}{'ratio':>7}   their memory, MB")
     for match, label, result in measured(files, scratch):
