@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -31,6 +32,8 @@ from edi.documents import (
     grouped,
 )
 
+_Derived = TypeVar("_Derived", WarehouseOrder, ShipNotice, Invoice)
+
 _CENT = Decimal("0.01")
 _EXACT = Context(prec=200)  # a map reads at most 60 digits of a number, so products and their sums fit
 # Dates of an order that mean something to the warehouse that ships it.
@@ -43,11 +46,7 @@ _SHIP_DATES = (
     "deliver_not_before",
     "deliver_no_later",
 )
-
-
-# The parties of an order that an invoice tells; who speaks EDIFACT knows partners by their ids there.
-ROLES = frozenset({"ship_to", "bill_to"})
-ROLES_IN_EDIFACT = ROLES | {"buyer", "supplier"}
+_ROLES = frozenset({"ship_to", "bill_to"})  # the parties of an order that others are told
 
 
 def warehouse_order(
@@ -64,7 +63,7 @@ def warehouse_order(
     `written_on` the document's own date, where its set has one.
     """
     own = () if written_on is None else (Dated(type="document", on=written_on),)
-    parties = [party for party in order.parties if party.role in ROLES]
+    parties = [party for party in order.parties if party.role in _ROLES]
     return WarehouseOrder(
         number=number,
         status="original",
@@ -78,16 +77,9 @@ def warehouse_order(
 
 
 def ship_notice(
-    order: SalesOrder,
-    confirmation: ShipmentConfirmation,
-    number: str,
-    sent_at: datetime,
-    roles: frozenset[str] = ROLES,
+    order: SalesOrder, confirmation: ShipmentConfirmation, number: str, sent_at: datetime
 ) -> ShipNotice:
-    """The notice for a confirmed shipment: shipment > order > pack > item, with the warehouse's SSCCs.
-
-    It tells of `roles` those that are not about the shipment alone.
-    """
+    """The notice for a confirmed shipment: shipment > order > pack > item, with the warehouse's SSCCs."""
     items = _Matching(order)
     contents: list[Level] = []
     for pack in confirmation.packs:
@@ -100,10 +92,7 @@ def ship_notice(
         routing=tuple(_shipment_routing(routing) for routing in confirmation.routing),
         references=tuple(_shipment_references(confirmation)),
         dates=_shipped(confirmation),
-        parties=(
-            *_shipping_parties(confirmation, order),
-            *(_plain(party) for party in order.parties if party.role in roles - ROLES),
-        ),
+        parties=tuple(_shipping_parties(confirmation, order)),
         levels=(
             Level(
                 kind="order",
@@ -123,14 +112,8 @@ def ship_notice(
     )
 
 
-def invoice(
-    order: SalesOrder,
-    confirmation: ShipmentConfirmation,
-    number: str,
-    invoiced_on: date,
-    roles: frozenset[str] = ROLES,
-) -> Invoice:
-    """The invoice for what was shipped, at the order's prices, to the parties of some `roles`.
+def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, invoiced_on: date) -> Invoice:
+    """The invoice for what was shipped, at the order's prices.
 
     `total` is exact, then rounded to cents, half up.
 
@@ -163,7 +146,7 @@ def invoice(
         ordered_on=order.ordered_on,
         purchase_order=order.number,
         references=tuple(_shipment_references(confirmation)),
-        parties=tuple(_plain(party) for party in order.parties if party.role in roles),
+        parties=tuple(_plain(party) for party in order.parties if party.role in _ROLES),
         terms=order.terms,
         dates=_shipped(confirmation),
         lines=tuple(lines),
@@ -184,6 +167,109 @@ def grocery_invoice(invoice: Invoice) -> Invoice:
         shipped=sum((line.quantity or Decimal(0) for line in invoice.lines), Decimal(0)),
         shipped_unit=units.pop() if len(units) == 1 else None,
     )
+
+
+# What only one of the syntaxes has a code for, among the words that these documents are made of.
+
+_IN_EDIFACT = frozenset({"buyer", "supplier", *_ROLES})  # parties that know each other by their ids there
+_MODES_OF_BOTH = frozenset({"ocean", "rail", "motor", "air", "parcel", "intermodal"})
+_MODES_IN_EDIFACT = {
+    **{mode: mode for mode in (*_MODES_OF_BOTH, "inland_water")},
+    **dict.fromkeys(("motor_common", "less_than_truckload", "expedited_truck"), "motor"),
+    **dict.fromkeys(("contract_carrier", "private_carrier", "consolidation"), "motor"),
+    "ocean_container": "ocean",
+}
+_MARKS_IN_EDIFACT = {"sscc": "sscc", "sscc_ean": "sscc"}
+_REFERENCES_IN_EDIFACT = {"tracking": "carrier_reference"}
+_IDS_OF_X12 = frozenset({"duns_4", "hin", "phone", "san", "buyer_catalog", "vendor_catalog"})
+_IDS_OF_EDIFACT = frozenset(
+    {"unqualified", "harmonized", "isbn", "serial", "vendor_item", "buyer_color", "buyer_style"}
+)
+
+
+def in_edifact(document: _Derived, order: SalesOrder) -> _Derived:
+    """A document that may be made of X12, as EDIFACT can say it.
+
+    Parties are told as the customer has told them in its order, itself and the supplier among them. A mode,
+    mark or id that EDIFACT has no code for is left out.
+    """
+    told = {party.role: _plain(party) for party in order.parties if party.role in _IN_EDIFACT}
+    if isinstance(document, ShipNotice):
+        (shipment,) = document.levels
+        told.pop("bill_to", None)
+        parties = {party.role: _without(party, _IDS_OF_X12) for party in shipment.parties} | told
+        (shipment,) = _level_in_edifact(replace(shipment, parties=tuple(parties.values())))
+        return replace(document, levels=(shipment,))
+    if isinstance(document, Invoice):
+        return replace(
+            document,
+            parties=tuple(told.values()),
+            references=_references_in_edifact(document.references),
+            lines=tuple(replace(line, ids=_known(line.ids, _IDS_OF_X12)) for line in document.lines),
+        )
+    return document
+
+
+def _level_in_edifact(level: Level) -> tuple[Level, ...]:
+    """The level, or what it holds where nothing is left by which it is known."""
+    inside = tuple(inner for one in level.levels for inner in _level_in_edifact(one))
+    marks = tuple(
+        replace(mark, type=_MARKS_IN_EDIFACT[mark.type])
+        for mark in level.marks
+        if mark.type in _MARKS_IN_EDIFACT
+    )
+    if level.kind == "pack" and not marks:
+        return inside
+    return (
+        replace(
+            level,
+            marks=marks,
+            routing=tuple(
+                replace(one, method=_MODES_IN_EDIFACT.get(one.method or "")) for one in level.routing
+            ),
+            references=_references_in_edifact(level.references),
+            lading=tuple(replace(one, packaging="CT") for one in level.lading),
+            ids=_known(level.ids, _IDS_OF_X12),
+            levels=inside,
+        ),
+    )
+
+
+def _references_in_edifact(references: tuple[Reference, ...]) -> tuple[Reference, ...]:
+    return tuple(
+        replace(one, type=_REFERENCES_IN_EDIFACT.get(one.type or "", one.type)) for one in references
+    )
+
+
+def in_x12(document: _Derived) -> _Derived:
+    """A document that is made of EDIFACT, as X12 can say it: without what X12 has no code for."""
+    if isinstance(document, ShipNotice):
+        return replace(document, levels=tuple(_level_in_x12(level) for level in document.levels))
+    parties = tuple(_without(party, _IDS_OF_EDIFACT) for party in document.parties)
+    if isinstance(document, Invoice):
+        lines = tuple(replace(line, ids=_known(line.ids, _IDS_OF_EDIFACT)) for line in document.lines)
+        return replace(document, parties=parties, lines=lines)
+    return replace(document, parties=parties)
+
+
+def _level_in_x12(level: Level) -> Level:
+    return replace(
+        level,
+        parties=tuple(_without(party, _IDS_OF_EDIFACT) for party in level.parties),
+        routing=tuple(
+            replace(one, method=one.method if one.method in _MODES_OF_BOTH else None) for one in level.routing
+        ),
+        ids=_known(level.ids, _IDS_OF_EDIFACT),
+        levels=tuple(_level_in_x12(inner) for inner in level.levels),
+    )
+
+
+def _without(party: Party, unknown: frozenset[str]) -> Party:
+    return replace(party, ids=_known(party.ids, unknown))
+
+
+def _known(ids: dict[str, str], unknown: frozenset[str]) -> dict[str, str]:
+    return {kind: id for kind, id in ids.items() if kind not in unknown}
 
 
 def unpriced(invoice: Invoice) -> str | None:

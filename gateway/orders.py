@@ -238,6 +238,8 @@ def _warehouse_orders(
         unit="each" if syntax_of(row.type) == "edifact" else None,  # QTY counts pieces where 6411 is absent
         written_on=today if syntax_of(type) == "edifact" else None,  # every message has its date
     )
+    if (syntax_of(row.type), syntax_of(type)) == ("edifact", "x12"):
+        document = derivation.in_x12(document)
     doubt = None
     if sales_order.purpose not in {None, "original"}:  # a cancellation, a copy, a confirmation of a call
         doubt = f"the order's purpose is {sales_order.purpose!r}: shipping it is for a person to decide"
@@ -277,12 +279,12 @@ def _notice_and_invoice(
     if found is None:
         return []
     customer = home.config.partners.get(found.partner)
-    body = conn.execute(
-        select(document_table.c.body).where(document_table.c.id == found.correlation)
-    ).scalar()
-    if customer is None or body is None:
+    ordered = conn.execute(
+        select(document_table.c.type, document_table.c.body).where(document_table.c.id == found.correlation)
+    ).one_or_none()
+    if customer is None or ordered is None or ordered.body is None:
         return []
-    sales_order = documents.decode(body)
+    sales_order = documents.decode(ordered.body)
     assert isinstance(sales_order, SalesOrder)
     shipments = conn.execute(
         select(func.count(document_table.c.cause.distinct())).where(
@@ -293,22 +295,25 @@ def _notice_and_invoice(
     ).scalar_one()
     number = f"{sales_order.number[: _LONGEST_NUMBER - 4]}-{shipments + 1}"
     now = home.now().astimezone(home.config.us.timezone)
+    made_of = {syntax_of(row.type), syntax_of(ordered.type)}
     following: list[Prepared] = []
     if (noticed := customer.agreed(_NOTICES, "out", "ship_notice")) is not None:
-        shipment = confirmation.shipment or number
-        notice = derivation.ship_notice(sales_order, confirmation, shipment, now, _roles(noticed))
+        notice = derivation.ship_notice(sales_order, confirmation, confirmation.shipment or number, now)
+        if syntax_of(noticed) == "edifact":
+            notice = derivation.in_edifact(notice, sales_order)
+        elif "edifact" in made_of:
+            notice = derivation.in_x12(notice)
         following.append(_prepared(home, customer, noticed, notice))
     if (billed := customer.agreed(_INVOICES, "out")) is not None:
-        invoice = derivation.invoice(sales_order, confirmation, number, now.date(), _roles(billed))
+        invoice = derivation.invoice(sales_order, confirmation, number, now.date())
         doubt = derivation.unpriced(invoice) or _changed(conn, found.correlation)
+        if syntax_of(billed) == "edifact":
+            invoice = derivation.in_edifact(invoice, sales_order)
+        elif "edifact" in made_of:
+            invoice = derivation.in_x12(invoice)
         bill = derivation.grocery_invoice(invoice) if billed == "880" else invoice
         following.append(_prepared(home, customer, billed, bill, doubt))
     return following
-
-
-def _roles(type: str) -> frozenset[str]:
-    """The parties of the order that a set made of it tells."""
-    return derivation.ROLES_IN_EDIFACT if syntax_of(type) == "edifact" else derivation.ROLES
 
 
 def _changed(conn: Connection, correlation: str) -> str | None:
