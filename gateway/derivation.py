@@ -228,7 +228,6 @@ def _level_in_edifact(level: Level) -> tuple[Level, ...]:
                 replace(one, method=_MODES_IN_EDIFACT.get(one.method or "")) for one in level.routing
             ),
             references=_references_in_edifact(level.references),
-            lading=tuple(replace(one, packaging="CT") for one in level.lading),
             ids=_known(level.ids, _IDS_OF_X12),
             levels=inside,
         ),

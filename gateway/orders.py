@@ -7,6 +7,7 @@ partners echo: a 945 names the depositor's order number of our 940, an acknowled
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -413,9 +414,10 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
             )
         elif row.ack not in {*ACCEPTED, "none"}:
             owed(row.partner, f"the acknowledgment of {what} ({row.ack})", row.ack_due_at)
-    have = {(row.direction, row.type) for row in rows}
-    for direction, type, owner in _expected(home, found, have):
-        if (direction, type) not in have:
+    have = Counter((row.direction, row.type) for row in rows)
+    for direction, type, owner in _expected(home, found, frozenset(have)):
+        have[direction, type] -= 1  # an ORDRSP answers the order, another one its change
+        if have[direction, type] < 0:
             owed(owner, f"the {type}")
             if direction == "in":  # what follows from it cannot be owed yet
                 break
@@ -429,7 +431,7 @@ def close_carried(home: Home, conn: Connection, transmission_id: str) -> None:
         close_if_done(home, conn, correlation)
 
 
-def _expected(home: Home, found: Record[Any], have: set[tuple[str, str]]) -> list[tuple[str, str, str]]:
+def _expected(home: Home, found: Record[Any], have: frozenset[tuple[str, str]]) -> list[tuple[str, str, str]]:
     """The chain of an order as (direction, type, who makes it); a change that came needs its answer, too."""
     customer = home.config.partners.get(found.partner)
     warehouse = home.config.partners.get(found.warehouse or "")

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+import mappings
 from edi.tree import PartyId, Separators
 from gateway import config
 from gateway.config import Address, Config, ConfigInvalid
-from gateway.config.schema import address, duration
+from gateway.config.schema import SEVERAL, address, duration
 from gateway.errors import Code, Exit, Failure
 
 EXAMPLE = Path(__file__).parents[2] / "partners.toml"
@@ -216,6 +217,12 @@ def test_a_message_carries_what_the_role_of_the_partner_makes_of_it(
     table = f'[[partner.acme.document]]\ntype = "{type}"\ndirection = "{direction}"\n'
     (agreed,) = read(US_BOTH, ACME_BOTH.replace("3pl", role, 1), table).partner("acme").agreements
     assert agreed.document == document
+
+
+def test_every_document_that_may_be_agreed_has_a_map_and_the_usual_one_is_the_same() -> None:
+    for type, kinds in SEVERAL.items():
+        carried = mappings.documents_of(type)
+        assert (carried[:1], set(carried)) == (kinds[:1], set(kinds)) or not carried
 
 
 def test_which_document_a_message_carries_may_be_said() -> None:

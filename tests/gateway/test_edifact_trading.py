@@ -12,7 +12,7 @@ from edifact_by_hand import DEPOT, PARTNERS, contrl, interchange, message, order
 from trading import ORDER as X12_ORDER
 from trading import RETAILER, SHIPMENT, WAREHOUSE, Trading, eventually, trading
 
-from edi.documents import OrderLine, Party, SalesOrder
+from edi.documents import AnsweredLine, LineAnswer, OrderAcknowledgment, OrderLine, Party, SalesOrder
 from edi.tree import PartyId
 from gateway import numbers, queries
 
@@ -103,6 +103,59 @@ def test_a_confirmation_in_x12_leads_to_what_the_customer_gets_in_edifact(tmp_pa
         eventually(lambda: t.documents(id=sent[0].id)[0].ack == "accepted")
 
 
+ANSWERING = PARTNERS.replace(
+    '  { type = "DESADV", direction = "out", version',
+    """\
+  { type = "ORDCHG", direction = "in" },
+  { type = "ORDRSP", direction = "out" },
+  { type = "DESADV", direction = "out", version""",
+)
+CHANGE = [
+    "BGM+230+1+4",
+    "DTM+137:20261102:102",
+    "RFF+ON:PO-77",
+    "DTM+171:20261101:102",
+    "NAD+BY+5412345000020::9",
+    "CUX+2:EUR:9",
+    "LIN+1+3+4000862141404:EN",
+    "QTY+21:6",
+    "UNS+S",
+    "CNT+2:1",
+]
+
+
+def answer(**more: Any) -> OrderAcknowledgment:
+    line = AnsweredLine(
+        number="1", quantity=Decimal(12), unit="each", answers=(LineAnswer(status="accepted"),), **more
+    )
+    return OrderAcknowledgment(
+        number="PO-77",
+        answer="acknowledged_with_detail",
+        purpose="original",
+        ordered_on=date(2026, 11, 1),
+        answered_on=date(2026, 11, 2),
+        sales_order="SO-9",
+        lines=(line,),
+    )
+
+
+def test_an_order_and_its_change_are_each_answered_by_an_ordrsp(tmp_path: Path) -> None:
+    with trading(tmp_path, ANSWERING) as t:
+        _, row = ordered(t)
+        eventually(lambda: messages(t, "depot", "INSDES"))
+        assert due(t, "PO-77").count("erp: the ORDRSP") == 1
+        t.leave(answer())
+        (first,) = eventually(lambda: messages(t, "shop", "ORDRSP"))
+        assert ["RFF", "ON:PO-77"] in first
+        assert "erp: the ORDRSP" not in due(t, "PO-77")
+        t.drop(interchange(2, message("ORDCHG", 1, *CHANGE)), "shop", "change.edi")
+        change, found = t.at_the_erp("ORDCHG")
+        assert (change.number, found.kind, found.correlation) == ("PO-77", "order_change", row.id)
+        assert due(t, "PO-77").count("erp: the ORDRSP") == 1
+        (told,) = t.documents(direction="out", type="ORDRSP")
+        assert told.correlation == row.id
+
+
 # A retailer who speaks X12, and the warehouse of above.
 TURNED = """\
 schema = 1
@@ -157,7 +210,7 @@ def test_an_order_goes_all_its_way_in_edifact(tmp_path: Path) -> None:
         assert path.read_bytes().startswith(b"UNA:+.? 'UNB+UNOC:3+5412345000013:14+DEPOT3PL+")
         (row,) = t.documents(direction="out", type="INSDES")
         assert (row.kind, row.number, row.ack) == ("warehouse_order", "PO-77", "waiting")
-        assert "depot: the acknowledgment of INSDES PO-77 (waiting)" in due(t, "PO-77")
+        eventually(lambda: "depot: the acknowledgment of INSDES PO-77 (waiting)" in due(t, "PO-77"))
         eventually(lambda: "depot: the DESADV" in due(t, "PO-77"))
         t.drop(contrl(1, row.interchange_control, "7", sender=DEPOT), "depot", "contrl.edi")
         eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
