@@ -251,7 +251,8 @@ def write(
     if refused:
         which = "the document" if number == 1 else f"{len(refused)} of {number} documents"
         raise CannotWrite(f"{which} cannot be written as {type}", tuple(problems))
-    return syntax.write(envelope, now, control_number, [Numbered(envelope, control_number, bodies)])
+    group = Numbered(envelope, control_number if envelope.grouped else None, bodies)
+    return syntax.write(envelope, now, control_number, [group])
 
 
 def coverage(

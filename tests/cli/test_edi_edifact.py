@@ -271,3 +271,49 @@ def test_numbers_of_edifact_are_counted_and_set_apart(run: Run, tmp_path: Path) 
         ("ZZ:NORTHWIND", "interchange"): 7,
     }
     assert {row["partner"] for row in rows} == {"shop"}
+
+
+def test_an_order_is_read_and_written_back(run: Run, good: Path) -> None:
+    documents = run("edi", "documents", good)
+    assert documents.exit == 0, documents.err
+    assert [one["number"] for one in documents.lines] == ["4500042", "4500043"]
+    words = ["--from", "5412345000020:14", "--to", "NORTHWIND:ZZZ", "--control-number", 9, "--lines"]
+    ran = run(
+        *("edi", "write", "--set", "ORDERS", "--version", "D.96A/EAN008", *words),
+        input=documents.out.encode(),
+    )
+    assert ran.exit == 0, ran.err
+    lines = ran.out.splitlines()
+    assert lines[0].startswith("UNB+UNOC:3+5412345000020:14+NORTHWIND:ZZZ+")
+    assert lines[0].endswith("+9++++++1'")
+    assert lines[1] == "UNH+1+ORDERS:D:96A:UN:EAN008'"
+    assert "NAD+BY+5412345000020::9++O?'BRIEN ?+ CO'" in lines
+    assert lines[-1] == "UNZ+2+9'"
+    again = run("edi", "documents", "-", input=ran.out.encode())
+    assert again.out == documents.out
+
+
+def test_what_a_message_carries_is_told_by_the_partner(run: Run, tmp_path: Path, their_ssh_key: Path) -> None:
+    home = tmp_path / "home"
+    identity = ["--isa", "ZZ:NORTHWIND", "--unb", "5412345000013:14"]
+    assert run("--home", home, "init", "--name", "Northwind", *identity).exit == 0
+    acme = ["--role", "3pl", "--unb", "ACME3PL", "--in", "DESADV", "--out", "INSDES"]
+    assert run("--home", home, "partner", "add", "acme", *acme).exit == 0
+    file = tmp_path / "desadv.edi"
+    file.write_text(
+        "UNB+UNOC:3+ACME3PL+5412345000013:14+261124:0930+1'UNH+1+DESADV:D:96A:UN'BGM+351+S-1+9'"
+        "DTM+137:20261124:102'RFF+AAJ:PO-1'CPS+1'LIN+1++4000862141404:EN'QTY+12:5'UNT+8+1'UNZ+1+1'"
+    )
+    usual = run("edi", "documents", file).lines
+    assert [one["schema"] for one in usual] == ["tradelane.ship_notice/1"]
+    told = run("--home", home, "edi", "documents", file, "--partner", "acme").lines
+    assert [one["schema"] for one in told] == ["tradelane.shipment_confirmation/1"]
+    written = run(
+        *("--home", home, "edi", "write", "--set", "INSDES", "--partner", "acme"),
+        input=b'{"schema": "tradelane.warehouse_order/1", "number": "PO-1", "purchase_order": "PO-1", '
+        b'"dates": [{"type": "document", "on": "2026-11-24"}], "groups": [{"number": 1, "lines": '
+        b'[{"quantity": "5", "unit": "each", "ids": {"ean": "4000862141404"}}]}]}',
+    )
+    assert written.exit == 0, written.err
+    assert written.out.startswith("UNB+UNOC:3+5412345000013:14+ACME3PL+")
+    assert "++++1'UNH+1+INSDES:D:96A:UN'BGM+350+PO-1'" in written.out
