@@ -35,6 +35,7 @@ _C1 = re.compile(r"[\x80-\x9f]")
 _NOTHING: Mapping[str, str] = {}
 _SIGNS = str.maketrans("", "", "-.,")
 _OF_EANCOM = re.compile(r"[0-9]{1,2}E")  # codes that GS1 has added to lists, as 33E in PCI01
+_OPEN = ("0007",)  # lists that partners add to: qualifiers of their identifications
 _LISTS = ("1131", "3055")  # components that name the list, and the agency, that a code is of
 _UN_LIST = ("", "6")  # 3055: the agency is UN/CEFACT
 
@@ -80,7 +81,7 @@ def fault_in(element: ElementDef, value: str) -> tuple[Fault, str] | None:
         return Fault.TIME_INVALID, "is not a time of the day"
     if kind == "a" and any(c.isdigit() for c in value):
         return Fault.CHARACTER_INVALID, "may not hold digits"
-    if element.codes is not None and not (element.normal and _OF_EANCOM.fullmatch(value)):
+    if element.codes is not None and not (element.normal and _is_agreed(element, value)):
         return Fault.CODE_UNKNOWN, "is not in the code list"
     return None
 
@@ -102,6 +103,11 @@ def decoded(value: str) -> str | None:
     if all(map(is_visible, text)):
         return text
     return None if "\ufeff" in text or _C1.search(value) else value
+
+
+def _is_agreed(element: ElementDef, code: str) -> bool:
+    """Whether a code is one that GS1 or partners have added to a list."""
+    return element.id in _OPEN or bool(_OF_EANCOM.fullmatch(code))
 
 
 def is_visible(character: str) -> bool:

@@ -99,6 +99,7 @@ CODES = {  # list 0085, in our words
 }
 _NUMERIC = frozenset("0123456789-.,")
 _LONGEST_REFERENCE = 14
+_LONGEST_ID = 35
 _MOST_MESSAGES = 999_999
 _MOST_SEGMENTS = 999
 _MOST_ELEMENTS = 99
@@ -195,7 +196,8 @@ class InterchangeAnswer:
         self._messages: list[MessageAck] = []  # of the group that is read
         self._outside: list[MessageAck] = []
         self._group: Group | None = None
-        self._unrepeatable = False
+        self._unrepeatable: tuple[str, int] | None = None  # the tag and element that no answer can repeat
+        self._stray: list[Problem] = []  # what stands outside of messages that stand outside of groups
 
     def begin(self, group: Group) -> None:
         """A group begins, which may be one that is implied."""
@@ -209,7 +211,7 @@ class InterchangeAnswer:
         if _is_repeatable(ack):
             self._messages.append(ack)
         else:
-            self._unrepeatable = True
+            self._unrepeatable = ("UNH", 2)
         return ack
 
     def end(self, end: GroupEnd) -> None:
@@ -217,7 +219,10 @@ class InterchangeAnswer:
         group = self._group
         if group is None or not group.segment:
             self._outside += self._messages
+            self._stray += end.problems
             return
+        if not _is_reference(group.control_number):
+            self._unrepeatable = ("UNG", 5)
         found = _first_error([*group.problems, *end.problems])
         action, code, tag, element, component = _told(found)
         self._groups.append(
@@ -237,13 +242,16 @@ class InterchangeAnswer:
     def finish(self, end: InterchangeEnd) -> InterchangeAck:
         """The answer to the whole interchange.
 
-        Where its envelope is broken, or a message is such that no answer can name it, all is rejected.
+        Where its envelope is broken, or a group or message is such that no answer can name it, all is
+        rejected.
         """
         ack = answer_interchange(self._header, end)
         if ack.action == REJECTED:
             return ack
+        if found := _first_error(self._stray):
+            return _replaced(ack, *_told(found))
         if self._unrepeatable:
-            return _replaced(ack, REJECTED, "13", "UNH", 2)
+            return _replaced(ack, REJECTED, "13", *self._unrepeatable)
         return InterchangeAck(
             ack.control_number,
             ack.sender,
@@ -287,7 +295,8 @@ def write_contrl(ack: InterchangeAck) -> list[Row]:
     for message in ack.messages:
         rows += _write_message(message)
     for group in ack.groups:
-        rows.append(["UCF", group.control_number, group.sender, group.receiver, *_verdict(group)])
+        sides = (side if len(side) <= _LONGEST_ID else "" for side in (group.sender, group.receiver))
+        rows.append(["UCF", group.control_number, *sides, *_verdict(group)])
         for message in group.messages:
             rows += _write_message(message)
     return rows
@@ -400,6 +409,12 @@ def _is_repeatable(ack: MessageAck) -> bool:
     parts = identifier(ack.type, ack.version)
     longest = (6, 3, 3, 3, 6)
     fits = all(0 < len(part) <= most for part, most in zip(parts, longest, strict=False))
-    text = "".join((ack.control_number, *parts))
-    printable = text.isascii() and text.isprintable()
-    return fits and printable and 1 <= len(ack.control_number) <= _LONGEST_REFERENCE
+    return fits and _is_printable("".join(parts)) and _is_reference(ack.control_number)
+
+
+def _is_reference(text: str) -> bool:
+    return 1 <= len(text) <= _LONGEST_REFERENCE and _is_printable(text)
+
+
+def _is_printable(text: str) -> bool:
+    return text.isascii() and text.isprintable()

@@ -86,7 +86,6 @@ _SHIFTED = r"\x1b\$.*?(?:\x1b\([BJ]|\Z)"  # ISO 2022: two bytes a character, unt
 _LINE_END = re.compile(r"[\r\n]*")
 _SYNTAXES = ("1", "2", "3", "4")
 _TOLERATED = (  # in UNB and UNG: what partners have agreed on, or write for nothing
-    (Fault.CODE_UNKNOWN, "0007"),
     (Fault.CODE_UNKNOWN, "0002"),  # told as a version that is not read
     (Fault.TOO_LONG, "0017"),
     (Fault.TOO_SHORT, "0017"),

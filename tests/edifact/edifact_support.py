@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
 from edi import edifact
+from edi.edifact import acks
+from edi.edifact.acks import InterchangeAck
 from edi.edifact.codec import LEVEL_A, read
-from edi.edifact.writer import Body, Envelope, Row, write
-from edi.problems import Problem
+from edi.edifact.writer import Body, Envelope, Row, writable, write
+from edi.guide import Guide
+from edi.problems import CannotWrite, Problem
 from edi.reading import LIMITS, Limits
 from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, PartyId, Transaction
@@ -194,3 +198,50 @@ def faults(data: bytes) -> set[tuple[str, str | None, int | None]]:
         found = edifact.check(event).problems if isinstance(event, Transaction) else event.problems
         told |= {(p.fault.value, p.segment, p.element) for p in found}
     return told
+
+
+def answer(found: list[Event], guide: Guide | None = None) -> InterchangeAck:
+    """The answer to the events of one interchange."""
+    for event in found:
+        if isinstance(event, Interchange):
+            builder = acks.InterchangeAnswer(event)
+        elif isinstance(event, Group):
+            builder.begin(event)
+        elif isinstance(event, Transaction):
+            builder.add(event, edifact.check(event, guide))
+        elif isinstance(event, GroupEnd):
+            builder.end(event)
+        else:
+            return builder.finish(event)
+    raise AssertionError
+
+
+def flat(rows: Iterable[Row]) -> list[list[str]]:
+    """Rows of an acknowledgment as the usual service characters write them."""
+    written = []
+    for row in rows:
+        elements = [e if isinstance(e, str) else ":".join(map(str, e)).rstrip(":") for e in row]
+        while not elements[-1]:
+            elements.pop()
+        written.append(elements)
+    return written
+
+
+def mirrored(header: Interchange) -> Envelope:
+    """The envelope of an answer: sides exchanged, the rest as in what is answered as far as that works."""
+    syntax = header.version if re.fullmatch("UNO[A-Z]:[1-4]", header.version) else "UNOC:3"
+    try:
+        separators = writable(header.separators, syntax)
+    except CannotWrite:
+        separators = LEVEL_A
+    sides = {"sender": header.receiver, "receiver": header.sender, "usage": header.usage}
+    return envelope(**sides, syntax=syntax, separators=separators)
+
+
+def contrl(data: bytes) -> bytes:
+    """The CONTRL that answers an interchange; raises CannotWrite where none can."""
+    found = events(data)
+    header = found[0]
+    assert isinstance(header, Interchange)
+    body = Body("CONTRL", "1", acks.version_for(header), acks.write_contrl(answer(found)))
+    return write(mirrored(header), [body], check=True)
