@@ -250,12 +250,12 @@ MESSAGES: dict[str, tuple[tuple[str, str], list[list[str]]]] = {
     "UNT has another reference": (("UNT+16+1", "UNT+16+9"), [["UCM", "28", "UNT", "3"]]),
     "an unknown message": (("ORDERS:D:96A:UN:EAN008", "ORDERZ:D:96A:UN"), [["UCM", "14", "UNH", "3:1"]]),
     "an unknown directory": (("ORDERS:D:96A:UN:EAN008", "ORDERS:D:07A:UN"), [["UCM", "14", "UNH", "3:3"]]),
-    "a mandatory segment is missing": (("BGM+220+{po}+9'", ""), [["UCM"], ["UCS", "2", "13"]]),
+    "a mandatory segment is missing": (("BGM+220+{po}+9'", ""), [["UCM"], ["UCS", "1", "13"]]),
     "a segment that is none of it": (("CUX+2:EUR:9", "ZZZ+1"), [["UCM"], ["UCS", "7", "15"]]),
     "a code that is none": (("DTM+137", "DTM+999"), [["UCM"], ["UCS", "3"], ["UCD", "12", "2:1"]]),
     "a number that is none": (("QTY+21:12", "QTY+21:X"), [["UCM"], ["UCS", "9"], ["UCD", "37", "2:2"]]),
     "a value that is too long": (("BGM+220", "BGM+2201"), [["UCM"], ["UCS", "2"], ["UCD", "39", "2:1"]]),
-    "a count that is wrong": (("CNT+2:2", "CNT+2:3"), [["UCM"], ["UCS", "15"], ["UCD", "29", "2:2"]]),
+    "a count that is wrong": (("CNT+2:2", "CNT+2:3"), [["UCM"], ["UCS", "15"], ["UCD", "12", "2:2"]]),
 }
 
 
