@@ -18,7 +18,7 @@ import msgspec
 
 from edi.documents import Document
 from edi.problems import Problem
-from mappings.shaped import desadv, iftsta, insdes, invoic, invrpt, ordchg, ordrsp, retann
+from mappings.shaped import desadv, iftsta, insdes, invoic, invrpt, ordchg, ordrsp, retann, slsrpt
 
 
 class Shape(NamedTuple):
@@ -44,5 +44,6 @@ SHAPES: dict[str, Shape] = {
     "order_change": Shape(ordchg.OrderChangeRequest, ordchg.to_change, ordchg.from_change),
     "order_response": Shape(ordrsp.OrderResponse, ordrsp.to_acknowledgment, ordrsp.from_acknowledgment),
     "status_report": Shape(iftsta.StatusReport, iftsta.to_status, iftsta.from_status),
+    "sales_report": Shape(slsrpt.SalesReport, slsrpt.to_activity, slsrpt.from_activity),
 }
 """The shapes that maps may name."""
