@@ -378,7 +378,8 @@ def _envelope(type: str, partner: str | None, given: dict[str, Any]) -> Envelope
     else:
         qualifier = "ZZ" if syntax.NAME == "x12" else "ZZZ"
         sides = PartyId(qualifier, "SENDER"), PartyId(qualifier, "RECEIVER")
-        envelope = Envelope(*sides, syntax.VERSIONS[0], "T", separators=syntax.SEPARATORS, grouped=False)
+        grouped = syntax.NAME == "x12"
+        envelope = Envelope(*sides, syntax.VERSIONS[0], "T", separators=syntax.SEPARATORS, grouped=grouped)
     separators = envelope.separators
     if given["separators"] is not None:
         if len(given["separators"]) not in (3, 4):
