@@ -18,7 +18,7 @@ import msgspec
 
 from edi.documents import Document
 from edi.problems import Problem
-from mappings.shaped import desadv, iftsta, insdes, invoic, invrpt, ordchg, ordrsp, retann, slsrpt
+from mappings.shaped import desadv, iftsta, insdes, invoic, invrpt, ordchg, ordrsp, recadv, retann, slsrpt
 
 
 class Shape(NamedTuple):
@@ -45,5 +45,7 @@ SHAPES: dict[str, Shape] = {
     "order_response": Shape(ordrsp.OrderResponse, ordrsp.to_acknowledgment, ordrsp.from_acknowledgment),
     "status_report": Shape(iftsta.StatusReport, iftsta.to_status, iftsta.from_status),
     "sales_report": Shape(slsrpt.SalesReport, slsrpt.to_activity, slsrpt.from_activity),
+    "receipt": Shape(recadv.StockAdvice, recadv.to_receipt, recadv.from_receipt),
+    "receiving_advice": Shape(recadv.ItemAdvice, recadv.to_advice, recadv.from_advice),
 }
 """The shapes that maps may name."""

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import pytest
 import test_written_orders
+import test_written_planning
 import test_written_sets
-from maps_support import flat, message, standard
+import test_written_stock
+from maps_support import flat, message, standard, told
 from msgspec.structs import replace
 
 from edi import edifact
@@ -26,24 +28,36 @@ from edi.documents import (
     Contact,
     Dated,
     Detail,
+    Discrepancy,
     Document,
+    Extra,
     FreightTerms,
     Invoice,
     InvoiceLine,
     LineAnswer,
+    Mark,
     Measure,
     Message,
     OrderAcknowledgment,
     OrderChange,
+    OrderReference,
     Party,
+    ReceiptException,
+    ReceiptLine,
+    ReceivedLine,
+    ReceivedPallet,
+    ReceivingAdvice,
     Reference,
     Routing,
     Schedule,
+    StockReceipt,
     Tax,
     Terms,
+    Transport,
     decode,
     encode,
 )
+from edi.example import example
 from edi.problems import CannotWrite
 from edi.tree import NORMAL
 
@@ -420,6 +434,169 @@ CANONICAL: dict[str, Canonical] = {
             total=Decimal("310.00"),
         ),
     ),
+    "RECADV": Canonical(
+        """
+        BGM+632+WR-1+9
+        DTM+50:202601051430:203
+        DTM+137:20260106:102
+        RFF+AAK:ST-1
+        RFF+SI:SHP-1
+        RFF+ON:PO-1
+        DTM+171:20260102:102
+        NAD+WH+4012345500103::9++DEPOT 1
+        CTA+GR+:DOCK
+        COM+555-0100:TE
+        TDT+20++30++UPSN::182
+        EQD+TE+48213
+        CPS+1
+        PAC+1++PX
+        PCI+33E
+        GIN+BJ+354123450000000014
+        LIN+1++4000862141404:EN
+        PIA+1+AB-1:SA
+        IMD+F++:::BLUE WIDGET:LARGE
+        QTY+48:118:CS
+        QVR+-2:119
+        QVR+3+AF
+        GIN+BX+L-7
+        RFF+LI:10
+        CPS+2
+        LIN+2++5412345111115:EN
+        QTY+48:5
+        QVR+1:195
+        CNT+2:2
+        """,
+        StockReceipt(
+            number="WR-1",
+            received_on=DAY,
+            time=dt.time(14, 30),
+            transfer="ST-1",
+            shipment="SHP-1",
+            dates=(Dated(type="document", on=dt.date(2026, 1, 6)),),
+            references=(Reference(type="purchase_order", value="PO-1", on=dt.date(2026, 1, 2)),),
+            parties=(
+                Party(
+                    role="warehouse",
+                    name="DEPOT 1",
+                    ids={"gln": "4012345500103"},
+                    contacts=(Contact(role="receiving", name="DOCK", numbers={"phone": "555-0100"}),),
+                ),
+            ),
+            transport=Transport(method="motor", ids={"scac": "UPSN"}, equipment_number="48213"),
+            pallets=(
+                ReceivedPallet(
+                    number=1,
+                    marks=(Mark(type="sscc", number="354123450000000014"),),
+                    lines=(
+                        ReceiptLine(
+                            received=Decimal(118),
+                            unit="case",
+                            ids={"ean": "4000862141404", "vendor": "AB-1"},
+                            lot="L-7",
+                            description=("BLUE WIDGET", "LARGE"),
+                            references=(Reference(type="line_item", value="10"),),
+                            exceptions=(
+                                ReceiptException(quantity=Decimal(2), unit="case", condition="short"),
+                                ReceiptException(quantity=Decimal(3), unit="case", condition="damaged"),
+                            ),
+                        ),
+                    ),
+                    extra=(("PAC01", "1"), ("PAC03", "PX")),
+                ),
+                ReceivedPallet(
+                    number=2,
+                    lines=(
+                        ReceiptLine(
+                            received=Decimal(5),
+                            ids={"ean": "5412345111115"},
+                            exceptions=(
+                                ReceiptException(quantity=Decimal(1), unit="each", condition="rejected"),
+                            ),
+                        ),
+                    ),
+                ),
+            ),
+        ),
+    ),
+    "RECADV.receiving_advice": Canonical(
+        """
+        BGM+632+RA-1+9
+        DTM+137:202601061015:203
+        DTM+50:20260105:102
+        RFF+ON:PO-1
+        DTM+171:20260102:102
+        RFF+AAK:DES-1
+        NAD+BY+5412345000013::9
+        NAD+SU+4012345500004::9
+        NAD+DP+0012::92++STORE 12
+        TDT+20++30++UPSN::182
+        EQD+TE+48213
+        CPS+1
+        LIN+1++4000862141404:EN
+        PIA+1+AB-1:SA+77:IN
+        IMD+F++:::CORN CRUNCHIES
+        QTY+48:10:PCE
+        QTY+12:12:PCE
+        QTY+195:1:PCE
+        QVR+-2:119
+        QVR+1:12+AF
+        DTM+361:20261231:102
+        GIN+BX+L-7
+        RFF+ON:PO-1:3
+        RFF+LI:3
+        CPS+2+1
+        PAC+1++CT
+        PCI+33E
+        GIN+BJ+354123450000000021
+        LIN+2++5412345111115:EN
+        QTY+48:6
+        CNT+2:2
+        """,
+        ReceivingAdvice(
+            number="RA-1",
+            advised_on=dt.date(2026, 1, 6),
+            advised_time=dt.time(10, 15),
+            purpose="original",
+            dates=(Dated(type="received", on=DAY),),
+            orders=(OrderReference(purchase_order="PO-1", ordered_on=dt.date(2026, 1, 2)),),
+            references=(Reference(type="despatch_advice", value="DES-1"),),
+            parties=(Party(role="buyer", ids={"gln": "5412345000013"}), SUPPLIER, SHIP_TO),
+            routing=(Routing(ids={"scac": "UPSN"}, method="motor"),),
+            equipment=(Routing(equipment="trailer", equipment_number="48213"),),
+            lines=(
+                ReceivedLine(
+                    number="1",
+                    ids={"ean": "4000862141404", "vendor": "AB-1", "buyer_item": "77"},
+                    description="CORN CRUNCHIES",
+                    received=Decimal(10),
+                    received_unit="piece",
+                    shipped=Decimal(12),
+                    shipped_unit="piece",
+                    returned=Decimal(1),
+                    returned_unit="piece",
+                    discrepancy=Discrepancy(quantity=Decimal(2), unit="piece", condition="short"),
+                    second_discrepancy=Discrepancy(quantity=Decimal(1), unit="piece", condition="damaged"),
+                    dates=(Dated(type="best_before", on=dt.date(2026, 12, 31)),),
+                    marks=(Mark(type="lot", number="L-7"),),
+                    orders=(OrderReference(purchase_order="PO-1", line="3"),),
+                    references=(Reference(type="line_item", value="3"),),
+                    extra=(("QVR[2]>QVR01-2", "12"),),
+                ),
+                ReceivedLine(
+                    number="2",
+                    ids={"ean": "5412345111115"},
+                    received=Decimal(6),
+                    extra=(
+                        ("CPS01", "2"),
+                        ("CPS>CPS02", "1"),
+                        ("CPS>PAC", "1", "", "CT"),
+                        ("CPS>PAC>PCI", "33E"),
+                        ("CPS>PAC>PCI>GIN", "BJ", "354123450000000021"),
+                    ),
+                ),
+            ),
+        ),
+    ),
 }
 
 
@@ -441,6 +618,17 @@ def test_a_canonical_message_is_read_as_its_document_and_written_as_it_was(name:
     assert lines_written(document, name, version) == lines_of(body)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", CANONICAL)
+def test_one_of_everything_that_a_message_has_is_kept(name: str, version: str) -> None:
+    lines = told(example(standard(name, version).definition, full=True))
+    if name == "RECADV":  # a receipt tells what was received, and when
+        lines = [line.replace("QTY+21", "QTY+48") for line in lines]
+        lines[1] = lines[1].replace("DTM+137", "DTM+50")
+    document = read("\n".join(lines), name, version)
+    assert sorted(lines_written(document, name, version)) == sorted(lines)
+
+
 def instead(document: Document, **words: str) -> Any:
     """A document with other words."""
     text = encode(document).decode()
@@ -455,6 +643,13 @@ _ANSWER = instead(
 _LINE = _ANSWER.lines[0]
 _CHANGE = instead(test_written_orders.DOCUMENTS["860"], decrease_quantity="change")
 
+_RECEIVED = replace(
+    test_written_stock.RECEIVED,
+    ids={"vendor": "AB1"},
+    packing=(),
+    exceptions=(ReceiptException(quantity=Decimal(2), unit="case", condition="damaged"),),
+)
+
 # EDIFACT has other modes of transport and no schedule of shipping; contacts of parties alone; no components
 # or distributions. A change is no kind of order, and says of a line that it is changed, not what.
 X12: dict[str, Document] = {
@@ -464,6 +659,18 @@ X12: dict[str, Document] = {
         type=None,
         lines=tuple(replace(line, distributions=()) for line in _CHANGE.lines),
     ),
+    "RECADV": StockReceipt(
+        number="WR-1",
+        received_on=DAY,
+        transfer="ST-1",
+        shipment="BOL-1",
+        time=dt.time(9, 30),
+        references=(Reference(type="purchase_order", value="PO-1"),),
+        parties=(Party(role="warehouse", name="DEPOT 1"),),
+        transport=Transport(method="motor", ids={"scac": "UPSN"}, equipment_number="48213"),
+        lines=(_RECEIVED,),
+    ),
+    "RECADV.receiving_advice": replace(test_written_planning.DOCUMENTS["861"], type=None),
     "ORDRSP": replace(
         _ANSWER,
         contacts=(),
@@ -709,3 +916,181 @@ def test_an_answer_to_a_change_names_it() -> None:
     assert answered(ANSWER).answers_change is False
     change = answered(ANSWER.replace("PO-1", "PO-1\nRFF+PP:2"))
     assert (change.answers_change, change.sequence) == (True, "2")
+
+
+# receipts
+
+RECEIPT = """
+    BGM+632+WR-1+9
+    DTM+50:20260105:102
+    NAD+WH+4012345500103::9
+    CPS+1
+    LIN+1
+    QTY+48:10
+    CNT+2:1
+    """
+
+
+def received(body: str, *, as_it_was: bool = True) -> StockReceipt:
+    """The receipt in a message, which writes it as it was."""
+    receipt = read(body, "RECADV", "D.96A")
+    assert isinstance(receipt, StockReceipt)
+    lines = lines_written(receipt, "RECADV", "D.96A")
+    assert not as_it_was or lines == lines_of(body)
+    return receipt
+
+
+def test_a_receipt_of_one_package_has_lines_and_no_pallet() -> None:
+    receipt = received(RECEIPT)
+    assert (receipt.pallets, receipt.lines) == ((), (ReceiptLine(received=Decimal(10)),))
+    nothing = received("BGM+632+WR-1+9\nDTM+50:20260105:102\nNAD+WH\nCNT+2:0")
+    assert (nothing.pallets, nothing.lines) == ((), ())
+
+
+def test_packages_and_lines_without_numbers_as_documents_have_them_keep_theirs() -> None:
+    receipt = received(RECEIPT.replace("CPS+1\n    LIN+1", "CPS+A7\n    LIN+30"))
+    (pallet,) = receipt.pallets
+    assert (pallet.number, pallet.extra) == (1, (("CPS01", "A7"),))
+    assert pallet.lines[0].extra == (("LIN01", "30"),)
+
+
+def test_a_receipt_without_a_date_of_its_own_has_that_of_the_message() -> None:
+    receipt = received(RECEIPT.replace("DTM+50", "DTM+137"), as_it_was=False)
+    assert (receipt.received_on, receipt.dates) == (DAY, (Dated(type="document", on=DAY),))
+
+
+def test_what_was_accepted_was_received() -> None:
+    receipt = received(RECEIPT.replace("QTY+48:10", "QTY+194:9,5:KGM"), as_it_was=False)
+    assert receipt.lines[0].received == Decimal("9.5")
+    assert receipt.lines[0].extra == (("QTY", "194\x1f9,5\x1fKGM"),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("DTM+50", "DTM+2", "it does not tell when the goods were received"),
+        ("QTY+48", "QTY+12", "it does not tell how much was received of line 1"),
+    ],
+)
+def test_a_message_that_tells_no_receipt_is_a_problem(old: str, new: str, says: str) -> None:
+    check = edifact.check(message(RECEIPT.replace(old, new), "RECADV"))
+    document, (problem,) = standard("RECADV").read(check.rows, check.places, NORMAL)
+    assert (document, problem.message) == (None, says)
+
+
+@pytest.mark.parametrize(
+    ("variance", "quantity", "condition", "extra"),
+    [
+        ("QVR+-3:119", 3, "short", ()),
+        ("QVR+3:119", -3, "short", ()),
+        ("QVR+2:195", 2, "rejected", ()),
+        ("QVR+2+AC", 2, "over", ()),
+        ("QVR+-2:12+CP+PC", -2, "CP", (("QVR01-2", "12"), ("QVR03", "PC"))),
+        ("QVR+2:20", 2, "20", ()),
+    ],
+)
+def test_a_variance_is_an_exception_by_its_discrepancy_or_its_kind(
+    variance: str, quantity: int, condition: str, extra: Extra
+) -> None:
+    (line,) = received(RECEIPT.replace("QTY+48:10", f"QTY+48:10\n{variance}")).lines
+    told = ReceiptException(quantity=Decimal(quantity), unit="each", condition=condition, extra=extra)
+    assert line.exceptions == (told,)
+
+
+@pytest.mark.parametrize(
+    ("variance", "condition"), [("QVR+-3", "short"), ("QVR+3", "over"), ("QVR+3:124", "damaged")]
+)
+def test_a_variance_that_says_less_is_told_by_its_sign_or_kind(variance: str, condition: str) -> None:
+    (line,) = received(RECEIPT.replace("QTY+48:10", f"QTY+48:10\n{variance}"), as_it_was=False).lines
+    assert (line.exceptions[0].quantity, line.exceptions[0].condition) == (Decimal(3), condition)
+
+
+@pytest.mark.parametrize(
+    ("receipt", "says"),
+    [
+        (
+            StockReceipt(
+                number="1", received_on=DAY, lines=(_RECEIVED,), pallets=(ReceivedPallet(number=1),)
+            ),
+            "StockReceipt.lines: stand by pallet where there are pallets",
+        ),
+        (
+            StockReceipt(number="1", received_on=DAY, reporting="full"),
+            "StockReceipt.reporting: the map has no place for it",
+        ),
+        (
+            StockReceipt(
+                number="1",
+                received_on=DAY,
+                lines=(
+                    replace(
+                        _RECEIVED, exceptions=(replace(_RECEIVED.exceptions[0], damage_reason="crushed"),)
+                    ),
+                ),
+            ),
+            "StockReceipt.lines[0].exceptions[0].damage_reason: the map has no place for it",
+        ),
+        (
+            StockReceipt(
+                number="1",
+                received_on=DAY,
+                lines=(replace(_RECEIVED, exceptions=(replace(_RECEIVED.exceptions[0], unit="each"),)),),
+            ),
+            "StockReceipt: would be read as another document",
+        ),
+    ],
+)
+def test_what_a_receiving_advice_cannot_carry_is_refused(receipt: StockReceipt, says: str) -> None:
+    with pytest.raises(CannotWrite) as refused:
+        standard("RECADV").write(receipt)
+    assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
+
+
+ADVICE = """
+    BGM+632+RA-1+9
+    DTM+137:20260105:102
+    NAD+BY+5412345000013::9
+    CPS+1
+    CPS+2+1
+    LIN+1
+    QTY+48:10
+    QVR+-1:119
+    QVR+-2:12
+    QVR+3+AC
+    QVR+4:12+CP+PC
+    QVR+5
+    CPS+3+1
+    PAC+1
+    CNT+2:1
+    """
+
+
+def test_what_a_customer_tells_of_packages_and_of_more_discrepancies_is_kept() -> None:
+    advice = read(ADVICE, "RECADV.receiving_advice", "D.96A")
+    assert lines_written(advice, "RECADV.receiving_advice", "D.96A") == lines_of(ADVICE)
+    assert isinstance(advice, ReceivingAdvice)
+    (line,) = advice.lines
+    assert line.discrepancy == Discrepancy(quantity=Decimal(1), condition="short")
+    assert line.second_discrepancy == Discrepancy(quantity=Decimal(-2), condition="12")
+    assert line.third_discrepancy == Discrepancy(quantity=Decimal(3), condition="over")
+    assert line.extra == (
+        ("CPS01", "1"),
+        ("CPS01", "2"),
+        ("CPS>CPS02", "1"),
+        ("QVR[4]>QVR01-1", "4"),
+        ("QVR[4]>QVR01-2", "12"),
+        ("QVR[4]>QVR02", "CP"),
+        ("QVR[4]>QVR03", "PC"),
+        ("QVR[5]>QVR01-1", "5"),
+    )
+    assert advice.extra == (("CPS01", "3"), ("CPS>CPS02", "1"), ("CPS>PAC", "1"))
+
+
+def test_orders_of_a_receiving_advice_are_no_references() -> None:
+    reference = Reference(type="purchase_order", value="PO-1")
+    for advice in (
+        ReceivingAdvice(number="1", references=(reference,)),
+        ReceivingAdvice(number="1", lines=(ReceivedLine(references=(reference,)),)),
+    ):
+        with pytest.raises(CannotWrite, match="would be read as one of `orders`"):
+            standard("RECADV.receiving_advice").write(advice)
