@@ -18,7 +18,19 @@ import msgspec
 
 from edi.documents import Document
 from edi.problems import Problem
-from mappings.shaped import desadv, iftsta, insdes, invoic, invrpt, ordchg, ordrsp, recadv, retann, slsrpt
+from mappings.shaped import (
+    desadv,
+    iftsta,
+    insdes,
+    invoic,
+    invrpt,
+    ordchg,
+    ordrsp,
+    recadv,
+    remadv,
+    retann,
+    slsrpt,
+)
 
 
 class Shape(NamedTuple):
@@ -47,5 +59,6 @@ SHAPES: dict[str, Shape] = {
     "sales_report": Shape(slsrpt.SalesReport, slsrpt.to_activity, slsrpt.from_activity),
     "receipt": Shape(recadv.StockAdvice, recadv.to_receipt, recadv.from_receipt),
     "receiving_advice": Shape(recadv.ItemAdvice, recadv.to_advice, recadv.from_advice),
+    "remittance_advice": Shape(remadv.RemittanceAdvice, remadv.to_payment, remadv.from_payment),
 }
 """The shapes that maps may name."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from edi.documents import Extra
 from edi.documents.parts import Value
 from edi.problems import CannotWrite, Fault, Problem
+from mappings.values import EITHER_MARK
 
 _V = TypeVar("_V", bound=Value)
 _S = TypeVar("_S", bound=Value)
@@ -105,3 +107,21 @@ def only(value: Value, names: Collection[str], where: str) -> None:
         held = getattr(value, info.name)
         if info.name not in names and held is not None and held not in ((), {}):
             raise refuse(f"{where}.{info.name}", "the map has no place for it")
+
+
+def negated(number: Decimal) -> Decimal:
+    """The number with the other sign, whatever digits it has."""
+    return number.copy_negate() if number else number
+
+
+def number_in_row(extra: Extra, tag: str, qualifier: str) -> Decimal | None:
+    """The number in the first row of `extra` with this qualifier: 9.5 in `("QTY", "194\x1f9,5\x1fKGM")`."""
+    for entry in extra:
+        parts = (*(entry[1].split("\x1f") if len(entry) > 1 else ()), "", "")
+        if entry[0] == tag and parts[0] == qualifier:
+            try:
+                number: Decimal | None = EITHER_MARK.read[parts[1]]
+            except ValueError:
+                return None
+            return number
+    return None

@@ -33,7 +33,9 @@ from edi.problems import Fault, Problem
 from mappings.shaped import (
     apart,
     kept,
+    negated,
     number_in,
+    number_in_row,
     only,
     proven,
     recast,
@@ -80,7 +82,7 @@ def _read(variance: Variance) -> tuple[Decimal, str, Extra]:
         kind = None if _KIND_OF.get(condition, condition) == kind else kind
     else:
         condition = _SHORT if variance.difference < 0 else "over"
-    quantity = -variance.difference if condition == _SHORT else variance.difference
+    quantity = negated(variance.difference) if condition == _SHORT else variance.difference
     return quantity, condition, (*(((_KIND, kind),) if kind else ()), *extra)
 
 
@@ -89,7 +91,7 @@ def _written(quantity: Decimal, condition: str, extra: Extra) -> Variance:
     kind, discrepancy = _KIND_OF.get(condition), _DISCREPANCY_OF.get(condition)
     if kind is None and discrepancy is None:
         kind, discrepancy = (condition, None) if condition.isdecimal() else (None, condition)
-    difference = -quantity if condition == _SHORT else quantity
+    difference = negated(quantity) if condition == _SHORT else quantity
     return Variance(difference, told.get(_KIND) or kind, discrepancy, extra)
 
 
@@ -147,7 +149,9 @@ def to_receipt(advice: StockAdvice) -> tuple[StockReceipt | None, tuple[Problem,
     for position, package in enumerate(advice.groups, 1):
         lines = []
         for line in package.lines:
-            received = line.received if line.received is not None else _accepted(line.extra)
+            received = (
+                line.received if line.received is not None else number_in_row(line.extra, "QTY", _ACCEPTED)
+            )
             if received is None:
                 return None, (_missing("QTY", f"how much was received of line {line.number}"),)
             lines.append(_receipt_line(line, received, next(number)))
@@ -165,18 +169,6 @@ def to_receipt(advice: StockAdvice) -> tuple[StockReceipt | None, tuple[Problem,
 
 def _missing(segment: str, what: str) -> Problem:
     return Problem(Fault.MAPPING_FAILED, f"it does not tell {what}", segment=segment)
-
-
-def _accepted(extra: Extra) -> Decimal | None:
-    """What was received and accepted, where no more is told."""
-    for entry in extra:
-        if entry[0] == "QTY" and len(entry) > 1 and entry[1].split("\x1f")[0] == _ACCEPTED:
-            text = (*entry[1].split("\x1f"), "")[1]
-            try:
-                return Decimal(text.replace(",", "."))
-            except ArithmeticError:
-                return None
-    return None
 
 
 def _receipt_line(line: StockLine, received: Decimal, position: int) -> ReceiptLine:

@@ -7,10 +7,12 @@ the same contents, less what the message has no place for.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
+import test_written_freight
 import test_written_orders
 import test_written_planning
 import test_written_sets
@@ -21,8 +23,10 @@ from msgspec.structs import replace
 from edi import edifact
 from edi.documents import (
     Address,
+    Adjustment,
     Amount,
     AnsweredLine,
+    BankAccount,
     ChangedLine,
     Charge,
     Contact,
@@ -38,16 +42,21 @@ from edi.documents import (
     Mark,
     Measure,
     Message,
+    Note,
     OrderAcknowledgment,
     OrderChange,
     OrderReference,
+    PaidItem,
+    PaidLine,
     Party,
+    PaymentAdvice,
     ReceiptException,
     ReceiptLine,
     ReceivedLine,
     ReceivedPallet,
     ReceivingAdvice,
     Reference,
+    Remittance,
     Routing,
     Schedule,
     StockReceipt,
@@ -597,6 +606,89 @@ CANONICAL: dict[str, Canonical] = {
             ),
         ),
     ),
+    "REMADV": Canonical(
+        """
+        BGM+481+RA-1+9
+        DTM+138:20260112:102
+        DTM+137:20260110:102
+        RFF+PQ:TRANSFER 7
+        FII+PB+12345678+BIGBBEBB::5
+        FII+RB+98765+KREDBEBB::5
+        PAI+::30
+        FTX+AAI+++SECOND RUN OF JANUARY
+        NAD+PR+5412345000013::9++BIGMART NV
+        CTA+AP+:ANN
+        COM+ap@bigmart.example:EM
+        NAD+PE+4012345500004::9
+        CUX+2:EUR:11
+        DOC+380+INV-1
+        MOA+12:880.00
+        MOA+9:1000.00
+        MOA+52:20.00
+        DTM+137:20260105:102
+        RFF+ON:PO-1
+        AJT+3
+        MOA+165:-100.00
+        RFF+CD:CM-1
+        FTX+AAI+++TWO CASES CRUSHED
+        DOC+381+CN-2
+        MOA+12:-50.00
+        MOA+9:-50.00
+        DLI+1+3
+        PIA+1+AB-1:SA
+        UNS+S
+        MOA+12:830.00
+        """,
+        PaymentAdvice(
+            number="RA-1",
+            amount=Decimal("830.00"),
+            handling="advice_only",
+            sign="credit",
+            method="credit_transfer",
+            paid_on=LATER,
+            payer_account=BankAccount(bank_type="swift", bank="BIGBBEBB", number="12345678"),
+            payee_account=BankAccount(bank_type="swift", bank="KREDBEBB", number="98765"),
+            currency="EUR",
+            notes=(Note(type="GEN", text="SECOND RUN OF JANUARY"),),
+            references=(Reference(type="PQ", value="TRANSFER 7"),),
+            dates=(Dated(type="document", on=dt.date(2026, 1, 10)),),
+            parties=(
+                Party(role="payer", name="BIGMART NV", ids=BUYER.ids, contacts=BUYER.contacts),
+                Party(role="payee", ids=SUPPLIER.ids),
+            ),
+            remittances=(
+                Remittance(
+                    items=(
+                        PaidItem(
+                            type="invoice",
+                            number="INV-1",
+                            paid=Decimal("880.00"),
+                            amount=Decimal("1000.00"),
+                            discount=Decimal("20.00"),
+                            dates=(Dated(type="document", on=DAY),),
+                            references=(Reference(type="purchase_order", value="PO-1"),),
+                            adjustments=(
+                                Adjustment(
+                                    amount=Decimal("-100.00"),
+                                    reason="damaged",
+                                    reference_type="seller_credit_memo",
+                                    reference_number="CM-1",
+                                    notes=(Note(type="GEN", text="TWO CASES CRUSHED"),),
+                                ),
+                            ),
+                        ),
+                        PaidItem(
+                            type="seller_credit_memo",
+                            number="CN-2",
+                            paid=Decimal("-50.00"),
+                            amount=Decimal("-50.00"),
+                            lines=(PaidLine(number="3", ids={"vendor": "AB-1"}),),
+                        ),
+                    )
+                ),
+            ),
+        ),
+    ),
 }
 
 
@@ -625,8 +717,20 @@ def test_one_of_everything_that_a_message_has_is_kept(name: str, version: str) -
     if name == "RECADV":  # a receipt tells what was received, and when
         lines = [line.replace("QTY+21", "QTY+48") for line in lines]
         lines[1] = lines[1].replace("DTM+137", "DTM+50")
+    elif name == "REMADV":  # a payment, how much is paid
+        lines = [line.replace("MOA+203", "MOA+12") for line in lines]
     document = read("\n".join(lines), name, version)
-    assert sorted(lines_written(document, name, version)) == sorted(lines)
+    assert sorted(apart(lines_written(document, name, version))) == sorted(apart(lines))
+
+
+def apart(lines: list[str]) -> Iterator[str]:
+    """Lines with a segment for each of several product ids: those of a kind told before move to another."""
+    for line in lines:
+        tag, number, *ids = line.split("+")
+        if tag == "PIA":
+            yield from (f"{tag}+{number}+{id}" for id in ids)
+        else:
+            yield line
 
 
 def instead(document: Document, **words: str) -> Any:
@@ -650,6 +754,9 @@ _RECEIVED = replace(
     exceptions=(ReceiptException(quantity=Decimal(2), unit="case", condition="damaged"),),
 )
 
+_PAYMENT = instead(test_written_freight.DOCUMENTS["820"], buyer_credit_memo="seller_credit_memo")
+_ITEM = replace(_PAYMENT.remittances[0].items[0], action=None)
+
 # EDIFACT has other modes of transport and no schedule of shipping; contacts of parties alone; no components
 # or distributions. A change is no kind of order, and says of a line that it is changed, not what.
 X12: dict[str, Document] = {
@@ -658,6 +765,14 @@ X12: dict[str, Document] = {
         _CHANGE,
         type=None,
         lines=tuple(replace(line, distributions=()) for line in _CHANGE.lines),
+    ),
+    "REMADV": replace(
+        _PAYMENT,
+        trace_type=None,
+        format=None,
+        payer_account=replace(_PAYMENT.payer_account, type=None),
+        payee_account=replace(_PAYMENT.payee_account, type=None),
+        remittances=(replace(_PAYMENT.remittances[0], number=None, items=(_ITEM,)),),
     ),
     "RECADV": StockReceipt(
         number="WR-1",
@@ -1094,3 +1209,89 @@ def test_orders_of_a_receiving_advice_are_no_references() -> None:
     ):
         with pytest.raises(CannotWrite, match="would be read as one of `orders`"):
             standard("RECADV.receiving_advice").write(advice)
+
+
+# payments
+
+PAYMENT = """
+    BGM+481+RA-1+9
+    DTM+137:20260110:102
+    DOC+380+INV-1
+    MOA+12:900
+    MOA+9:1000
+    UNS+S
+    MOA+12:900
+    """
+
+
+def payment_in(body: str) -> PaymentAdvice:
+    payment = read(body, "REMADV", "D.96A")
+    assert isinstance(payment, PaymentAdvice)
+    lines_written(payment, "REMADV", "D.96A")
+    return payment
+
+
+@pytest.mark.parametrize(
+    ("adjustments", "amounts"),
+    [
+        ("AJT+3|MOA+165:-100", [-100]),
+        ("AJT+3|MOA+165:100", [-100]),
+        ("AJT+3|MOA+8:130|AJT+5|MOA+8:-30", [-130, 30]),
+        ("AJT+3|MOA+165:99", [99]),
+        ("AJT+3", []),
+    ],
+)
+def test_what_was_deducted_is_below_zero_where_what_was_paid_shows_it(
+    adjustments: str, amounts: list[int]
+) -> None:
+    told_too = adjustments.replace("|", "\n")
+    (item,) = payment_in(PAYMENT.replace("MOA+9:1000", f"MOA+9:1000\n{told_too}")).items
+    assert [one.amount for one in item.adjustments] == amounts
+
+
+@pytest.mark.parametrize("kind", ["9", "11", "86", "128", "139"])
+def test_a_payment_is_of_what_was_remitted_or_of_the_total_that_is_told(kind: str) -> None:
+    assert payment_in(PAYMENT.replace("UNS+S\n    MOA+12", f"UNS+S\n    MOA+{kind}")).amount == Decimal(900)
+
+
+def test_an_advice_that_tells_no_payment_is_a_problem() -> None:
+    body = PAYMENT.replace("UNS+S\n    MOA+12", "UNS+S\n    MOA+1")
+    check = edifact.check(message(body, "REMADV"))
+    document, (problem,) = standard("REMADV").read(check.rows, check.places, NORMAL)
+    assert (document, problem.message) == (None, "it does not tell how much was paid")
+
+
+ADVISED = PaymentAdvice(amount=Decimal(1), handling="advice_only", sign="credit")
+
+
+@pytest.mark.parametrize(
+    ("payment", "says"),
+    [
+        (replace(ADVISED, handling="payment_with_advice"), "handling: is always 'advice_only' here"),
+        (replace(ADVISED, sign=None), "sign: is always 'credit' here"),
+        (replace(ADVISED, format="CTX"), "format: the map has no place for it"),
+        (replace(ADVISED, remittances=(Remittance(number=1),)), "remittances[0].number: the map has no"),
+        (replace(ADVISED, remittances=(Remittance(), Remittance())), "remittances: there is one alone"),
+        (
+            replace(
+                ADVISED,
+                remittances=(
+                    Remittance(
+                        items=(
+                            PaidItem(
+                                paid=Decimal(9),
+                                amount=Decimal(10),
+                                adjustments=(Adjustment(amount=Decimal(1)),),
+                            ),
+                        )
+                    ),
+                ),
+            ),
+            "PaymentAdvice: would be read as another document",
+        ),
+    ],
+)
+def test_what_a_remittance_advice_cannot_carry_is_refused(payment: PaymentAdvice, says: str) -> None:
+    with pytest.raises(CannotWrite) as refused:
+        standard("REMADV").write(payment)
+    assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
