@@ -19,6 +19,7 @@ import msgspec
 from edi.documents import Document
 from edi.problems import Problem
 from mappings.shaped import (
+    delfor,
     desadv,
     iftsta,
     insdes,
@@ -60,5 +61,9 @@ SHAPES: dict[str, Shape] = {
     "receipt": Shape(recadv.StockAdvice, recadv.to_receipt, recadv.from_receipt),
     "receiving_advice": Shape(recadv.ItemAdvice, recadv.to_advice, recadv.from_advice),
     "remittance_advice": Shape(remadv.RemittanceAdvice, remadv.to_payment, remadv.from_payment),
+    "schedule": Shape(delfor.Schedule, delfor.to_plan, delfor.by_party),
+    "schedule_in_groups": Shape(delfor.Schedule, delfor.to_plan, delfor.by_group),
+    "shipping_schedule": Shape(delfor.ShippingSchedule, delfor.to_plan, delfor.by_party),
+    "shipping_schedule_in_groups": Shape(delfor.ShippingSchedule, delfor.to_plan, delfor.by_group),
 }
 """The shapes that maps may name."""

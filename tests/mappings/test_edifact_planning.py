@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ import test_written_planning
 from maps_support import (
     DAY,
     LATER,
+    SHIP_TO,
     carried,
     each,
     message,
+    messages,
     read_canonical,
     read_one_of_everything,
     standard,
@@ -22,14 +25,25 @@ from maps_support import (
 from msgspec.structs import replace
 
 from edi import edifact
-from edi.documents import Activity, Distribution, Price, ProductActivity
+from edi.documents import (
+    Activity,
+    Distribution,
+    Forecast,
+    Party,
+    PlannedQuantity,
+    Price,
+    ProductActivity,
+    Reference,
+    ShipSchedule,
+)
 from edi.problems import CannotWrite
 from edi.tree import NORMAL
 
+SAMPLES = Path(__file__).parent.parent / "samples"
 BOTH = pytest.mark.parametrize("version", ["D.96A", "D.01B"])
 
 
-@each(["SLSRPT"])
+@each(["SLSRPT", "DELFOR", "DELFOR.ship_schedule"])
 def test_one_of_everything_is_written_as_it_was_read(transaction_set: str, version: str) -> None:
     assert read_one_of_everything(transaction_set, version).lines
 
@@ -187,4 +201,207 @@ def test_what_a_sales_report_cannot_carry_is_refused(changes: dict[str, Any], sa
     line = replace(line, activities=(replace(line.activities[0], **changes),))
     with pytest.raises(CannotWrite) as refused:
         standard("SLSRPT").write(replace(ACTIVITY, lines=(line,)))
+    assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
+
+
+HEADING = """
+    BGM+241+F-1+9
+    DTM+137:20260105:102
+    DTM+158:20260105:102
+    DTM+159:20260405:102
+    RFF+CT:C-1
+    RFF+ON:PO-1
+    RFF+SD:038
+    NAD+BY+5412345000013::9
+    NAD+SU+4012345500004::9
+    CTA+IC+:ANN
+    COM+555-0100:TE"""
+ITEM = """
+    LIN+1++4000862141404:{gtin}
+    PIA+1+AB-1:SA
+    IMD+F++:::BLUE WIDGET
+    RFF+LI:10
+    QTY+70:1200:PCE
+    DTM+51:20260101:102
+    QTY+48:100:PCE
+    DTM+50:20260103:102
+    RFF+DQ:DN-1"""
+SCHEDULES = {
+    "D.96A": f"""{HEADING}
+    UNS+D
+    NAD+DP+5412345000020::9++STORE 12
+    {ITEM.format(gtin="EN")}
+    QTY+113:100:PCE
+    SCC+1
+    DTM+2:202601120800:203
+    QTY+113:80:PCE
+    SCC+4++W
+    DTM+63:20260125:102
+    DTM+64:20260119:102
+    LIN+2++4000862141411:EN
+    QTY+113:50
+    DTM+2:20260112:102
+    UNS+S
+    """,
+    "D.01B": f"""{HEADING}
+    GIS+37
+    NAD+DP+5412345000020::9++STORE 12
+    {ITEM.format(gtin="SRV")}
+    SCC+1
+    QTY+113:100:PCE
+    DTM+2:202601120800:203
+    SCC+4++W
+    QTY+113:80:PCE
+    DTM+63:20260125:102
+    DTM+64:20260119:102
+    LIN+2++4000862141411:SRV
+    QTY+113:50
+    DTM+2:20260112:102
+    """,
+}
+
+
+def lines_of(body: str) -> str:
+    return "\n".join(line.strip() for line in body.splitlines() if line.strip())
+
+
+@BOTH
+def test_a_delivery_schedule_is_a_forecast(version: str) -> None:
+    forecast = read_canonical(lines_of(SCHEDULES[version]), "DELFOR", version)
+    assert (forecast.number, forecast.purpose, forecast.issued_on) == ("F-1", "original", DAY)
+    assert (forecast.starts_on, forecast.ends_on) == (DAY, dt.date(2026, 4, 5))
+    assert (forecast.contract, forecast.purchase_order) == ("C-1", "PO-1")
+    assert (forecast.based_on, forecast.quantity_type) == ("delivery", None)
+    first, second = forecast.lines
+    assert (first.unit, first.description) == ("piece", "BLUE WIDGET")
+    assert first.parties == second.parties == (Party("ship_to", "STORE 12", {"gln": "5412345000020"}),)
+    assert first.planned == (
+        PlannedQuantity(
+            Decimal(100),
+            "firm",
+            "mutual",
+            dt.date(2026, 1, 12),
+            date_type="requested_delivery",
+            time=dt.time(8, 0),
+        ),
+        PlannedQuantity(Decimal(80), "planning", "weekly", dt.date(2026, 1, 19), until=dt.date(2026, 1, 25)),
+    )
+    assert [(one.type, one.quantity, one.date_type) for one in first.shipped] == [
+        ("cumulative_received", Decimal(1200), "cumulative_from"),
+        ("received", Decimal(100), "received"),
+    ]
+    assert first.shipped[1].references == (Reference(type="delivery_note", value="DN-1"),)
+    assert second.planned == (PlannedQuantity(Decimal(50), "mutual", "mutual", dt.date(2026, 1, 12)),)
+    assert forecast.extra == first.extra == second.extra == ()
+
+
+def test_a_forecast_of_real_partners_names_products_under_whom_they_are_delivered_to() -> None:
+    name = "indice-co_EDI.Net__Samples_edifact.Issue196.edi"
+    data = (SAMPLES / "edifact" / "DELFOR" / name).read_bytes()
+    (transaction,) = messages(data.replace(b"20060619165058:203", b"20060619165058:204"))
+    check = edifact.check(transaction)
+    forecast, problems = standard("DELFOR").read(check.rows, check.places, NORMAL)
+    assert problems == ()
+    assert isinstance(forecast, Forecast)
+    assert forecast.number == "001"
+    assert {line.parties[0].role for line in forecast.lines} == {"consignee"}
+    assert all(line.ids for line in forecast.lines)
+
+
+@BOTH
+def test_quantities_that_differ_from_the_rest_say_so(version: str) -> None:
+    mixed = {
+        "D.96A": "QTY+1:10:PCE\nSCC+1\nDTM+10:20260112:102\nQTY+3:20:KGM\nSCC+1\nDTM+2:20260112:102",
+        "D.01B": "SCC+1\nQTY+1:10:PCE\nDTM+10:20260112:102\nQTY+3:20:KGM\nDTM+2:20260112:102",
+    }[version]
+    end = ("UNS+D", "UNS+S") if version == "D.96A" else ("GIS+37", "")
+    body = lines_of(f"BGM+241+1+9\nDTM+137:20260105:102\n{end[0]}\nLIN+1\n{mixed}\n{end[1]}")
+    (line,) = read_canonical(body, "DELFOR", version).lines
+    assert line.unit is None
+    assert [(one.date_type, one.extra) for one in line.planned] == [
+        ("requested_ship", (("QTY01-1", "discrete"), ("QTY01-3", "piece"))),
+        ("requested_delivery", (("QTY01-1", "cumulative"), ("QTY01-3", "kilogram"))),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "version", "says"),
+    [
+        ("UNS+D\nNAD+DP+1::9\nUNS+S", "D.96A", "a delivery has no item"),
+        ("GIS+37\nLIN+1\nSCC+1", "D.01B", "a condition has no quantity"),
+    ],
+)
+def test_a_schedule_of_nothing_is_no_forecast(body: str, version: str, says: str) -> None:
+    told = message(f"BGM+241+1+9\nDTM+137:20260105:102\n{body}", "DELFOR", version.replace(".", ":") + ":UN")
+    check = edifact.check(told)
+    forecast, (problem,) = standard("DELFOR", version).read(check.rows, check.places, NORMAL)
+    assert (forecast, problem.message) == (None, says)
+
+
+# A schedule has no prices and currency, no authorizations and patterns of delivery.
+FORECAST = test_written_planning.DOCUMENTS["830"]
+assert isinstance(FORECAST, Forecast)
+SCHEDULED = replace(
+    FORECAST,
+    currency=None,
+    parties=tuple(replace(party, references=()) for party in FORECAST.parties),
+    lines=tuple(
+        replace(
+            line,
+            price=None,
+            authorizations=(),
+            patterns=(),
+            planned=(*line.planned, *line.patterns[0].planned),
+        )
+        for line in FORECAST.lines
+    ),
+)
+
+
+@BOTH
+def test_a_forecast_is_carried_by_a_delivery_schedule(version: str) -> None:
+    rows = carried(SCHEDULED, "DELFOR", version)
+    assert {"QTY+1:100:EA", "DTM+64:20260105:102", "DTM+63:20260112:102", "SCC+4++M"} <= set(rows)
+    assert ("UNS+D" if version == "D.96A" else "GIS+37") in rows
+
+
+SHIPPING = test_written_planning.DOCUMENTS["862"]
+assert isinstance(SHIPPING, ShipSchedule)
+TO_SHIP = replace(
+    SHIPPING,
+    lines=tuple(
+        replace(
+            line,
+            contacts=(),
+            days=None,
+            days_time=None,
+            planned=tuple(replace(one, times=()) for one in line.planned),
+        )
+        for line in SHIPPING.lines
+    ),
+)
+
+
+@BOTH
+def test_a_ship_schedule_is_carried_by_a_delivery_schedule(version: str) -> None:
+    rows = carried(TO_SHIP, "DELFOR.ship_schedule", version)
+    assert {"BGM+241+SS-1+5", "QTY+1:100:EA", "DTM+10:20260105:102", "SCC+1++Y"} <= set(rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"based_on": "production"}, "Forecast.based_on: the map has no place for 'production'"),
+        ({"quantity_type": "net_change"}, "Forecast.quantity_type: the map has no place for 'net_change'"),
+        ({"currency": "EUR"}, "Schedule.currency: the map has no place for it"),
+        ({"lines": FORECAST.lines}, "Forecast.lines[0].price: the map has no place for it"),
+        (
+            {"lines": (replace(SCHEDULED.lines[0], parties=(SHIP_TO, SHIP_TO)),)},
+            "Forecast.lines[0].parties: the map has a place for one",
+        ),
+    ],
+)
+def test_what_a_delivery_schedule_cannot_carry_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(CannotWrite) as refused:
+        standard("DELFOR").write(replace(SCHEDULED, **changes))
     assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
