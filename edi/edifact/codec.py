@@ -80,6 +80,7 @@ _LONGEST_SUFFIX = 8
 _UNA = 9  # bytes: UNA and the six service characters
 _BEGINNING = re.compile(r"UNA[^\r\n]{5}.[ \t\r\n]*UNB|UNB[+\x1d]", re.DOTALL)
 _WHOLE = re.compile(r"(?:UNA[^\r\n]{5}.[ \t\r\n]*)?UNB.[A-Z]{4}.\d.", re.DOTALL)
+_IN_LINES = re.compile(r"UNB\+[^'\r\n]*([\r\n])[\r\n]?UN[GH]\+")  # though no UNA says that lines end segments
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are no character, until they are replaced
 _SHIFTED = r"\x1b\$.*?(?:\x1b\([BJ]|\Z)"  # ISO 2022: two bytes a character, until ASCII is called back
@@ -321,6 +322,9 @@ class _Reader(Window):
             self._skip_blank()
         offset = self._offset
         separators = given or (LEVEL_B if self._text.startswith("UNB\x1d", self._at) else LEVEL_A)
+        in_lines = None if given else _IN_LINES.match(self._text, self._at)
+        if in_lines:
+            separators = separators._replace(segment=in_lines[1])
         if not self._text.startswith(f"UNB{separators.element}", self._at):
             message = "UNB does not follow UNA" if given else "UNB is not followed by its element separator"
             self._at = min(self._at + 3, len(self._text))
@@ -349,8 +353,10 @@ class _Reader(Window):
         repertoire = {"UNOA": _UNOA, "UNOB": _UNOB}.get(syntax[0], b"")
         self._repertoire = repertoire and repertoire + "".join(separators[:5]).encode("latin-1")
         row = self._row(segment)
-        problems = self._placed(segment, [*_in_service("UNB", row, self._syntax), *_in_syntax(syntax)])
-        return _Header(row, separators, offset, segment.text, tuple(problems))
+        problems = [*_in_service("UNB", row, self._syntax), *_in_syntax(syntax)]
+        if in_lines:
+            problems.append(_no_una(len(segment.text)))
+        return _Header(row, separators, offset, segment.text, tuple(self._placed(segment, problems)))
 
     def _groups(self, control_number: str) -> Generator[Event, None, InterchangeEnd]:
         groups = messages = packages = 0
@@ -799,6 +805,11 @@ def _in_syntax(syntax: list[str]) -> Iterator[Problem]:
             Fault.VERSION_UNKNOWN, message, Severity.ERROR, "UNB", element=1, component=2,
             offset=5 + len(syntax[0]), value=syntax[1],
         )  # fmt: skip
+
+
+def _no_una(at: int) -> Problem:
+    message = "segments end with lines here, which UNA should have said"
+    return Problem(Fault.SEPARATORS_INVALID, message, Severity.WARNING, "UNB", offset=at)
 
 
 @cache

@@ -218,6 +218,18 @@ def test_a_line_end_can_be_the_terminator(terminator: str) -> None:
     assert transactions(document("ORDERS", separators=separators)) == transactions(data)
 
 
+@pytest.mark.parametrize("terminator", ["\n", "\r", "\r\n"])
+def test_lines_end_segments_where_unb_shows_it_although_no_una_says_so(terminator: str) -> None:
+    data = document("ORDERS").replace(b"'\n", terminator.encode())
+    (problem,) = problems(events(data))
+    assert (problem.fault, problem.severity) == (Fault.SEPARATORS_INVALID, Severity.WARNING)
+    assert data[problem.offset :].startswith(terminator.encode())
+    assert check(data).status == "accepted"
+    quoted = data.replace(b"keep dry", b"don't?+")
+    assert text_of(quoted, 5).endswith("don't+")
+    assert list(read(Pieces(data, 1))) == events(data)  # type: ignore[arg-type]
+
+
 def test_level_b_has_service_characters_of_its_own_that_nothing_releases() -> None:
     data = document("ORDERS").translate(bytes.maketrans(b"+:'", b"\x1d\x1f\x1c")).replace(b"UNOC", b"UNOB")
     data = data.replace(b"Handle with care", b"What? It's 1+1: '*'")
