@@ -5,12 +5,14 @@ Text is latin-1, so an index into it is a byte offset.
 
 from __future__ import annotations
 
+import re
 from typing import BinaryIO, NamedTuple
 
-from edi.problems import Fault, Problem, Severity
+from edi.problems import Fault, NotEdi, Problem, Severity
 from edi.tree import Separators
 
 READ = 256 * 1024
+SEARCHED = 64 * 1024  # bytes that may stand before the first interchange
 BLANK = " \t\r\n"
 KEPT = 100  # loose segments, and problems of one kind of place, that are kept
 TRIES = 100  # of string search; where it fails it may have looked far
@@ -110,6 +112,56 @@ class Window:
         for character in self._line_ends:
             head = head.replace(character, "")
         return head.partition(self._separators.element)[0].partition(self._separators.segment)[0]
+
+    def _find_first(self, begins: tuple[str, ...], beginning: re.Pattern[str]) -> tuple[Problem, ...]:
+        """Goes to the first interchange; what stands before it is told.
+
+        Raises NotEdi, with the first characters there are, where there is none within 64 KiB.
+        """
+        self._have(SEARCHED)
+        if self._text.startswith("\xef\xbb\xbf"):
+            self._at = 3
+        self._skip_blank()
+        if self._text.startswith(begins, self._at):
+            return ()
+        found = beginning.search(self._text, self._at, self._at + SEARCHED)
+        if found is None:
+            raise NotEdi(self._text[self._at : self._at + 8])
+        stray = self._stray()
+        self._at = found.start()
+        return (stray,)
+
+    def _find_next(
+        self, begins: tuple[str, ...], beginning: re.Pattern[str], whole: re.Pattern[str], longest: int
+    ) -> tuple[Problem, ...]:
+        """Skips what stands between interchanges, which is told; memory does not grow with it.
+
+        `whole` is a header of not more than `longest` characters in full, which alone counts once too much
+        was broken.
+        """
+        self._blank = BLANK
+        strict = self._broken > self._limits.broken
+        if not self._skip_blank():
+            return ()
+        self._have(longest)
+        if whole.match(self._text, self._at) if strict else self._text.startswith(begins, self._at):
+            return ()
+        stray = self._stray()
+        while not (found := (whole if strict else beginning).search(self._text, self._at)):
+            self._at = max(self._at, len(self._text) - longest)
+            if not self._fill():
+                self._at = len(self._text)
+                return (stray,)
+        self._at = found.start()
+        return (stray,)
+
+    def _too_large(self, tag: str, what: str, offset: int) -> Problem:
+        limits = self._limits
+        message = (
+            f"{what} may have {limits.segments} segments of {limits.elements} elements"
+            f" and {limits.transaction} bytes at most"
+        )
+        return Problem(Fault.LIMIT_EXCEEDED, message, segment=tag, position=1, offset=offset)
 
     def _stray(self) -> Problem:
         return Problem(

@@ -39,7 +39,6 @@ from x12 import dictionary
 
 _ISA_WIDTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)  # with the tag and separators 105: X12.5
 _ISA_LONGEST = 512  # with widths that are wrong
-_SEARCHED = 64 * 1024  # bytes that may stand before the first ISA
 _AHEAD = 16  # transactions read before the first of them is given, of not more bytes than
 _AHEAD_BYTES = 64 * 1024
 _INTERCHANGE = re.compile(r"ISA[^A-Za-z0-9\s]")
@@ -114,45 +113,15 @@ class _Reader(Window):
     # interchanges
 
     def events(self) -> Iterator[Event]:
-        problems = self._find_first()
+        try:
+            problems = self._find_first(("ISA",), _INTERCHANGE)
+        except NotEdi as head:
+            raise NotEdi(_what_is_missing(str(head))) from None
         while True:
             yield from self._interchange(problems)
             if not self._skip_blank():
                 return
             problems = ()
-
-    def _find_first(self) -> tuple[Problem, ...]:
-        self._have(_SEARCHED)
-        if self._text.startswith("\xef\xbb\xbf"):
-            self._at = 3
-        self._skip_blank()
-        if self._text.startswith("ISA", self._at):
-            return ()
-        found = _INTERCHANGE.search(self._text, self._at, self._at + _SEARCHED)
-        if found is None:
-            raise NotEdi(_what_is_missing(self._text[self._at : self._at + 8]))
-        stray = self._stray()
-        self._at = found.start()
-        return (stray,)
-
-    def _to_next_interchange(self) -> tuple[Problem, ...]:
-        """Skips what stands between interchanges, which is told; memory does not grow with it."""
-        self._blank = BLANK
-        whole = self._broken > self._limits.broken
-        if not self._skip_blank() or (not whole and self._have(3) and self._text.startswith("ISA", self._at)):
-            return ()
-        self._have(_ISA_LONGEST)
-        if whole and _WHOLE.match(self._text, self._at):
-            return ()
-        stray = self._stray()
-        beginning = _WHOLE if whole else _INTERCHANGE
-        while not (found := beginning.search(self._text, self._at)):
-            self._at = max(self._at, len(self._text) - _ISA_LONGEST)
-            if not self._fill():
-                self._at = len(self._text)
-                return (stray,)
-        self._at = found.start()
-        return (stray,)
 
     def _interchange(self, problems: tuple[Problem, ...]) -> Iterator[Event]:
         self._have(_ISA_LONGEST)
@@ -190,7 +159,9 @@ class _Reader(Window):
                 (*(tag + ending for tag in ("ST", "SE", "GE", "GS")), "ISA", "IEA", "BIN", "BDS")
             )
             end = yield from self._groups(elements[13].strip())
-        yield replace(end, problems=end.problems + self._to_next_interchange())
+        yield replace(
+            end, problems=end.problems + self._find_next(("ISA",), _INTERCHANGE, _WHOLE, _ISA_LONGEST)
+        )
 
     def _groups(self, control_number: str) -> Generator[Event, None, InterchangeEnd]:
         groups = 0
@@ -372,7 +343,7 @@ class _Reader(Window):
                     pieces.append(segment.text)
                     offsets.append(segment.offset)
                 elif not problems:
-                    problems.append(self._too_large(offset))
+                    problems.append(self._too_large("ST", "a transaction set", offset))
         except GivenUpError as error:
             given_up = error
             problems.append(error.problem)
@@ -384,14 +355,6 @@ class _Reader(Window):
             raise given_up
         if any(problem.severity is Severity.ERROR for problem in transaction.problems):
             self._count_broken()
-
-    def _too_large(self, offset: int) -> Problem:
-        limits = self._limits
-        message = (
-            f"a transaction set may have {limits.segments} segments of {limits.elements} elements"
-            f" and {limits.transaction} bytes at most"
-        )
-        return Problem(Fault.LIMIT_EXCEEDED, message, segment="ST", position=1, offset=offset)
 
     def _split_transaction(self) -> list[str] | None:
         """The segments from ST to SE by string search; None, with nothing taken, where that is not right."""

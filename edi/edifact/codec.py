@@ -74,7 +74,7 @@ _AS_THEY_ARE = frozenset(("ascii", "iso8859-1", CHARACTER_SETS["UNOX"]))  # deco
 _UNOA = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,-()/=!\"%&*;<>'+:?\r\n\x1c\x1d\x1f"
 _UNOB = _UNOA + b"abcdefghijklmnopqrstuvwxyz"
 
-_SEARCHED = 64 * 1024  # bytes that may stand before the first interchange
+_BEGINS = ("UNA", "UNB")
 _LONGEST_HEADER = 1024
 _LONGEST_SUFFIX = 8
 _UNA = 9  # bytes: UNA and the six service characters
@@ -241,45 +241,15 @@ class _Reader(Window):
     # interchanges
 
     def events(self) -> Iterator[Event]:
-        problems = self._find_first()
+        try:
+            problems = self._find_first(_BEGINS, _BEGINNING)
+        except NotEdi as head:
+            raise NotEdi(_what_is_missing(str(head))) from None
         while True:
             yield from self._interchange(problems)
             if not self._skip_blank():
                 return
             problems = ()
-
-    def _find_first(self) -> tuple[Problem, ...]:
-        self._have(_SEARCHED)
-        if self._text.startswith("\xef\xbb\xbf"):
-            self._at = 3
-        self._skip_blank()
-        if self._text.startswith(("UNA", "UNB"), self._at):
-            return ()
-        found = _BEGINNING.search(self._text, self._at, self._at + _SEARCHED)
-        if found is None:
-            raise NotEdi(_what_is_missing(self._text[self._at : self._at + 8]))
-        stray = self._stray()
-        self._at = found.start()
-        return (stray,)
-
-    def _to_next_interchange(self) -> tuple[Problem, ...]:
-        """Skips what stands between interchanges, which is told; memory does not grow with it."""
-        self._blank = BLANK
-        whole = self._broken > self._limits.broken
-        if not self._skip_blank():
-            return ()
-        self._have(_LONGEST_HEADER)
-        if _WHOLE.match(self._text, self._at) if whole else _BEGINNING.match(self._text, self._at):
-            return ()
-        stray = self._stray()
-        beginning = _WHOLE if whole else _BEGINNING
-        while not (found := beginning.search(self._text, self._at)):
-            self._at = max(self._at, len(self._text) - _LONGEST_HEADER)
-            if not self._fill():
-                self._at = len(self._text)
-                return (stray,)
-        self._at = found.start()
-        return (stray,)
 
     def _interchange(self, problems: tuple[Problem, ...]) -> Iterator[Event]:
         header = self._header()
@@ -305,7 +275,9 @@ class _Reader(Window):
         end = InterchangeEnd("", 0)
         if header.separators:
             end = yield from self._groups(control_number)
-        yield replace(end, problems=end.problems + self._to_next_interchange())
+        yield replace(
+            end, problems=end.problems + self._find_next(_BEGINS, _BEGINNING, _WHOLE, _LONGEST_HEADER)
+        )
 
     def _header(self) -> _Header:
         """Takes UNA and UNB."""
@@ -545,7 +517,7 @@ class _Reader(Window):
                     offsets.append(segment.offset)
                     unseen += within
                 elif not problems:
-                    problems.append(self._too_large(offset))
+                    problems.append(self._too_large("UNH", "a message", offset))
         except GivenUpError as error:
             given_up = error
             problems.append(error.problem)
@@ -565,14 +537,6 @@ class _Reader(Window):
                 self._count_broken()
         if given_up:
             raise given_up
-
-    def _too_large(self, offset: int) -> Problem:
-        limits = self._limits
-        message = (
-            f"a message may have {limits.segments} segments of {limits.elements} elements"
-            f" and {limits.transaction} bytes at most"
-        )
-        return Problem(Fault.LIMIT_EXCEEDED, message, segment="UNH", position=1, offset=offset)
 
     def _split_transaction(self) -> tuple[list[str], list[int]] | None:
         """The segments from UNH to UNT, and what is unseen; None, with nothing taken, where that fails."""
