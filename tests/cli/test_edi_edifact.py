@@ -316,4 +316,4 @@ def test_what_a_message_carries_is_told_by_the_partner(run: Run, tmp_path: Path,
     )
     assert written.exit == 0, written.err
     assert written.out.startswith("UNB+UNOC:3+5412345000013:14+ACME3PL+")
-    assert "++++1'UNH+1+INSDES:D:96A:UN'BGM+350+PO-1'" in written.out
+    assert "++++1++1'UNH+1+INSDES:D:96A:UN'BGM+350+PO-1'" in written.out
