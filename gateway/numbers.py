@@ -14,7 +14,6 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from edi.tree import PartyId, Syntax
-from gateway import edi
 from gateway.config import ControlNumbers
 from gateway.store.dialect import Upsert
 from gateway.store.tables import control_number
@@ -37,6 +36,10 @@ _PUT = Upsert(
     ),
 )
 
+LAST: dict[Syntax, int] = {  # the highest number; after it comes 1
+    "x12": 999_999_999,
+    "edifact": 99_999_999_999_999,  # 0020, 0048 and 0062 have 14 characters
+}
 LEVELS = ("interchange", "group", "transaction")
 _NAMES = {  # of sequences
     "x12": {level: level for level in LEVELS},
@@ -52,7 +55,7 @@ def plain(number: str | None) -> str:
 def last(name: str) -> int:
     """The highest number of a sequence, after which comes 1."""
     syntax: Syntax = "edifact" if name.partition(" ")[0] in _NAMES["edifact"].values() else "x12"
-    return edi.SYNTAXES[syntax].LAST
+    return LAST[syntax]
 
 
 def sequence(

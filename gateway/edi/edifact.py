@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edi.guide import Guide
 
 __all__ = [
-    "ACKNOWLEDGMENTS", "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge",
+    "ACKNOWLEDGMENTS", "CONTENT_TYPE", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge",
     "answering", "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition",
     "functional_id", "group_of", "is_answered", "meaning", "read", "received", "refuse", "segment",
     "service_row", "sets", "write", "write_transaction",
@@ -34,7 +34,6 @@ CONTENT_TYPE = "application/EDIFACT"
 SUFFIX = ".edi"
 VERSIONS: tuple[str, ...] = directory.VERSIONS
 SEPARATORS: Separators = codec.LEVEL_A
-LAST = 99_999_999_999_999  # 0020, 0048 and 0062 have 14 characters
 
 _CONTRL = "CONTRL"
 ACKNOWLEDGMENTS: tuple[str, ...] = (_CONTRL,)

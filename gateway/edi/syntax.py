@@ -124,7 +124,6 @@ class Syntax(Protocol):
     ACKNOWLEDGMENTS: tuple[str, ...]  # by which it is answered, the usual one first
     VERSIONS: tuple[str, ...]  # that are defined, the usual one first
     SEPARATORS: Separators  # the usual ones
-    LAST: int  # the highest control number; after it comes 1
 
     def read(self, stream: BinaryIO) -> Iterator[Event]:
         """The events of every interchange in a stream. Raises NotEdi, on the first step."""

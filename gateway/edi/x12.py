@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edi.guide import Guide
 
 __all__ = [
-    "ACKNOWLEDGMENTS", "CONTENT_TYPE", "LAST", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge",
+    "ACKNOWLEDGMENTS", "CONTENT_TYPE", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge",
     "answering", "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition",
     "functional_id", "group_of", "in_words", "is_answered", "meaning", "read", "received", "refuse",
     "segment", "service_row", "sets", "write", "write_transaction",
@@ -35,7 +35,6 @@ CONTENT_TYPE = "application/EDI-X12"
 SUFFIX = ".x12"
 VERSIONS: tuple[str, ...] = dictionary.VERSIONS
 SEPARATORS = Separators()
-LAST = 999_999_999  # ISA13, GS06, ST02
 
 _NOTES = {  # TA105
     DeadReason.SENDER_MISMATCH: "006",

@@ -335,7 +335,7 @@ class _Reading:
         After the last number comes 1, so one is ahead of another or behind it by less than half of them.
         """
         header, rules = envelope.header, envelope.partner.control_numbers
-        highest = envelope.syntax.LAST
+        highest = numbers.LAST[header.syntax]
         latest = self._latest(conn, header)
         if rules.on_gap == "ignore" or not header.control_number.isdecimal() or not latest:
             return ""
