@@ -24,6 +24,7 @@ from mappings.language import fields_of
 _ROUNDS = 50  # of leaving out; each may show what was hidden behind what it leaves out
 _SHOWN = 60  # characters of an example
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
+_ITEM = re.compile(r"\[\d+\]")
 _OF_EXTRA = re.compile(r"extra: (\S+?)(?:: | has no place| has a field| would be read)")
 _TOO_MANY = re.compile(r"has (\d+) texts where (\d+) fit")
 
@@ -118,7 +119,8 @@ def _refusals(document: Any, map: Map) -> Iterator[tuple[Path, str]]:
         rows, places = map.placed(document, strict=True)
     except CannotWrite as refused:
         for problem in refused.problems:
-            yield from _told(document, problem.message)
+            for path, why in _told(document, problem.message):
+                yield path or _culprit(document, map, problem.message), why
         return
     again, problems = map.read(rows, places, NORMAL)
     why = problems[0].message if problems else "would not be read back as it is"
@@ -156,6 +158,35 @@ def _told(document: Any, message: str) -> Iterator[tuple[Path, str]]:
             yield (*path, number), why
     else:
         yield tuple(path), why
+
+
+def _culprit(document: Any, map: Map, message: str) -> Path:
+    """The place without which a problem is none, where its message names another: that of a shape."""
+    path: Path = ()
+    before = _alike(document, map, message)
+    while True:
+        value = _at(document, path)
+        inside: list[str | int] = [*range(len(value))] if isinstance(value, tuple) else []
+        if isinstance(value, dict):
+            inside = [*value]
+        elif isinstance(value, msgspec.Struct):
+            infos = [info for info in fields_of(type(value)) if not info.required and info.name != "extra"]
+            inside = [info.name for info in infos if getattr(value, info.name) != _default(info)]
+        found = ((*path, step) for step in inside)
+        cause = next((at for at in found if _alike(_without(document, at), map, message) < before), None)
+        if cause is None:
+            return path
+        path = cause
+
+
+def _alike(document: Any, map: Map, message: str) -> int:
+    """How many problems of a document have this message, whichever items they are of."""
+    try:
+        map.placed(document, strict=True)
+    except CannotWrite as refused:
+        wanted = _ITEM.sub("[]", message)
+        return sum(_ITEM.sub("[]", problem.message) == wanted for problem in refused.problems)
+    return 0
 
 
 def _differences(one: Any, other: Any, path: Path) -> Iterator[Path]:
@@ -235,15 +266,18 @@ def _without(value: Any, path: Path) -> Any:
         return {kind: text for kind, text in value.items() if kind != step}
     if isinstance(value, tuple):
         assert isinstance(step, int)
-        inner = (_without(value[step], tuple(others)),) if others else ()
-        return (*value[:step], *inner, *value[step + 1 :])
+        instead = (_without(value[step], tuple(others)),) if others else ()
+        return (*value[:step], *instead, *value[step + 1 :])
     if step == "extra":
         gone = _at(value, path)
         return replace(
             value, extra=tuple(entry for entry in value.extra if entry not in gone) if gone else ()
         )
     if others:
-        return replace(value, **{str(step): _without(getattr(value, str(step)), tuple(others))})
+        inner = _without(getattr(value, str(step)), tuple(others))
+        if _field(value, step).default is None and inner == type(inner)():
+            inner = None  # an address in which nothing is told
+        return replace(value, **{str(step): inner})
     info = _field(value, step)
     return replace(value, **{info.name: _default(info)})
 

@@ -26,6 +26,7 @@ from mappings.shaped import (
     invoic,
     invrpt,
     ordchg,
+    orders,
     ordrsp,
     recadv,
     remadv,
@@ -51,6 +52,7 @@ class Shape(NamedTuple):
 SHAPES: dict[str, Shape] = {
     "despatch_advice": Shape(desadv.DespatchAdvice, desadv.to_document, desadv.from_document),
     "despatch_instruction": Shape(insdes.Instruction, insdes.to_order, insdes.from_order),
+    "order": Shape(orders.OrderMessage, orders.to_order, orders.from_order),
     "invoice": Shape(invoic.InvoiceMessage, invoic.to_invoice, invoic.from_invoice),
     "inventory_movements": Shape(invrpt.Movements, invrpt.to_adjustment, invrpt.from_adjustment),
     "announcement": Shape(retann.Announcement, retann.to_authorization, retann.from_authorization),

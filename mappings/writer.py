@@ -8,20 +8,23 @@ what has no place is a problem.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from edi.elements import fault_in
+from edi.elements import Finding, problems_in_row
 from edi.problems import CannotWrite, Fault, Problem
-from edi.schema import SegmentUse
+from edi.schema import SegmentDef, SegmentUse
+from edi.tree import NORMAL
 from mappings.language import Field, PairPlace, Pairs, Place, Scope, Slot, Texts
 from mappings.rows import put, put_at, text_at
 from mappings.values import MOMENTS, Codes, flowing, moment_texts, pieces
 
 _ELEMENT = re.compile(r"(.*[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
 _BESIDE = re.compile(r"([a-z_.]+)\[(.*)\]-(\d{1,2})", re.DOTALL)  # beside the kind of a pair: ids[SA]-4
+
+_SHOWN = 40  # characters of a value that `edi.elements` repeats
 
 Cells = dict[tuple[int, int], str]
 """Texts by element and component; component 0 is the whole element."""
@@ -83,6 +86,7 @@ class _Writing:
         self.separator = separator
         self.strict = strict
         self.item = ""  # that of a list whose first segment is being written
+        self.sources: dict[tuple[int, tuple[int, int]], tuple[str, Codes | None]] = {}
         self.problems: list[Problem] = []
         self.counted: list[tuple[list[str], dict[Place, int]]] = []
 
@@ -92,25 +96,51 @@ class _Writing:
             Problem(Fault.MAPPING_FAILED, f"{where}: {message}", segment=segment, element=element)
         )
 
-    def suits(self, slot: Slot, place: Place, text: str, where: str, codes: Codes | None = None) -> None:
-        """Complains of a text that its element may not hold, where that is asked for.
+    def note(self, cells: Cells, place: Place, where: str, codes: Codes | None = None) -> None:
+        """Remembers which part of the document a text is, for whoever finds fault with it."""
+        if self.strict:
+            self.sources[id(cells), place] = where, codes
 
-        An item that has to begin with it goes as a whole.
+    def inspect(self, slot: Slot, row: list[str], cells: Cells, value: Any, where: str) -> None:
+        """Complains of what is wrong with a row by itself; an item that has to begin with it goes as a whole.
+
+        Of what is missing in a segment that the set must have: leaving out what is there would be no remedy.
         """
-        if not self.strict or not text:
-            return
+        needed = slot.node.requirement == "M" and not slot.node.loops
+        for finding in self.findings(slot.node.segment, row):
+            place = Place(finding.element, finding.component or 0)
+            text = cells.get(place, "")
+            shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+            what = finding.message.partition(f"{shown!r} ")[2] or finding.message
+            at, codes = self.sources.get((id(cells), place), ("", None))
+            if not text:
+                if not needed and place.element not in slot.tree:
+                    self.incomplete(slot, value, where, finding)
+                continue
+            if not at:
+                at, what = where, f"extra: {slot.name}{place}: {what}"
+            elif codes and text not in codes.words:
+                what = "has no code here"
+            if self.item and at.startswith(f"{self.item}.") and self.begins(slot, place):
+                at, what = self.item, f"its {at.removeprefix(self.item + '.')} {what}"
+            self.complain(at, what, slot.node.index, finding.element)
+
+    def findings(self, segment: SegmentDef, row: list[str]) -> Iterator[Finding]:
+        return problems_in_row(segment, row, NORMAL._replace(component=self.separator))
+
+    def begins(self, slot: Slot, place: Place) -> bool:
+        """Whether a segment must have what stands at a place."""
         use = slot.node.segment.elements[place.element - 1]
-        needed = use.requirement == "M"
-        if place.component:
-            use = use.element.components[place.component - 1]
-            needed = needed and use.requirement == "M"
-        fault = None if use.element.components else fault_in(use.element, text)
-        if fault is None:
-            return
-        what = "has no code here" if codes and text not in codes.words else fault[1]
-        if needed and self.item and where.startswith(self.item):
-            where, what = self.item, f"its {where.removeprefix(self.item + '.')} {what}"
-        self.complain(where, what, slot.node.index, place.element)
+        inner = use.element.components[place.component - 1] if place.component else use
+        return use.requirement == "M" and inner.requirement == "M"
+
+    def incomplete(self, slot: Slot, value: Any, where: str, finding: Finding) -> None:
+        """Complains of what is in a row that lacks something."""
+        paths = [item.path for item in slot.fields]
+        paths += [pairs.path for pairs in slot.pairs] + [texts.path for texts in slot.texts]
+        held = [f"{where}.{'.'.join(path)}" for path in paths if _get(value, path)]
+        for name in held if held and not self.item else [where]:
+            self.complain(name, finding.message, slot.node.index, finding.element)
 
     def split(self, value: msgspec.Struct) -> _Extra:
         elements: dict[str, Cells] = {}
@@ -235,14 +265,19 @@ class _Writing:
         """What `extra` keeps whole, at the node its path names; rows of one unplaced loop stay together."""
         blocks: list[_Block] = []
         rest = []
+        others = False  # another iteration of a picked loop has begun, whose rows bear the same names
         for entry in extra.rows:
-            path = entry[0].removeprefix(prefix) if entry[0].startswith(prefix) else ""
+            others = others or prefix.startswith(f"{entry[0]}>")
+            path = entry[0].removeprefix(prefix) if entry[0].startswith(prefix) and not others else ""
             found = scope.nodes.get(path)
             if found is None:
                 rest.append(entry)
                 continue
             key, node = found
-            row = [self.nodes[node].segment.tag, *entry[1:]]
+            segment = self.nodes[node].segment
+            row = [segment.tag, *entry[1:]]
+            for finding in self.findings(segment, row) if self.strict else ():
+                self.complain(where, f"extra: {entry[0]}: {finding.message}", node, finding.element)
             if key != node and blocks and blocks[-1].node == key:
                 blocks[-1].rows.append(_Row(node, row))
             else:
@@ -274,9 +309,14 @@ class _Writing:
         rows = [cells]
         for texts in slot.texts:
             rows = self.texts(texts, cells, _get(value, texts.path) or (), slot, where)
-        if wandered:
-            cells.update(wandered[0])
-            rows += wandered[1:]
+        for number, more in enumerate(wandered):
+            if number == 0:
+                cells.update(more)
+                for place in more:
+                    if source := self.sources.get((id(more), place)):
+                        self.note(cells, Place(*place), *source)
+            else:
+                rows.append(more)
         rows = [cells for cells in rows if any(cells.values())]
         if not rows and (forced or slot.stands):
             rows = [{}]
@@ -288,7 +328,7 @@ class _Writing:
             row = self.row(slot.node.segment.tag, cells | constants | dict.fromkeys(slot.counts, "0"))
             written.append(row)
             if self.strict:
-                self.lacking(slot, row, value, where)
+                self.inspect(slot, row, cells, value, where)
             if slot.counts:
                 self.counted.append((row, slot.counts))
         return written
@@ -300,33 +340,6 @@ class _Writing:
             if selector and item.place == selector.place and cells.get(item.place) != selector.code:
                 message, at = f"is always {selector.code!r} here", f"{where}.{'.'.join(item.path)}"
                 self.complain(at, message, slot.node.index, selector.element)
-
-    def lacking(self, slot: Slot, row: list[str], value: Any, where: str) -> None:
-        """Complains of what is in a row that lacks an element it must have, or a component.
-
-        Not in one that the set must have: leaving out what is there would be no remedy.
-        """
-        if slot.node.requirement == "M" and not slot.node.loops:
-            return
-        lacks = [
-            Place(at)
-            for at, use in enumerate(slot.node.segment.elements, 1)
-            if use.requirement == "M" and not text_at(row, at, 0, self.separator)
-        ]
-        for at, (text, whole) in enumerate(zip(row[1:], slot.node.segment.elements, strict=False), 1):
-            uses = whole.element.components if text else ()
-            lacks += [
-                Place(at, component)
-                for component, use in enumerate(uses, 1)
-                if use.requirement == "M" and not text_at(row, at, component, self.separator)
-            ]
-        if lacks:
-            paths = [item.path for item in slot.fields]
-            paths += [pairs.path for pairs in slot.pairs] + [texts.path for texts in slot.texts]
-            held = [f"{where}.{'.'.join(path)}" for path in paths if _get(value, path)]
-            for name in held if held and not self.item else [where]:
-                message = f"{slot.name}{lacks[0]} is required with it"
-                self.complain(name, message, slot.node.index, lacks[0].element)
 
     def row(self, tag: str, cells: Cells) -> list[str]:
         """The cells as a row."""
@@ -354,10 +367,9 @@ class _Writing:
                 parts = pieces(text, item.width, item.last - item.component + 1)
                 places = ((item.element, item.component + n) for n in range(len(parts)))
                 cells.update((place, part) for place, part in zip(places, parts, strict=True) if part)
-                text = parts[0]
             else:
                 cells[item.place] = text
-            self.suits(slot, item.place, text, at, item.codes)
+            self.note(cells, item.place, at, item.codes)
         except ValueError as error:
             self.complain(at, str(error), slot.node.index, item.element)
 
@@ -436,10 +448,10 @@ class _Writing:
             if not place.kind:
                 free.remove(place)
             cells[place.value] = text
-            self.suits(slot, place.value, text, at)
+            self.note(cells, place.value, at)
             if place.qualifier and code:
                 cells[place.qualifier] = code
-                self.suits(slot, place.qualifier, code, at, pairs.codes)
+                self.note(cells, place.qualifier, at, pairs.codes)
 
     def code(self, pairs: Pairs, kind: str, text: str, at: str, slot: Slot) -> str | None:
         """The code of a kind; None where it cannot be written, or its text cannot."""
@@ -482,12 +494,12 @@ class _Writing:
                     if found is None:
                         self.complain(at, f"{slot.name} has no place left for it", slot.node.index)
                         continue
-                    of, cells, place = found
+                    cells, place = found
                     cells[place.value] = text
-                    self.suits(of, place.value, text, at)
+                    self.note(cells, place.value, at)
                     if place.qualifier and code:
                         cells[place.qualifier] = code
-                        self.suits(of, place.qualifier, code, at, pairs.codes)
+                        self.note(cells, place.qualifier, at, pairs.codes)
                     for component, part in beside.pop(code, ()):
                         if (place.value.element, component) in cells:
                             self.complain(at, f"extra: {name}[{code}]-{component} has a field")
@@ -520,8 +532,8 @@ class _Writing:
         for start in range(0, len(values), width):
             current = cells if start == 0 else {}
             current.update(zip(texts.places, values[start : start + width], strict=False))
-            for n, text in enumerate(values[start : start + width]):
-                self.suits(slot, texts.places[n], text, f"{at}[{start + n}]")
+            for n, place in enumerate(texts.places[: len(values) - start]):
+                self.note(current, place, f"{at}[{start + n}]")
             if start:
                 rows.append(current)
         return rows
@@ -541,8 +553,8 @@ class _Free:
         self.rows: list[list[Cells]] = [[] for _ in pairs.all]
         self.taken = [{element for element, _ in cells} for cells in extra]
 
-    def place(self, kind: str, code: str) -> tuple[Slot, Cells, PairPlace] | None:
-        """The slot, the row and the place for a kind, which is then taken."""
+    def place(self, kind: str, code: str) -> tuple[Cells, PairPlace] | None:
+        """The row and the place for a kind, which is then taken."""
         for (slot, part), rows, taken in zip(self.parts, self.rows, self.taken, strict=True):
             for number in range((slot.node.max_use or len(rows) + 1) if part.repeats else 1):
                 new = number == len(rows)
@@ -552,7 +564,7 @@ class _Free:
                     if fits and place.value not in cells and place.value.element not in taken:
                         if new:
                             rows.append(cells)
-                        return slot, cells, place
+                        return cells, place
                 if new:
                     break
         return None

@@ -415,6 +415,16 @@ def test_a_constant_that_a_partner_wrote_otherwise_is_kept_by_its_component() ->
     assert not any(row.startswith("CUX") for row in written(SalesOrder(number="1")))
 
 
+def test_what_is_kept_of_a_picked_loop_is_told_from_another_iteration_of_it() -> None:
+    rates = "CUX+2:EUR\nPCD+1:5\nDTM+134:20260101:102\nCUX+3:USD:4\nPCD+1:7\nDTM+134:20260202:102"
+    order = read(ORDER.replace("CUX+2:EUR", rates))
+    assert order.currency == "EUR"
+    assert [entry[0] for entry in order.extra] == [
+        *("CUX>PCD", "CUX>DTM"),
+        *("CUX", "CUX>PCD", "CUX>DTM"),
+    ]
+
+
 def test_selectors_and_constants_are_written_into_their_composites() -> None:
     assert written(SalesOrder(number="1", total=Decimal(3), quantity=Decimal(7))) == [
         "BGM++1",
