@@ -19,6 +19,7 @@ import msgspec
 from edi.documents import Document
 from edi.problems import Problem
 from mappings.shaped import (
+    aperak,
     delfor,
     desadv,
     iftsta,
@@ -62,6 +63,7 @@ SHAPES: dict[str, Shape] = {
     "sales_report": Shape(slsrpt.SalesReport, slsrpt.to_activity, slsrpt.from_activity),
     "receipt": Shape(recadv.StockAdvice, recadv.to_receipt, recadv.from_receipt),
     "receiving_advice": Shape(recadv.ItemAdvice, recadv.to_advice, recadv.from_advice),
+    "application_advice": Shape(aperak.ErrorReport, aperak.to_advice, aperak.from_advice),
     "remittance_advice": Shape(remadv.RemittanceAdvice, remadv.to_payment, remadv.from_payment),
     "schedule": Shape(delfor.Schedule, delfor.to_plan, delfor.by_party),
     "schedule_in_groups": Shape(delfor.Schedule, delfor.to_plan, delfor.by_group),

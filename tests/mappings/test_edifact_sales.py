@@ -17,7 +17,7 @@ import test_written_orders
 import test_written_planning
 import test_written_sets
 import test_written_stock
-from maps_support import flat, message, standard, told
+from maps_support import SAMPLES, flat, message, messages, standard, told
 from msgspec.structs import replace
 
 from edi import edifact
@@ -26,6 +26,8 @@ from edi.documents import (
     Adjustment,
     Amount,
     AnsweredLine,
+    ApplicationAdvice,
+    ApplicationError,
     BankAccount,
     ChangedLine,
     Charge,
@@ -56,6 +58,7 @@ from edi.documents import (
     ReceivedPallet,
     ReceivingAdvice,
     Reference,
+    RelatedData,
     Remittance,
     Routing,
     Schedule,
@@ -63,6 +66,7 @@ from edi.documents import (
     Tax,
     Terms,
     Transport,
+    Verdict,
     decode,
     encode,
 )
@@ -689,6 +693,49 @@ CANONICAL: dict[str, Canonical] = {
             ),
         ),
     ),
+    "APERAK": Canonical(
+        """
+        BGM++AP-1+9+RE
+        DTM+137:202601121015:203
+        DTM+310:20260111:102
+        RFF+IV:INV-1
+        DTM+171:20260105:102
+        RFF+ON:PO-1
+        NAD+BY+5412345000013::9++BIGMART NV
+        NAD+SU+4012345500004::9
+        ERC+12::91
+        FTX+AAO+++PRICE IS NOT THAT OF THE ORDER
+        RFF+LI:3
+        ERC+40
+        """,
+        ApplicationAdvice(
+            number="AP-1",
+            purpose="original",
+            advised_on=LATER,
+            advised_time=dt.time(10, 15),
+            parties=(Party(role="buyer", name="BIGMART NV", ids=BUYER.ids), SUPPLIER),
+            verdicts=(
+                Verdict(
+                    status="rejected",
+                    number_type="invoice",
+                    number="INV-1",
+                    sent_on=DAY,
+                    transaction_set="INVOIC",
+                    references=(Reference(type="purchase_order", value="PO-1"),),
+                    dates=(Dated(type="310", on=dt.date(2026, 1, 11)),),
+                    errors=(
+                        ApplicationError(
+                            code="12",
+                            message="PRICE IS NOT THAT OF THE ORDER",
+                            related=(RelatedData(text="3", type="line_item"),),
+                            extra=(("ERC01-3", "91"),),
+                        ),
+                        ApplicationError(code="40"),
+                    ),
+                ),
+            ),
+        ),
+    ),
 }
 
 
@@ -696,7 +743,11 @@ def in_directory(version: str, canonical: Canonical) -> tuple[str, Document]:
     """A canonical message and its document as a directory has them; they are given as in D.96A."""
     body, document = canonical
     if version == "D.01B":
-        for old, new in ((":EN\n", ":SRV\n"), ("TOD+3+PP+DAP", "TOD+3+PP+DAP::9")):
+        for old, new in (
+            (":EN\n", ":SRV\n"),
+            ("TOD+3+PP+DAP", "TOD+3+PP+DAP::9"),
+            ("BGM++AP-1", "BGM+305+AP-1"),
+        ):
             body = body.replace(old, new)
         document = decode(encode(document).replace(b'"ean"', b'"gtin"'))
     return body, document
@@ -765,6 +816,26 @@ X12: dict[str, Document] = {
         _CHANGE,
         type=None,
         lines=tuple(replace(line, distributions=()) for line in _CHANGE.lines),
+    ),
+    "APERAK": replace(
+        test_written_stock.DOCUMENTS["824"],
+        verdicts=(
+            Verdict(
+                status="rejected",
+                number_type="invoice",
+                number="INV-1",
+                sent_on=DAY,
+                transaction_set="INVOIC",
+                references=(Reference(type="purchase_order", value="PO-1"),),
+                errors=(
+                    ApplicationError(
+                        code="UNP",
+                        message="COST IS NOT THAT OF THE ORDER",
+                        related=(RelatedData(text="PO-1", type="purchase_order"),),
+                    ),
+                ),
+            ),
+        ),
     ),
     "REMADV": replace(
         _PAYMENT,
@@ -1294,4 +1365,115 @@ ADVISED = PaymentAdvice(amount=Decimal(1), handling="advice_only", sign="credit"
 def test_what_a_remittance_advice_cannot_carry_is_refused(payment: PaymentAdvice, says: str) -> None:
     with pytest.raises(CannotWrite) as refused:
         standard("REMADV").write(payment)
+    assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
+
+
+# verdicts
+
+REPORT = """
+    BGM++AP-1
+    DTM+137:20260112:102
+    RFF+IV:INV-1
+    """
+
+
+def verdict_in(body: str, version: str = "D.96A") -> Verdict:
+    """The verdict of a message, which is written as one that says the same."""
+    advice = read(body, "APERAK", version)
+    assert isinstance(advice, ApplicationAdvice)
+    lines_written(advice, "APERAK", version)
+    (verdict,) = advice.verdicts
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("beginning", "errors", "status"),
+    [
+        ("BGM++AP-1", "", "accepted"),
+        ("BGM++AP-1", "ERC+12", "rejected"),
+        ("BGM++AP-1+9+AP", "ERC+12", "accepted"),
+        ("BGM++AP-1++CA", "ERC+12", "accepted_with_errors"),
+        ("BGM++AP-1+27", "", "rejected"),
+        ("BGM++AP-1+29+AB", "ERC+12", "accepted"),
+        ("BGM++AP-1+34", "", "accepted_with_changes"),
+        ("BGM++AP-1+9+NA", "", "accepted"),
+        ("BGM+312+AP-1", "ERC+12", "accepted"),
+        ("BGM+313+AP-1", "", "rejected"),
+    ],
+)
+def test_a_message_accepts_or_refuses_by_its_response_its_function_its_name_or_its_errors(
+    beginning: str, errors: str, status: str
+) -> None:
+    body = REPORT.replace("BGM++AP-1", beginning) + errors
+    assert verdict_in(body, "D.01B").status == status
+
+
+@pytest.mark.parametrize(
+    ("references", "about"),
+    [
+        ("RFF+ON:PO-1|RFF+IV:INV-1", ("invoice", "INV-1", "INVOIC")),
+        ("RFF+AAK:D-1|RFF+ON:PO-1", ("despatch_advice", "D-1", "DESADV")),
+        ("RFF+POR:SO-1", ("order_response", "SO-1", "ORDRSP")),
+        ("RFF+ACW:4711|RFF+ON:PO-1", ("previous_message", "4711", None)),
+        ("RFF+ON:PO-1:3", ("purchase_order", "PO-1", None)),
+        ("RFF+ON|RFF+DM:7", ("document", "7", None)),
+        ("DOC+351+D-1|RFF+ON:PO-1", ("despatch_advice", "D-1", "DESADV")),
+        ("DOC+380:::INVOICE+INV-1:9|DOC+351+D-1", ("invoice", "INV-1", "INVOIC")),
+        ("DOC+105+X|DOC+380|RFF+ON:PO-1", ("purchase_order", "PO-1", None)),
+    ],
+)
+def test_a_verdict_is_on_the_document_of_ours_that_is_named(
+    references: str, about: tuple[str, str, str | None]
+) -> None:
+    verdict = verdict_in(REPORT.replace("RFF+IV:INV-1", references.replace("|", "\n")), "D.01B")
+    assert (verdict.number_type, verdict.number, verdict.transaction_set) == about
+
+
+def test_the_verdict_of_a_real_partner_names_the_order() -> None:
+    name = "APERAK/indice-co_EDI.Net__Samples_Apperak_edi_out_issue235.edi"
+    data = (SAMPLES.parent / "edifact" / name).read_bytes()
+    (transaction,) = messages(data)
+    check = edifact.check(transaction)
+    advice, _ = standard("APERAK").read(check.rows, check.places, NORMAL)
+    assert isinstance(advice, ApplicationAdvice)
+    assert (advice.number, advice.purchase_orders) == ("0109094405", ("4506701767",))
+    assert advice.verdicts[0].refused is False
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("RFF+IV:INV-1", "RFF+IV", "it does not tell what it is about"),
+        ("DTM+137", "DTM+2", "it does not tell when it was made"),
+    ],
+)
+def test_a_message_that_is_no_verdict_is_a_problem(old: str, new: str, says: str) -> None:
+    check = edifact.check(message(REPORT.replace(old, new), "APERAK"))
+    document, (problem,) = standard("APERAK").read(check.rows, check.places, NORMAL)
+    assert (document, problem.message) == (None, says)
+
+
+ADVISING = ApplicationAdvice(number="1", advised_on=DAY)
+ACCEPTED = Verdict(status="accepted", number_type="invoice", number="INV-1", transaction_set="INVOIC")
+
+
+@pytest.mark.parametrize(
+    ("advice", "says"),
+    [
+        (ADVISING, "verdicts: there must be one, and one alone"),
+        (replace(ADVISING, verdicts=(ACCEPTED, ACCEPTED)), "verdicts: there must be one, and one alone"),
+        (replace(ADVISING, about="X", verdicts=(ACCEPTED,)), "about: the map has no place for it"),
+        (
+            replace(ADVISING, verdicts=(replace(ACCEPTED, control_number="1"),)),
+            "verdicts[0].control_number: the map has no place for it",
+        ),
+        (
+            replace(ADVISING, verdicts=(replace(ACCEPTED, transaction_set="810"),)),
+            "ApplicationAdvice: would be read as another document",
+        ),
+    ],
+)
+def test_what_a_message_cannot_carry_of_verdicts_is_refused(advice: ApplicationAdvice, says: str) -> None:
+    with pytest.raises(CannotWrite) as refused:
+        standard("APERAK").write(advice)
     assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
