@@ -22,6 +22,7 @@ from mappings.shaped import (
     aperak,
     delfor,
     desadv,
+    iftmin,
     iftsta,
     insdes,
     invoic,
@@ -69,5 +70,6 @@ SHAPES: dict[str, Shape] = {
     "schedule_in_groups": Shape(delfor.Schedule, delfor.to_plan, delfor.by_group),
     "shipping_schedule": Shape(delfor.ShippingSchedule, delfor.to_plan, delfor.by_party),
     "shipping_schedule_in_groups": Shape(delfor.ShippingSchedule, delfor.to_plan, delfor.by_group),
+    "transport_instruction": Shape(iftmin.Instruction, iftmin.to_tender, iftmin.from_tender),
 }
 """The shapes that maps may name."""

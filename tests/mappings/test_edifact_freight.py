@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import test_written_freight
+import test_written_planning
 from maps_support import (
     DAY,
     carried,
@@ -22,7 +23,16 @@ from maps_support import (
 from msgspec.structs import replace
 
 from edi import edifact
-from edi.documents import FreightEvent, FreightProgress, FreightStatus, Load, Mark, Reference
+from edi.documents import (
+    Dated,
+    FreightEvent,
+    FreightProgress,
+    FreightStatus,
+    Load,
+    LoadTender,
+    Mark,
+    Reference,
+)
 from edi.problems import CannotWrite
 from edi.tree import NORMAL
 
@@ -30,7 +40,7 @@ SAMPLES = Path(__file__).parent.parent / "samples" / "edifact"
 BOTH = pytest.mark.parametrize("version", ["D.96A", "D.01B"])
 
 
-@each(["IFTSTA"])
+@each(["IFTSTA", "IFTMIN"])
 def test_one_of_everything_is_written_as_it_was_read(transaction_set: str, version: str) -> None:
     assert read_one_of_everything(transaction_set, version).number
 
@@ -198,3 +208,140 @@ def test_a_real_report_is_read_and_written_with_nothing_lost(name: str) -> None:
         assert next(status.events).status
         again = standard("IFTSTA", "D.01B").write(status)
         assert sorted(told(again)) == sorted(told(check.rows[1:-1]))
+
+
+INSTRUCTION = """
+    BGM+610+LOAD-1+9
+    DTM+234:202601050800:203
+    DTM+2:20260107:102
+    DTM+137:20260104:102
+    TSR++2
+    MOA+144:557.21
+    FTX+DEL+++CALL BEFORE DELIVERY
+    CNT+7:5472:LBR
+    CNT+11:5
+    CNT+16:1
+    TOD+5+PP
+    RFF+MB:MB-1
+    TDT+20++30++UPSN::182
+    NAD+CZ+4012345500103::9++DEPOT 1+1 DUMP ROAD+RUMFORD+ME+04276+US
+    CTA+IC+:DOCK
+    COM+330-555-0100:TE
+    RFF+SI:88756818
+    NAD+CN+5412345000020::9++STORE 12
+    NAD+CA+UPSN::182
+    NAD+IV+4012345500004::9
+    GID+1
+    FTX+AAA+++SAMPLES
+    GID+2+3:PX
+    FTX+AAA+++PAPER IN ROLLS
+    MEA+AAE+AAB+LBR:3000
+    RFF+ON:PO-1
+    PCI
+    GIN+BJ+354107380000001051
+    GID+3+2:CT
+    RFF+ON:PO-1
+    EQD+TE+7843
+    SEL+S-1
+"""
+
+
+@BOTH
+def test_an_instruction_to_carry_is_a_load_tender_with_two_stops(version: str) -> None:
+    tender = read_canonical(INSTRUCTION, "IFTMIN", version)
+    assert (tender.number, tender.purpose, tender.carrier, tender.payment) == (
+        *("LOAD-1", "original", "UPSN"),
+        "prepaid",
+    )
+    assert (tender.weight, tender.weight_type, tender.packages, tender.trailers) == (
+        *(Decimal(5472), "gross", 5),
+        1,
+    )
+    assert tender.charges == Decimal("557.21")
+    assert tender.dates == (Dated(type="document", on=dt.date(2026, 1, 4)),)
+    assert [party.role for party in tender.parties] == ["bill_to"]
+    assert (tender.legs[0].carrier, tender.legs[0].method, tender.legs[0].sequence) == ("UPSN", "motor", "B")
+    assert (tender.equipment[0].number, tender.equipment[0].seals) == ("7843", ("S-1",))
+    loading, unloading = tender.stops
+    assert (loading.number, loading.reason) == (1, "complete_load")
+    assert loading.dates == (Dated(type="pickup_not_before", on=DAY, time=dt.time(8, 0)),)
+    assert (loading.parties[0].role, loading.parties[0].contacts[0].name) == ("consignor", "DOCK")
+    assert loading.references == (Reference(type="shipment", value="88756818"),)
+    assert [(order.purchase_order, len(order.goods)) for order in loading.orders] == [("PO-1", 2)]
+    first = loading.orders[0].goods[0]
+    assert (first.packaging, first.text, first.mark) == ("PLT", "PAPER IN ROLLS", "354107380000001051")
+    assert first.load == Load("gross", Decimal(3000), "pound", packages=3)
+    assert [goods.text for goods in loading.goods] == ["SAMPLES"]
+    assert (unloading.number, unloading.reason, unloading.parties[0].role) == (
+        *(2, "complete_unload"),
+        "consignee",
+    )
+    assert unloading.dates == (Dated(type="requested_delivery", on=dt.date(2026, 1, 7)),)
+    assert tender.purchase_orders == ("PO-1",)
+    assert tender.extra == loading.extra == unloading.extra == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "BGM+610+1+9\nTSR++2\nNAD+CN+1::9",
+        "BGM+610+1+9\nTSR++7\nNAD+CZ+1::9\nNAD+CN+2::9",
+        "BGM+610+1+9\nTSR++3\nNAD+BY+1::9",
+        "BGM+610+1+9\nNAD+BY+1::9\nGID+1\nFTX+AAA+++PAPER",
+        "BGM+610+1+9\nDTM+2:20260107:102\nNAD+CA+1::9",
+    ],
+)
+def test_an_instruction_with_less_is_written_as_it_was(body: str) -> None:
+    assert isinstance(read_canonical(body, "IFTMIN", "D.96A"), LoadTender)
+
+
+# An instruction has no application, no times of their own kind, no load and no weights of orders at stops.
+TENDER = test_written_planning.DOCUMENTS["204"]
+assert isinstance(TENDER, LoadTender)
+FIRST, LAST = TENDER.stops
+INSTRUCTED = replace(
+    TENDER,
+    application=None,
+    dates=(),
+    stops=(
+        replace(
+            FIRST,
+            dates=(Dated(type="requested_pickup", on=DAY, time=dt.time(8, 0)),),
+            load=None,
+            orders=(replace(FIRST.orders[0], weight=None, weight_unit=None),),
+        ),
+        LAST,
+    ),
+)
+
+
+@BOTH
+def test_a_load_tender_is_carried_by_an_instruction(version: str) -> None:
+    rows = carried(INSTRUCTED, "IFTMIN", version)
+    assert {"DTM+200:202601050800:203", "NAD+CA+UPSN::182", "GID+1", "RFF+ON:PO-1", "RFF+VN:SO-1"} <= set(
+        rows
+    )
+    assert not any(row.startswith("TSR") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"application": "LT"}, "Instruction.application: the map has no place for it"),
+        ({"stops": TENDER.stops}, "LoadTender.stops[0].load: the map has no place for it"),
+        ({"stops": (*INSTRUCTED.stops, LAST)}, "LoadTender: would be read as another document"),
+        (
+            {"stops": (replace(INSTRUCTED.stops[0], reason="drop_trailer"),)},
+            "LoadTender: would be read as another document",
+        ),
+        (
+            {"stops": (replace(LAST, parties=(*LAST.parties, *LAST.parties)),)},
+            "stops[0].parties: has to be one",
+        ),
+    ],
+)
+def test_what_an_instruction_to_carry_cannot_tell_is_refused(changes: dict[str, object], says: str) -> None:
+    tender: LoadTender = replace(INSTRUCTED, **changes)
+    with pytest.raises(CannotWrite) as refused:
+        standard("IFTMIN").write(tender)
+    assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
