@@ -1,4 +1,4 @@
-"""EDIFACT messages about what sells and what is needed: what they say, and what they carry of a document."""
+"""EDIFACT messages about what sells, what is needed, and where orders stand: what they say and carry."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_written_catalog
 import test_written_planning
 from maps_support import (
     DAY,
@@ -29,10 +30,12 @@ from edi.documents import (
     Activity,
     Distribution,
     Forecast,
+    OrderStatus,
     Party,
     PlannedQuantity,
     Price,
     ProductActivity,
+    Quantity,
     Reference,
     ShipSchedule,
 )
@@ -43,9 +46,10 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 BOTH = pytest.mark.parametrize("version", ["D.96A", "D.01B"])
 
 
-@each(["SLSRPT", "DELFOR", "DELFOR.ship_schedule"])
+@each(["SLSRPT", "DELFOR", "DELFOR.ship_schedule", "OSTRPT"])
 def test_one_of_everything_is_written_as_it_was_read(transaction_set: str, version: str) -> None:
-    assert read_one_of_everything(transaction_set, version).lines
+    document = read_one_of_everything(transaction_set, version)
+    assert document.levels if transaction_set == "OSTRPT" else document.lines
 
 
 SALES = """
@@ -404,4 +408,126 @@ def test_a_ship_schedule_is_carried_by_a_delivery_schedule(version: str) -> None
 def test_what_a_delivery_schedule_cannot_carry_is_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(CannotWrite) as refused:
         standard("DELFOR").write(replace(SCHEDULED, **changes))
+    assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
+
+
+STATUS = """
+    BGM+348:::answer+OR5252+9
+    DTM+137:20260106:102
+    RFF+AAV:OE8552
+    IRQ+:::all_items
+    NAD+BY+5412345123453::9
+    NAD+SU+5411111123451::9
+    CTA+IC+:ANN
+    COM+555-0100:TE
+    DOC+220+CD2544
+    DTM+137:20251231:102
+    RFF+CT:C-1
+    STS+2+35
+    LIN+1++4000862141404:{gtin}
+    PIA+1+AB-1:SA
+    IMD+F++:::BLUE WIDGET
+    STS+2+27
+    DTM+334:20260105:102
+    DTM+17:20260107:102
+    QTY+12:8:PCE
+    TDT+20++30++UPSN::182
+    STS+2+64+58
+    QTY+83:4:PCE
+    DOC+220+BH4155
+    STS+2+21
+    DTM+334:20251228:102
+"""
+
+
+@BOTH
+def test_an_order_status_report_tells_where_orders_and_their_items_stand(version: str) -> None:
+    status = read_canonical(STATUS.format(gtin="SRV"), "OSTRPT", version)
+    assert (status.number, status.report, status.scope) == ("OR5252", "answer", "all_items")
+    assert (status.inquiry, status.reported_on) == ("OE8552", dt.date(2026, 1, 6))
+    assert status.purchase_orders == ("CD2544", "BH4155")
+    first, second = status.levels
+    assert (first.kind, first.ordered_on, first.contract) == ("order", dt.date(2025, 12, 31), "C-1")
+    assert [one.status for one in first.statuses] == ["in_process"]
+    (line,) = first.lines
+    assert (line.number, line.ids["vendor"], line.description) == ("1", "AB-1", "BLUE WIDGET")
+    shipped, cancelled = line.statuses
+    assert (shipped.status, shipped.on, shipped.dates[0].type) == ("shipped", DAY, "estimated_delivery")
+    assert shipped.quantities == (Quantity(type="shipped", quantity=Decimal(8), unit="piece"),)
+    assert shipped.routing[0].ids == {"scac": "UPSN"}
+    assert (cancelled.status, cancelled.reason) == ("line_cancelled", "transit_delay")
+    assert [(one.status, one.on) for one in second.statuses] == [("delivered", dt.date(2025, 12, 28))]
+    assert status.extra == first.extra == line.extra == second.extra == ()
+
+
+def test_a_status_as_a_shop_sends_it_is_read_and_written_as_it_was() -> None:
+    body = """
+        BGM+348+2022-145+9
+        DTM+137:20220314:102
+        NAD+SU+4711::92
+        DOC+227+21357682
+        DTM+137:20220314:102
+        LIN+1++4251628174130:SRV
+        PIA+1+29013960:IN
+        RFF+ON:1033161696
+        DTM+171:20220314:102
+        RFF+ABO:1
+        STS+1+56
+        DTM+334:20220314:102
+        QTY+46:1:PCE
+    """
+    status = read_canonical(body, "OSTRPT", "D.01B")
+    (line,) = status.levels[0].lines
+    assert (status.levels[0].kind, status.purchase_orders) == ("227", ("21357682",))
+    assert line.statuses[0].status == "not_delivered"
+    assert line.extra[0] == ("RFF", "ON\x1f1033161696")
+
+
+# A report has no quantity and price of an item but in its states, and fewer of these than X12.
+REPORT = test_written_catalog.DOCUMENTS["870"]
+assert isinstance(REPORT, OrderStatus)
+LEVEL = REPORT.levels[0]
+REPORTED = replace(
+    REPORT,
+    levels=(
+        replace(
+            LEVEL,
+            lines=tuple(
+                replace(
+                    line,
+                    quantity=None,
+                    unit=None,
+                    statuses=(
+                        replace(
+                            line.statuses[0],
+                            status="on_hold",
+                            quantities=(Quantity(type="back_ordered", quantity=Decimal(4), unit="each"),),
+                        ),
+                    ),
+                )
+                for line in LEVEL.lines
+            ),
+        ),
+    ),
+)
+
+
+@BOTH
+def test_an_order_status_is_carried_by_a_report(version: str) -> None:
+    rows = carried(REPORTED, "OSTRPT", version)
+    assert rows[0] == "BGM+348:::answer+A-1"
+    assert {"DOC+220+PO-1", "STS+2+35", "STS+2+97", "QTY+83:4:EA"} <= set(rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"levels": REPORT.levels}, "levels[0].lines[0].quantity: the map has no place for it"),
+        ({"levels": (replace(LEVEL, lines=(), levels=(LEVEL,)),)}, "levels[0].levels: the map has no place"),
+        ({"inquired_on": DAY}, "OrderStatus.inquired_on: the map has no place for it"),
+    ],
+)
+def test_what_an_order_status_report_cannot_carry_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(CannotWrite) as refused:
+        standard("OSTRPT").write(replace(REPORTED, **changes))
     assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
