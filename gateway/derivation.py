@@ -34,6 +34,20 @@ from edi.documents import (
 
 _Derived = TypeVar("_Derived", WarehouseOrder, ShipNotice, Invoice)
 
+_PRICED_FOR: dict[str, int | None] = (  # of a price basis: so many units; None: of what, cannot be told here
+    dict.fromkeys(("PN",), 10)
+    | dict.fromkeys(("HP", "LC", "QH", "RC", "TC", "WC"), 100)
+    | dict.fromkeys(("LM", "QS", "RM", "TM", "TP", "WM"), 1000)
+    | {"TT": 10_000, "HT": 100_000}
+    | dict.fromkeys(
+        ("AB", "BW", "DP", "HF", "ML", "PA", "PB", "PM", "PS", "PT", "PU", "SA", "SM", "TF", "WI")
+    )
+    | dict.fromkeys(("NE", "NQ", "NS", "TB"))
+)
+_PRICED_BY = {  # of a price basis: the unit it is for
+    "PD": "dozen", "LD": "dozen", "RD": "dozen", "TD": "dozen", "WD": "dozen", "PF": "foot", "PG": "gram",
+    "PK": "kilogram", "PL": "liter", "PO": "ounce", "PP": "pound", "PY": "yard",
+}  # fmt: skip
 _CENT = Decimal("0.01")
 _EXACT = Context(prec=200)  # a map reads at most 60 digits of a number, so products and their sums fit
 # Dates of an order that mean something to the warehouse that ships it.
@@ -127,15 +141,18 @@ def invoice(order: SalesOrder, confirmation: ShipmentConfirmation, number: str, 
     for shipped, line in matched:
         assert shipped.shipped
         unit = shipped.unit or (line.unit if line else None)
+        priced = units_priced(line) if line else None
         known = line is not None and unit == (line.unit or unit) and not items.is_unsure(shipped)
-        price = line.price if line and known else None
-        total = _EXACT.fma(shipped.shipped, price or Decimal(0), total)
+        price = line.price if line and known and priced else None
+        amount = _EXACT.multiply(shipped.shipped, price or Decimal(0))
+        total = _EXACT.add(total, _EXACT.divide(amount, Decimal(priced or 1)))
         lines.append(
             InvoiceLine(
                 number=(line.number if line else None) or str(len(lines) + 1),
                 quantity=shipped.shipped,
                 unit=unit,
                 price=price,
+                price_basis=line.price_basis if line and price is not None and priced != 1 else None,
                 ids=_labelled((line.ids if line else None) or shipped.ids),
                 description=line.description if line else None,
             )
@@ -269,6 +286,20 @@ def _without(party: Party, unknown: frozenset[str]) -> Party:
 
 def _known(ids: dict[str, str], unknown: frozenset[str]) -> dict[str, str]:
     return {kind: id for kind, id in ids.items() if kind not in unknown}
+
+
+def units_priced(line: OrderLine) -> int | None:
+    """How many units of a line its price is for; None where that cannot be told.
+
+    By X12 639 and EDIFACT 5375, of which most say what kind of price it is and not for how much; the number in
+    EDIFACT 5284 has no field, and is left where it came.
+    """
+    if any("PRI" in name and name.endswith("-5") and values != ["1"] for name, *values in line.extra):
+        return None
+    basis = line.price_basis
+    if basis in _PRICED_BY:
+        return 1 if line.unit == _PRICED_BY[basis] else 12 if _PRICED_BY[basis] == "dozen" else None
+    return _PRICED_FOR.get(basis, 1) if basis else 1
 
 
 def unpriced(invoice: Invoice) -> str | None:

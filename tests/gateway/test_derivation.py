@@ -51,3 +51,47 @@ def test_goods_ordered_at_two_prices_are_not_billed_by_themselves_while_some_are
     why = derivation.unpriced(invoice)
     assert why is not None
     assert "no one price" in why
+
+
+@pytest.mark.parametrize(
+    ("basis", "unit", "total"),
+    [
+        (None, "each", "25000.00"),
+        ("PE", "each", "25000.00"),
+        ("CT", "each", "25000.00"),
+        ("HP", "each", "250.00"),
+        ("TP", "each", "25.00"),
+        ("PD", "each", "2083.33"),
+        ("PD", "dozen", "25000.00"),
+        ("PK", "kilogram", "25000.00"),
+    ],
+)
+def test_a_price_for_several_units_is_billed_as_one(basis: str | None, unit: str, total: str) -> None:
+    line = OrderLine("1", Decimal(100), unit, Decimal(250), basis, ids={"vendor": "A"})
+    packs = (Pack(1, lines=(ShippedLine(shipped=Decimal(100), unit=unit, ids={"vendor": "A"}),)),)
+    invoice = derivation.invoice(
+        SalesOrder("PO1", lines=(line,)), ShipmentConfirmation("PO1", packs=packs), "I1", DAY
+    )
+    assert invoice.total == Decimal(total)
+    assert derivation.unpriced(invoice) is None
+    told = invoice.lines[0].price_basis
+    assert told == (basis if total != "25000.00" else None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        OrderLine("1", Decimal(100), "each", Decimal(250), "PK", ids={"vendor": "A"}),
+        OrderLine("1", Decimal(100), "each", Decimal(250), "PT", ids={"vendor": "A"}),
+        OrderLine(
+            "1", Decimal(100), "each", Decimal(250), ids={"vendor": "A"}, extra=(("PRI[AAA]01-5", "100"),)
+        ),
+    ],
+)
+def test_a_price_for_what_cannot_be_told_is_not_billed_by_itself(line: OrderLine) -> None:
+    packs = (Pack(1, lines=(ShippedLine(shipped=Decimal(100), unit="each", ids={"vendor": "A"}),)),)
+    invoice = derivation.invoice(
+        SalesOrder("PO1", lines=(line,)), ShipmentConfirmation("PO1", packs=packs), "I1", DAY
+    )
+    assert invoice.lines[0].price is None
+    assert derivation.unpriced(invoice) is not None
