@@ -291,8 +291,8 @@ def _known(ids: dict[str, str], unknown: frozenset[str]) -> dict[str, str]:
 def units_priced(line: OrderLine) -> int | None:
     """How many units of a line its price is for; None where that cannot be told.
 
-    By X12 639 and EDIFACT 5375, of which most say what kind of price it is and not for how much; the number in
-    EDIFACT 5284 has no field, and is left where it came.
+    By X12 639 and EDIFACT 5375, of which most say what kind of price it is and not for how much. The number
+    in EDIFACT 5284 has no field, and is left where it came.
     """
     if any("PRI" in name and name.endswith("-5") and values != ["1"] for name, *values in line.extra):
         return None
