@@ -8,6 +8,8 @@ import pytest
 from edifact_by_hand import DEPOT, PARTNERS, SHOP, US, contrl, interchange, message
 from trading import Trading, eventually, trading
 
+import mappings
+from edi.documents import DOCUMENTS
 from gateway import queries
 from gateway.erp import Arrival
 from gateway.pipeline import from_erp, outbound
@@ -157,3 +159,17 @@ def test_a_partner_without_a_qualifier_is_found_by_any(tmp_path: Path) -> None:
         assert said.startswith(
             "interchange 7 at byte 0: INSDES 1: "
         )  # found, and judged as its receiver would
+
+
+def test_each_document_is_written_as_messages_that_carry_it() -> None:
+    for kind, types in from_erp._SETS.items():
+        name = schema_of_type(kind)
+        for type in types:
+            carried = mappings.documents_of(type)
+            assert name in carried or not carried, (name, type)
+
+
+def schema_of_type(kind: type) -> str:
+    """`ship_notice` for ShipNotice."""
+    (schema,) = (schema for schema, document in DOCUMENTS.items() if document is kind)
+    return schema.partition(".")[2].partition("/")[0]
