@@ -175,6 +175,7 @@ class _Trace:
         self.used: set[tuple[int, int]] = set()
         self.instead: dict[str, str] = {}  # terms of the check that reading the value makes needless
         self.temporaries = 0
+        self.divided: dict[tuple[int, int], list[str]] = {}  # the names of components
         self.separator = separator
         self.tables = listed  # of the whole map; the key's identities live as long as its definition
 
@@ -208,13 +209,12 @@ class _Trace:
             body.append(f"    if not ({' and '.join(dict.fromkeys(self.conditions))}): return None")
         body += self.lines
         body.append(f"    return {result}")
-        if run:  # the reader says what cannot be converted
-            body = [
-                "    try:",
-                *(f"    {line}" for line in body),
-                "    except (KeyError, ValueError):",
-                "        return None",
-            ]
+        body = [
+            "    try:",
+            *(f"    {line}" for line in body),
+            "    except (KeyError, ValueError):",  # the reader says what cannot be converted
+            "        return None",
+        ]
         name = self.source.function("run", parameters, body)
         return self.source.load(name, scope.struct.__name__)
 
@@ -239,15 +239,17 @@ class _Trace:
         row = self.rows[at]
         if len(row) <= selector.element:
             return False
-        name, text = self.element(at, selector.element), row[selector.element]
         if selector.component:
-            slice_ = f"[{selector.component - 1}:{selector.component}]"
-            found = text.split(self.separator)[selector.component - 1 :][:1] == [selector.code]
-            comparison = f"{name}.split(separator){slice_} {'==' if found else '!='} [{selector.code!r}]"
-        else:
-            found = text == selector.code
-            comparison = f"{name} {'==' if found else '!='} {selector.code!r}"
-        self.conditions.append(comparison)
+            parts = row[selector.element].split(self.separator)
+            if len(parts) < selector.component:
+                return False
+            found = parts[selector.component - 1] == selector.code
+            name = self.parts(at, selector.element)[selector.component - 1]
+            self.insist(f"{name} {'==' if found else '!='} {selector.code!r}")
+            return found
+        found = row[selector.element] == selector.code
+        comparison = "==" if found else "!="
+        self.conditions.append(f"{self.element(at, selector.element)} {comparison} {selector.code!r}")
         return found
 
     def told(self, at: int, element: int) -> bool:
@@ -339,74 +341,78 @@ class _Trace:
 
     def slot(self, slot: Slot, at: int, values: dict[Path, Any]) -> None:
         row = self.rows[at]
-        parts = self.leftovers(slot, at)
+        self.leftovers(slot, at)
         for item in slot.fields:
             if item.element >= len(row) or item.formatted:
                 continue
-            if item.last:
-                span = f"{parts[item.element]}[{item.component - 1}:{item.last}]"
-                found = self.temporary(f"flowing({span}, {item.width})")
-                self.insist(f"{found}[1]")
-                values[item.path] = f"{found}[0]"
-                continue
-            text = self.element(at, item.element)
             if value := self.checked(at, item):
                 values[item.path] = value
                 continue
+            text = self.element(at, item.element)
             if item.component:
-                text = f"{parts[item.element]}[{item.component - 1}]"
+                parts = self.parts(at, item.element)[item.component - 1 :]
+                if not parts:
+                    continue
+                text = parts[0]
+                if item.last and len(parts) > 1:
+                    span = ", ".join(parts[: item.last - item.component + 1])
+                    found = self.temporary(f"flowing(({span},), {item.width})")
+                    self.insist(f"{found}[1]")
+                    values[item.path] = f"{found}[0]"
+                    continue
             if item.codes:
                 value = f"{self.source.constant(item.codes.words, 'words')}[{text}]"
             elif item.conversion is CONVERSIONS["text"]:
                 value = f"({text} or None)"
             else:
                 value = f"{self.source.constant(item.conversion.read, 'read')}[{text}]"
-            if item.component > 1:
-                value = f"({value} if len({parts[item.element]}) >= {item.component} else None)"
             values[item.path] = value
         if (dated := slot.formatted()) and dated[0].element < len(row):
-            self.moment(dated, parts[dated[0].element], values)
+            self.moment(at, dated, values)
         for texts in slot.texts:
             listed = []
             for element, component in texts.places:
-                if component and element < len(row):
-                    listed += self.component(at, element, component, parts[element])
-                elif element < len(row) and self.told(at, element):
-                    listed.append(self.element(at, element))
+                if element < len(row) and self.there(at, element, component):
+                    listed.append(self.text(at, element, component))
             values[texts.path] = [*values.get(texts.path, ()), *listed] if texts.repeats else listed
         for pairs in slot.pairs:
-            self.pairs(pairs, at, values, parts)
+            self.pairs(pairs, at, values)
 
-    def moment(self, dated: list[Field], parts: str, values: dict[Path, Any]) -> None:
+    def moment(self, at: int, dated: list[Field], values: dict[Path, Any]) -> None:
         """A date, a time or both, in a format that they can hold."""
         paths = {item.conversion.name: item.path for item in dated}
         read = self.source.constant(MOMENTS[tuple(sorted(paths))], "moments")
-        at = dated[0].component
-        found = self.temporary(f"{read}['\\x1f'.join({parts}[{at - 1}:{at + 1}])]")
+        first = dated[0].component - 1
+        told = " + '\\x1f' + ".join(self.parts(at, dated[0].element)[first : first + 2])
+        found = self.temporary(f"{read}[{told or repr('')}]")
         self.insist(f"{found}[2]")
         for index, name in enumerate(("date", "time")):
             if name in paths:
                 values[paths[name]] = f"{found}[{index}]"
 
-    def parts(self, at: int, element: int, components: frozenset[int]) -> str:
-        """The name of a composite's components, of which none but these may be there."""
-        last = max(components)
-        if self.rows[at][element].count(self.separator) >= last:
-            raise _Unusual
-        parts = self.temporary(f"{self.element(at, element)}.split(separator)")
-        self.insist(f"len({parts}) <= {last}")
-        for component in sorted(set(range(1, last)) - components):
-            if self.component(at, element, component, parts):
-                raise _Unusual
-        return parts
+    def parts(self, at: int, element: int) -> list[str]:
+        """The names of a composite's components, of which there must be as many."""
+        if (at, element) not in self.divided:
+            count = self.rows[at][element].count(self.separator) + 1
+            names = [f"t{self.temporaries}c{number}" for number in range(1, count + 1)]
+            self.temporaries += 1
+            self.lines.append(f"    {', '.join(names)}, = {self.element(at, element)}.split(separator)")
+            self.divided[at, element] = names
+        return self.divided[at, element]
 
-    def component(self, at: int, element: int, component: int, parts: str) -> list[str]:
-        """A component's expression where it is there and not empty, which is written down as a condition."""
-        has = len(self.rows[at][element].split(self.separator)) >= component
-        told = has and self.rows[at][element].split(self.separator)[component - 1]
-        there = f"len({parts}) >= {component} and {parts}[{component - 1}]"
-        self.insist(there if told else f"not ({there})")
-        return [f"{parts}[{component - 1}]"] if told else []
+    def text(self, at: int, element: int, component: int) -> str:
+        """The expression of an element or a component that is there."""
+        return self.parts(at, element)[component - 1] if component else self.element(at, element)
+
+    def there(self, at: int, element: int, component: int) -> bool:
+        """Whether an element or a component is there and not empty, which is written down as a condition."""
+        if not component:
+            return self.told(at, element)
+        told = self.rows[at][element].split(self.separator)[component - 1 :][:1]
+        if told:
+            name = self.text(at, element, component)
+            self.insist(name if told[0] else f"not {name}")
+        return told not in ([], [""])
 
     def checked(self, at: int, item: Field) -> str | None:
         """The name of a value whose conversion checks its element, where there is one that does."""
@@ -439,27 +445,30 @@ class _Trace:
             self.tables[key] = table if required else table | {"": None}
         return self.source.constant(self.tables[key], "listed")
 
-    def leftovers(self, slot: Slot, at: int) -> dict[int, str]:
-        """Makes sure that the row holds nothing without a field; the split composites by element."""
+    def leftovers(self, slot: Slot, at: int) -> None:
+        """Makes sure that the row holds nothing without a field."""
         row = self.rows[at]
         placed = slot.placed()
-        parts: dict[int, str] = {}
         for element in range(1, len(row)):
             components = placed.get(element)
             if components is None:
                 if self.told(at, element):
                     raise _Unusual
             elif components:
-                parts[element] = self.parts(at, element, components)
+                self.nothing_but(at, element, components)
         for (element, component), text in slot.always.items():
             if element >= len(row):
                 continue
             if not component:
                 self.conditions.append(f"{self.element(at, element)} in ('', {text!r})")
-            elif element in parts:
-                part = f"{parts[element]}[{component - 1}:{component}]"
-                self.insist(f"{part} in ([], [''], [{text!r}])")
-        return parts
+            elif placed[element] and len(self.parts(at, element)) >= component:
+                self.insist(f"{self.text(at, element, component)} in ('', {text!r})")
+
+    def nothing_but(self, at: int, element: int, components: frozenset[int]) -> None:
+        """Makes sure that a composite has none but these components."""
+        for component in range(1, len(self.parts(at, element)) + 1):
+            if component not in components and self.there(at, element, component):
+                raise _Unusual
 
     def kind(self, pairs: Pairs, at: int, qualifier: int) -> str | None:
         """The word of a qualifier, where looking it up checks it."""
@@ -472,12 +481,12 @@ class _Trace:
         self.instead[name] = ""
         return f"{self.listed(pairs.codes, use.element.codes, required=True)}[{name}]"
 
-    def pairs(self, pairs: Pairs, at: int, values: dict[Path, Any], parts: dict[int, str]) -> None:
+    def pairs(self, pairs: Pairs, at: int, values: dict[Path, Any]) -> None:
         name = self.source.constant(words_of(pairs), "words")
         entries = []
         for qualifier, value, kind, _ in pairs.places:
             if value.component:
-                entries += self.composite(pairs, at, (qualifier, value, kind), parts)
+                entries += self.composite(pairs, at, (qualifier, value, kind))
                 continue
             told = self.told(at, value.element)
             if qualifier and self.told(at, qualifier.element) != told:
@@ -497,25 +506,21 @@ class _Trace:
             self.insist(f"len({found}) == {count} and None not in {found}")
             values[pairs.path] = found
 
-    def composite(
-        self, pairs: Pairs, at: int, place: tuple[Place | None, Place, str], parts: dict[int, str]
-    ) -> list[str]:
+    def composite(self, pairs: Pairs, at: int, place: tuple[Place | None, Place, str]) -> list[str]:
         """The entry of a composite that holds a kind and its value and nothing else; none if it is empty."""
         qualifier, (element, component), kind = place
         if element >= len(self.rows[at]) or not self.told(at, element):
             return []
-        if element not in parts:
-            known = {component, qualifier.component} if qualifier else {component}
-            parts[element] = self.parts(at, element, frozenset(known))
-        value = self.component(at, element, component, parts[element])
-        told = [repr(kind)]
+        if pairs.wanders:
+            self.nothing_but(at, element, frozenset({component, *(qualifier or ())[1:]}))
+        if not self.there(at, element, component):
+            raise _Unusual
+        key = repr(kind)
         if qualifier:
             words = self.source.constant(words_of(pairs), "words")
-            code = self.component(at, element, qualifier.component, parts[element])
-            told = [f"{words}[{''.join(code) or repr('')}]"]
-        if not value:
-            raise _Unusual
-        return [f"{told[0]}: {value[0]}"]
+            told = self.there(at, *qualifier)
+            key = f"{words}[{self.text(at, *qualifier) if told else repr('')}]"
+        return [f"{key}: {self.text(at, element, component)}"]
 
     # the value
 
