@@ -153,14 +153,20 @@ def _as_it_is(document: Document) -> Document:
 
 
 def _composites(row: list[str]) -> Row:
-    if not any(BETWEEN_COMPONENTS in element or BETWEEN_REPETITIONS in element for element in row):
-        return row
-    return [
-        [_composite(part) for part in element.split(BETWEEN_REPETITIONS)]
-        if BETWEEN_REPETITIONS in element
-        else _composite(element)
-        for element in row
-    ]
+    text = "".join(row)
+    if BETWEEN_REPETITIONS in text:
+        return [
+            [_composite(part) for part in element.split(BETWEEN_REPETITIONS)]
+            if BETWEEN_REPETITIONS in element
+            else _composite(element)
+            for element in row
+        ]
+    if BETWEEN_COMPONENTS in text:
+        return [
+            tuple(element.split(BETWEEN_COMPONENTS)) if BETWEEN_COMPONENTS in element else element
+            for element in row
+        ]
+    return row
 
 
 def _composite(element: str) -> str | tuple[str, ...]:

@@ -55,11 +55,10 @@ def fill(
 
 def joined(parts: list[str], separator: str) -> str:
     """Components as one element."""
-    if any(separator in part for part in parts):
+    text = separator.join(parts)
+    if text.count(separator) >= len(parts):
         raise Doubt
-    while parts and not parts[-1]:
-        parts.pop()
-    return separator.join(parts)
+    return text.rstrip(separator)
 
 
 def around(parts: list[str], constants: tuple[tuple[int, str], ...], separator: str) -> str:
@@ -70,7 +69,7 @@ def around(parts: list[str], constants: tuple[tuple[int, str], ...], separator: 
     for at, constant in constants:
         parts.extend([""] * (at + 1 - len(parts)))
         parts[at] = constant
-    return separator.join(parts)
+    return separator.join(parts).rstrip(separator)
 
 
 def only(values: dict[str, str], codes: Any) -> tuple[str, str]:

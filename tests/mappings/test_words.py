@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from maps_support import SETS
+from maps_support import MESSAGES, SETS, checker_of, versions
 
 import x12
 from edi.schema import ElementUse
-from mappings.language import Scope, read_map
+from mappings.language import Scope, _shared_codes, read_map
 from mappings.values import Codes
 
 
@@ -21,17 +21,20 @@ def coded(scope: Scope) -> Iterator[tuple[type[msgspec.Struct], str, ElementUse,
     for slot in scope.slots:
         elements = slot.node.segment.elements
         for field in slot.fields:
-            use = elements[field.element - 1]
-            if field.component:
-                use = use.element.components[field.component - 1]
+            use = _use(elements, *field.place)
             yield structs[field.path[:-1]], field.path[-1], use, field.codes
         for pairs in slot.pairs:
             for place in pairs.places:
                 if place.qualifier:
-                    use = elements[place.qualifier.element - 1]
+                    use = _use(elements, *place.qualifier)
                     yield structs[pairs.path[:-1]], pairs.path[-1], use, pairs.codes
     for inner in scope.scopes:
         yield from coded(inner)
+
+
+def _use(elements: tuple[ElementUse, ...], element: int, component: int) -> ElementUse:
+    use = elements[element - 1]
+    return use.element.components[component - 1] if component else use
 
 
 @pytest.mark.parametrize("version", ["004010", "005010"])
@@ -47,3 +50,29 @@ def test_a_code_is_one_word_in_a_field_whichever_set_it_came_from(version: str) 
                 said[struct.__name__, field, use.element.id, code][word].add(name)
     assert len(said) > 10_000
     assert {place: dict(words) for place, words in said.items() if len(words) > 1} == {}
+
+
+def test_a_word_for_all_messages_is_that_of_a_code_which_some_directory_has() -> None:
+    lists: dict[str, set[str] | None] = {}
+    for name in MESSAGES:
+        for version in versions(name):
+            checker = checker_of(name, version)
+            assert checker is not None
+            bound = read_map(checker.definition, document=name.partition(".")[2])
+            for _, _, use, codes in coded(bound.scope):
+                for table, words in _shared_codes("edifact").items():
+                    if codes and words.items() <= codes.words.items():
+                        known = lists.setdefault(table, set())
+                        if use.element.codes is None or known is None:
+                            lists[table] = None  # recommendations of UN/ECE, whose codes are no part of it
+                        else:
+                            known |= use.element.codes
+    assert len(lists) > 20
+    shared = _shared_codes("edifact")
+    missing = {
+        (table, code)
+        for table, known in lists.items()
+        for code in shared[table]
+        if known is not None and code and code not in known
+    }
+    assert missing == set()
