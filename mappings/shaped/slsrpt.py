@@ -185,14 +185,20 @@ def _from_activity(activity: ProductActivity) -> SalesReport:
     empty, extra = _empty(activity.extra)
     for position, place in sorted(empty.items()):
         places.insert(position - 1, place)
-    issued = next((entry for entry in extra if len(entry) == 2 and _ISSUED.fullmatch("+".join(entry))), None)
-    dates: dict[str, dt.date | None] = {"starts_on": activity.starts_on}
-    if issued:
-        dates["issued_on"] = dt.date.fromisoformat(issued[1].split("\x1f")[1])
-    elif _WAS_ISSUED in extra:
-        dates = {"starts_on": None, "issued_on": activity.starts_on}
-    extra = tuple(entry for entry in extra if entry not in (issued, _WAS_ISSUED))
+    dates, extra = _dates(activity, extra)
     return recast(SalesReport, activity, **dates, places=tuple(places), extra=extra)
+
+
+def _dates(activity: ProductActivity, extra: Extra) -> tuple[dict[str, dt.date | None], Extra]:
+    """The days of the period and of the message, and the rest of `extra`, which may tell of the latter."""
+    if _WAS_ISSUED in extra:
+        at = extra.index(_WAS_ISSUED)
+        return {"starts_on": None, "issued_on": activity.starts_on}, extra[:at] + extra[at + 1 :]
+    for at, entry in enumerate(extra):
+        if len(entry) == 2 and _ISSUED.fullmatch("+".join(entry)):
+            issued_on = dt.date.fromisoformat(entry[1].split("\x1f")[1])
+            return {"starts_on": activity.starts_on, "issued_on": issued_on}, extra[:at] + extra[at + 1 :]
+    return {"starts_on": activity.starts_on}, extra
 
 
 def _visits(line: ActivityLine, where: str) -> list[Place]:

@@ -184,17 +184,25 @@ def carried(document: Document, name: str, version: str) -> list[str]:
     return told(rows)
 
 
-def read_one_of_everything(name: str, version: str) -> Any:
-    """The document in a message that has one of everything, which is written as it was."""
-    map = standard(name, version)
-    body = edifact_writer.Body(map.definition.type, "1", version, example(map.definition, full=True))
+def rows_of_everything(name: str, version: str) -> tuple[list[list[str]], tuple[int, ...]]:
+    """The rows of a message that has one of everything, and their places, as they are checked."""
+    definition = standard(name, version).definition
+    body = edifact_writer.Body(definition.type, "1", version, example(definition, full=True))
     segments = tuple(edifact_writer.write_transaction(body, NORMAL, check=True))
     check = edifact.check(Transaction(body.type, "1", version, NORMAL, segments, 0))
     assert (check.status, check.problems) == ("accepted", ())
-    document, problems = map.read(check.rows, check.places, NORMAL)
+    assert check.places is not None
+    return check.rows, check.places
+
+
+def read_one_of_everything(name: str, version: str) -> Any:
+    """The document in a message that has one of everything, which is written as it was."""
+    map = standard(name, version)
+    rows, places = rows_of_everything(name, version)
+    document, problems = map.read(rows, places, NORMAL)
     assert problems == ()
     assert document is not None
-    assert flat(map.write(document), NORMAL) == check.rows[1:-1]
+    assert flat(map.write(document), NORMAL) == rows[1:-1]
     return document
 
 

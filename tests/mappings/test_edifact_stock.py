@@ -16,6 +16,7 @@ from maps_support import (
     checked,
     each,
     message,
+    messages,
     read_canonical,
     read_one_of_everything,
     standard,
@@ -120,6 +121,20 @@ def test_an_instruction_to_despatch_is_a_warehouse_order(version: str) -> None:
     )
     assert ship_to.contacts[0].numbers == {"phone": "555-0100", "email": "ann@bigmart.example"}
     assert order.extra == ()
+
+
+def test_a_real_instruction_is_read_with_nothing_lost() -> None:
+    name = "jacksierkstra_n8n-nodes-edifact-to-json____tests___node.integration.spec.ts.emb2.edi"
+    (transaction,) = messages((SAMPLES.parent / "edifact" / "INSDES" / name).read_bytes())
+    check = edifact.check(transaction)
+    order, problems = standard("INSDES", "D.01B").read(check.rows, check.places, NORMAL)
+    assert problems == ()
+    assert isinstance(order, WarehouseOrder)
+    assert (order.number, order.purchase_order, order.status) == ("INSDES1234", "123456", "original")
+    assert [(line.ids, line.quantity) for line in order.lines] == [
+        ({"buyer_item": "123456789"}, Decimal(100))
+    ]
+    assert order.extra == (("BGM01-1", "351"),)
 
 
 def test_lines_of_an_instruction_without_numbers_are_numbered() -> None:
