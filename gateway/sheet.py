@@ -166,11 +166,8 @@ def _service_characters(edifact: Edifact) -> str:
 
 def _agreed(partner: Partner, agreement: Agreement) -> Agreed:
     guide = load(agreement.guide) if agreement.guide else None
-    usual = partner.version(agreement.type)
-    if agreement.direction == "in":
-        usual = partner.edifact.version if agreement.syntax == "edifact" else partner.x12.version
     theirs = guide.version if guide and agreement.direction == "in" else None
-    version = theirs or agreement.version or usual
+    version = theirs or agreement.version or partner.usual_version(agreement.type)
     syntax = edi.of_type(agreement.type)
     checker = syntax.checker(agreement.type, version, guide)
     definition = checker.definition if checker else None

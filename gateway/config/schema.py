@@ -547,8 +547,13 @@ class Partner(Struct, frozen=True, kw_only=True):
     def version(self, type: str) -> str:
         """The version in which we write a set to them: some sets are younger than what is usual with them."""
         agreement = self.agreement(type, "out")
-        agreed = agreement.version if agreement is not None else None
-        return agreed or (self.edifact.version if syntax_of(type) == "edifact" else self.x12.version)
+        return (agreement.version if agreement is not None else None) or self.usual_version(type)
+
+    def usual_version(self, type: str) -> str:
+        """The version of sets where none is agreed for one; CONTRL has that of the syntax it belongs to."""
+        if type == "CONTRL":
+            return "4.1" if self.edifact.syntax.endswith(":4") else "D.3"
+        return self.edifact.version if syntax_of(type) == "edifact" else self.x12.version
 
     def identity(self, syntax: Syntax) -> PartyId | None:
         """To whom we send in a syntax."""
