@@ -61,6 +61,7 @@ _WAREHOUSE_ORDERS, _CONFIRMATIONS = ("940", "INSDES"), ("945", "DESADV")
 _NOTICES, _INVOICES = ("856", "DESADV"), ("810", "880", "INVOIC")
 _ANSWERS, _ANSWERS_TO_CHANGES, _CHANGES = ("855", "ORDRSP"), ("865", "ORDRSP"), ("860", "ORDCHG")
 _LONGEST_NUMBER = 22  # BIG02, W0502
+_MESSAGE = "previous_message"  # 1153 ACW
 _GLN = "14"  # 0007: the id is a global location number
 
 
@@ -163,10 +164,11 @@ def _issued(conn: Connection, kind: str, number: str | None, partner: str | None
 def _judged(conn: Connection, verdict: Verdict, partner: str) -> str | None:
     """The order of the document of ours that a partner's application accepts or refuses.
 
-    It is known by its control numbers where they are told, else by its number.
+    It is known by its control numbers where they are told, else by its number; in EDIFACT also by the message
+    reference (0062) alone.
     """
     columns = document_table.c
-    query = select(columns.correlation, columns.transaction_control).where(
+    query = select(columns.correlation, columns.transaction_control, columns.type).where(
         columns.direction == "out", columns.partner == partner, columns.kind != "acknowledgment"
     )
     if verdict.transaction_set is not None:
@@ -181,7 +183,18 @@ def _judged(conn: Connection, verdict: Verdict, partner: str) -> str | None:
         for row in conn.execute(group):
             if numbers.plain(row.transaction_control) == wanted:
                 return str(row.correlation) if row.correlation else None
-    return conn.execute(newest.where(columns.number == verdict.number)).scalar()
+    found = conn.execute(newest.where(columns.number == verdict.number)).first()
+    if found is None and (references := _message_references(verdict)):
+        mine = conn.execute(newest.where(columns.transaction_control.in_(references)))
+        found = next((row for row in mine if syntax_of(row.type) == "edifact"), None)
+    return str(found.correlation) if found is not None and found.correlation else None
+
+
+def _message_references(verdict: Verdict) -> list[str]:
+    """The references of messages of ours that a verdict names (RFF+ACW), as we count them."""
+    named = [verdict.number] if verdict.number_type == _MESSAGE else []
+    named += [one.value for one in verdict.references if one.type == _MESSAGE and one.value]
+    return [numbers.plain(one) for one in named]
 
 
 def prepare(home: Home, conn: Connection, row: Record[Any], document: Document) -> list[Prepared]:

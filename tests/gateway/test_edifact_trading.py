@@ -156,6 +156,41 @@ def test_an_order_and_its_change_are_each_answered_by_an_ordrsp(tmp_path: Path) 
         assert told.correlation == row.id
 
 
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [("RFF+IV:{number}", "INVOIC {number}"), ("RFF+ACW:{message}", "previous message {message}")],
+)
+def test_an_invoice_that_the_customers_application_refuses_is_told_where_its_order_is(
+    tmp_path: Path, reference: str, told: str
+) -> None:
+    agreed = PARTNERS.replace(
+        '  { type = "INVOIC"', '  { type = "APERAK", direction = "in" },\n  { type = "INVOIC"'
+    )
+    with trading(tmp_path, agreed) as t:
+        _, row = ordered(t)
+        eventually(lambda: messages(t, "depot", "INSDES"))
+        t.drop(interchange(2, message("DESADV", 1, *SHIPPED), sender=DEPOT), "depot", "shipped.edi")
+        eventually(lambda: messages(t, "shop", "INVOIC"))
+        (bill,) = t.documents(direction="out", type="INVOIC")
+        words = {"number": bill.number, "message": bill.transaction_control}
+        advice = message(
+            "APERAK",
+            1,
+            "BGM+27+AP-1",
+            "DTM+137:20261103:102",
+            reference.format(**words),
+            "ERC+AA1",
+            "FTX+AAO+++Price differs",
+        )
+        t.drop(interchange(3, advice), "shop", "aperak.edi")
+        document, found = t.at_the_erp("APERAK")
+        assert [verdict.refused for verdict in document.verdicts] == [True]
+        assert found.correlation == row.id
+        (refused,) = t.events("refused")
+        assert refused.text == f"shop refuses {told.format(**words)}: Price differs"
+        assert refused.correlation == row.id
+
+
 # A retailer who speaks X12, and the warehouse of above.
 TURNED = """\
 schema = 1
