@@ -21,7 +21,7 @@ from edi.tree import NORMAL, Transaction
 from mappings import Map
 from mappings.language import fields_of
 
-_ROUNDS = 50  # of leaving out; each may show what was hidden behind what it leaves out
+_ROUNDS = 1000  # of leaving out; each may show what was hidden behind what it leaves out
 _SHOWN = 60  # characters of an example
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
 _ITEM = re.compile(r"\[\d+\]")
@@ -100,7 +100,7 @@ def together(coverages: Iterable[Coverage]) -> tuple[Finding, ...]:
 
 def _findings(lost: list[_Lost]) -> tuple[Finding, ...]:
     singles = [
-        Finding(".".join(step for step in path if isinstance(step, str)), 1, example, why)
+        Finding(".".join(step for step in path if isinstance(step, str) and step), 1, example, why)
         for path, example, why in sorted(lost, key=lambda one: _order(one.path))
     ]
     return together([Coverage(tuple(singles), None)])
@@ -151,8 +151,13 @@ def _told(document: Any, message: str) -> Iterator[tuple[Path, str]]:
             end += len(kind) + 1
             break
     why = message[end:].partition(": ")[2] or message
-    if extra := _OF_EXTRA.match(why):
-        yield (*path, "extra", extra[1]), why
+    if not message.startswith(": ", end):
+        path = []  # of a shape: it names what the document has elsewhere
+    if path[-1:] == ["extra"] and isinstance(_at(document, tuple(path[:-1])), msgspec.Struct):
+        yield (*path, ""), why  # all of it
+    elif extra := _OF_EXTRA.match(why):
+        place = (*path, "extra", extra[1])
+        yield place if _at(document, place) else (), why
     elif many := _TOO_MANY.match(why):
         for number in range(int(many[2]), int(many[1])):
             yield (*path, number), why
@@ -165,18 +170,27 @@ def _culprit(document: Any, map: Map, message: str) -> Path:
     path: Path = ()
     before = _alike(document, map, message)
     while True:
-        value = _at(document, path)
-        inside: list[str | int] = [*range(len(value))] if isinstance(value, tuple) else []
-        if isinstance(value, dict):
-            inside = [*value]
-        elif isinstance(value, msgspec.Struct):
-            infos = [info for info in fields_of(type(value)) if not info.required and info.name != "extra"]
-            inside = [info.name for info in infos if getattr(value, info.name) != _default(info)]
-        found = ((*path, step) for step in inside)
+        found = _inside(_at(document, path), path)
         cause = next((at for at in found if _alike(_without(document, at), map, message) < before), None)
         if cause is None:
             return path
         path = cause
+        if path[-2:-1] == ("extra",):
+            return path
+
+
+def _inside(value: Any, path: Path) -> Iterator[Path]:
+    """The places in a value that it can be without."""
+    if isinstance(value, tuple):
+        yield from ((*path, number) for number in range(len(value)))
+    elif isinstance(value, dict):
+        yield from ((*path, kind) for kind in value)
+    elif isinstance(value, msgspec.Struct):
+        for info in fields_of(type(value)):
+            if info.name == "extra":
+                yield from ((*path, "extra", entry[0]) for entry in getattr(value, "extra", ()))
+            elif not info.required and getattr(value, info.name) != _default(info):
+                yield (*path, info.name)
 
 
 def _alike(document: Any, map: Map, message: str) -> int:

@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from maps_support import (
-    SAMPLES,
-    standard,
-    transactions,
-)
+from maps_support import MESSAGES, SAMPLES, SETS, standard, transactions
 from test_edifact_orders import SAMPLES_OF_ORDERS
 from test_edifact_orders import known as known_messages
 
@@ -103,6 +99,37 @@ def test_orders_of_edifact_are_carried_as_x12_but_for_what_is_told(version: str)
     assert ("parties.ids.unqualified", "has no code here") in told
     required = {"BEG01", "BEG05", "mandatory loop PO1"}
     assert all(any(what in problem.message for what in required) for one in found for problem in one.refused)
+
+
+def documents_of_x12() -> Iterator[Document]:
+    for path in sorted(SAMPLES.rglob("*")):
+        if path.parent.name not in SETS or path.stat().st_size > 40_000:
+            continue
+        try:
+            found = transactions(path.read_bytes())[:2]
+        except NotEdi:
+            continue
+        for transaction in found:
+            check = x12.check(transaction)
+            if check.places is not None and transaction.type in SETS:
+                map = standard(transaction.type, transaction.version)
+                document, _ = map.read(check.rows, check.places, transaction.separators)
+                if document is not None:
+                    yield document
+
+
+def test_any_document_of_x12_is_carried_by_the_message_for_it_or_told_why_not() -> None:
+    maps: dict[type[Document], list[Map]] = {}
+    for name in MESSAGES:
+        maps.setdefault(standard(name, "D.01B").document, []).append(standard(name, "D.01B"))
+    whole = {True: 0, False: 0}
+    for document in documents_of_x12():
+        for map in maps.get(type(document), ()):
+            found = reduced(document, map)
+            whole[found.document is not None] += 1
+            assert found.document is not None or any(finding.lost for finding in found.findings)
+    assert whole[True] > 60
+    assert whole[False] < 10
 
 
 def test_what_a_partner_says_beyond_the_map_is_told_as_kept() -> None:
