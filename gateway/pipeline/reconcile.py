@@ -172,7 +172,7 @@ def _sent(
             elif inside and isinstance(event, Transaction):
                 key = event.type, plain(event.control_number)
                 if positions := wanted.pop(key, None):
-                    there = sorted(at for at in positions if at <= len(event.segments))
+                    there = sorted(at for at in positions if 1 <= at <= len(event.segments))
                     found[key] = {at: event.segments[at - 1].translate(_READABLE) for at in there}
                     if not wanted:
                         break

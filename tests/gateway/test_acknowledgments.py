@@ -95,6 +95,16 @@ def test_a_rejection_is_told_in_words_with_what_we_had_sent(tmp_path: Path) -> N
         assert "the acknowledgment of 940 PO-77 (rejected)" in {due["what"] for due in chain["due"]}
 
 
+@pytest.mark.parametrize("position", ["0", "-10000", "9999"])
+def test_a_position_where_no_segment_of_ours_is_shows_none(tmp_path: Path, position: str) -> None:
+    with trading(tmp_path) as t:
+        row = order_at_the_depot(t)
+        t.drop(t.file("997", answered(row, ["AK3", "W05", position, "", "2"]), WAREHOUSE), "depot", "a.x12")
+        eventually(lambda: t.documents(id=row.id)[0].ack == "rejected")
+        (told,) = (note for note in notes(t) if note.startswith("acknowledged: depot rejects"))
+        assert told == f"acknowledged: depot rejects 940 PO-77: W05 at {position}: unexpected segment (2)"
+
+
 def test_a_999_of_a_partner_closes_what_it_names(tmp_path: Path) -> None:
     with trading(tmp_path) as t:
         row = order_at_the_depot(t)
