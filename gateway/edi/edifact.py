@@ -73,7 +73,7 @@ def refuse(
     reason: DeadReason | None = None,
 ) -> Answer | None:
     """A CONTRL is never answered, nor is what has no reference to be named by."""
-    if not answerable or not 1 <= len(header.control_number) <= _LONGEST_REFERENCE:
+    if not answerable or not _is_named(header):
         return None
     code = _CODES[reason] if reason is not None else None
     return _contrl(header, acks.answer_interchange(header, end, code, groups=groups))
@@ -84,7 +84,14 @@ def received(header: Interchange, end: InterchangeEnd | None, groups: Sequence[G
     return None
 
 
+def _is_named(header: Interchange) -> bool:
+    """Whether its reference is one by which a CONTRL can name it."""
+    return 1 <= len(header.control_number) <= _LONGEST_REFERENCE
+
+
 def _contrl(header: Interchange, ack: acks.InterchangeAck) -> Answer:
+    if not _is_named(header):
+        raise CannotWrite(f"UNB05 {header.control_number[:20]!r} is no reference of 1 to 14 characters")
     envelope = _mirrored(header)
     return Answer(
         _CONTRL,
@@ -159,9 +166,9 @@ def acknowledge(
                 answer.end(event)
             case InterchangeEnd():
                 ack = answer.finish(event)
-                answered = _contrl(header, ack)
+                answered = _contrl(header, ack) if answerable or empty else None
                 data = b""
-                if (answerable or empty) and answered.body is not None:
+                if answered is not None and answered.body is not None:
                     group = Numbered(answered.envelope, None, [(1, answered.body)])
                     data = write(answered.envelope, now, control_number, [group], check=True)
                     control_number += 1

@@ -54,6 +54,7 @@ from gateway.store.tables import order, transmission
 
 _ANSWERS = (ShipmentConfirmation, StockReceipt, LoadTenderAnswer)  # each to one document of ours
 _TYPES = 20  # that are remembered of one interchange
+_LONGEST_NUMBER = 14  # digits of 0020; ISA13 has 9
 _LATEST = 50  # control numbers of a sender, among which what comes next is missed
 PART = 50  # documents recorded in one transaction
 _REASONS = 5  # that are told of one verdict
@@ -337,13 +338,14 @@ class _Reading:
         header, rules = envelope.header, envelope.partner.control_numbers
         highest = numbers.LAST[header.syntax]
         latest = self._latest(conn, header)
-        if rules.on_gap == "ignore" or not header.control_number.isdecimal() or not latest:
+        this = _counted(header.control_number)
+        if rules.on_gap == "ignore" or this is None or not latest:
             return ""
 
         def ahead(number: int) -> int:
             return (number - latest[0] + highest // 2) % highest - highest // 2
 
-        this, before = int(header.control_number), max(latest, key=ahead)
+        before = max(latest, key=ahead)
         if ahead(this) <= ahead(before) + 1:
             return ""
         first, last = before % highest + 1, (this - 2) % highest + 1
@@ -366,13 +368,13 @@ class _Reading:
                 .order_by(interchange_table.c.created_at.desc())
                 .limit(_LATEST)
             ).scalars()
-            self.latest[key] = [int(number) for number in found if number.isdecimal()]
+            self.latest[key] = [number for number in map(_counted, found) if number is not None]
         return self.latest[key]
 
     def _remember(self, conn: Connection, header: Interchange) -> None:
-        if header.control_number.isdecimal():
+        if (number := _counted(header.control_number)) is not None:
             latest = self._latest(conn, header)
-            latest.insert(0, int(header.control_number))
+            latest.insert(0, number)
             del latest[_LATEST:]
 
     def rehearse(self) -> None:
@@ -670,6 +672,12 @@ class _Reading:
         if group is None:  # one answer for all: it is owed if any is
             agreed.sort(key=lambda ack: ack.mode == "none")
         return agreed[0] if agreed else self.home.config.defaults.ack
+
+
+def _counted(control_number: str) -> int | None:
+    """A control number as one that is counted; None for other text, and for more digits than one may have."""
+    counts = control_number.isascii() and control_number.isdecimal()
+    return int(control_number) if counts and len(control_number) <= _LONGEST_NUMBER else None
 
 
 def _map(envelope: Envelope, item: Transaction, verdict: Check, values: dict[str, Any]) -> Document | None:
