@@ -6,6 +6,7 @@ told and changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, select, update
@@ -36,7 +37,7 @@ _OPEN = ("waiting", "overdue")
 _DUPLICATE = "025"  # TA105 of a repetition, which says nothing against the interchange read first
 _REPEATED = "26"  # 0085 of one
 _READABLE = str.maketrans({NORMAL.element: "+", NORMAL.component: ":", NORMAL.repetition: "*"})
-_SHOWN = 5  # segments of ours repeated in the note of a rejection
+_SHOWN = 5  # of what a partner finds fault with, and of segments of ours, that are repeated in a note
 _WORDS = {
     "accepted": "accepts",
     "accepted_with_errors": "accepts, noting errors in,",
@@ -63,7 +64,7 @@ def acknowledged(
         shown = _shown(sent.get(key)) if state in {"rejected", "partial"} else ""
         _close(home, conn, identity, row, state, "; ".join(filter(None, [why, shown])))
     if elsewhere:
-        text = f"{', '.join(elsewhere)} in group {answer.functional_id} {answer.control_number}"
+        text = f"{_few(elsewhere)} in group {answer.functional_id} {answer.control_number}"
         home.note(conn, "unmatched", f"an acknowledgment names what was not sent: {text}",
                   partner=partner.name, document=identity)  # fmt: skip
 
@@ -124,7 +125,7 @@ def _verdict(answer: Acknowledgment, status: TransactionStatus | None) -> tuple[
     if said.startswith("rejected_"):  # lists 715 and 717: M, W and X
         reasons.append(said.removeprefix("rejected_") + " failed")
         said = "rejected"
-    return said, "; ".join(filter(None, reasons))
+    return said, _few(reasons, "; ")
 
 
 def _fault(segment: SegmentError) -> str:
@@ -134,12 +135,19 @@ def _fault(segment: SegmentError) -> str:
         place = f"{segment.segment}{error.element:02}" + (f"-{error.component}" if error.component else "")
         value = f" {error.value!r}" if error.value else ""
         parts.append(f"{place} {_said('723', error.code)}{value}")
-    return f"{segment.segment} at {segment.position}: " + ", ".join(parts)
+    return ": ".join(filter(None, [f"{segment.segment} at {segment.position}", _few(parts)]))
 
 
 def _codes(what: str, element: str, codes: tuple[str, ...]) -> str:
     told = [code for code in codes if (element, code) != ("718", "5")]  # which the segments say better
-    return f"{what}: {', '.join(_said(element, code) for code in told)}" if told else ""
+    return f"{what}: {_few(_said(element, code) for code in told)}" if told else ""
+
+
+def _few(words: Iterable[str], separator: str = ", ") -> str:
+    """The first of what there is to say, and how much more there is."""
+    said = [*filter(None, words)]
+    more = len(said) - _SHOWN
+    return separator.join([*said[:_SHOWN], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _said(element: str, code: str) -> str:
@@ -251,26 +259,31 @@ def interchange_answered(
     nothing against what was read first; that it was received says nothing yet.
     """
     number = plain(answer.control_number)
-    rows = _of_interchange(conn, partner, number, answer)
-    if not rows:
-        _unmatched(home, conn, partner, identity, f"interchange {number}")
-        return
-    for one in rows:
-        conn.execute(
-            update(document_table).where(document_table.c.id == identity).values(correlation=one.correlation)
-        )
-    if answer.status == "received" or (answer.status == "rejected" and answer.note == _REPEATED):
-        why = f": {_reason(answer.note)}" if answer.note else ""
-        text = f"{partner.name} answers interchange {number}: {answer.status}{why}"
-        home.note(conn, "acknowledged", text, partner=partner.name, correlation=rows[0].correlation,
-                  document=rows[0].id)  # fmt: skip
+    what = f"interchange {number}"
+    if not _is_between(home, partner, answer):
+        _unmatched(home, conn, partner, identity, f"{what} from {answer.sender} to {answer.receiver}")
         return
     groups = {plain(group.control_number): group for group in answer.groups}
     messages: dict[tuple[str | None, str, str], MessageStatus] = {
         (None, *_names(one)): one for one in answer.messages
     }
     messages |= {(number, *_names(one)): one for number, group in groups.items() for one in group.messages}
-    for group_control in {row.group_control: None for row in rows}:
+    named = {key[1:] for key in messages}
+    rows = _of_interchange(conn, partner, number, named)
+    if not rows:
+        inside = f" with {_few(_in_order(named))}" if named else ""
+        _unmatched(home, conn, partner, identity, what + inside)
+        return
+    if answer.status == "received" or (answer.status == "rejected" and answer.note == _REPEATED):
+        why = f": {_reason(answer.note)}" if answer.note else ""
+        text = f"{partner.name} answers {what}: {answer.status}{why}"
+        belongs = update(document_table).where(document_table.c.id == identity)
+        conn.execute(belongs.values(correlation=rows[0].correlation))
+        home.note(conn, "acknowledged", text, partner=partner.name, correlation=rows[0].correlation,
+                  document=rows[0].id)  # fmt: skip
+        return
+    ours = dict.fromkeys(row.group_control for row in rows)
+    for group_control in ours:
         group = groups.get(group_control or "")
         mine = [row for row in rows if row.group_control == group_control]
         told = {key[1:]: one for key, one in messages.items() if key[0] in (group_control, None)}
@@ -281,20 +294,28 @@ def interchange_answered(
             state, why = _judgment(answer, group, told.get(key), sent.get(key, {}))
             shown = _shown(sent.get(key)) if state == "rejected" else ""
             _close(home, conn, identity, row, state, "; ".join(filter(None, [why, shown])))
-    have = {(row.type, plain(row.transaction_control)) for row in rows}
-    if elsewhere := sorted({key[1:] for key in messages} - have):
-        named = ", ".join(f"{type} {control}" for type, control in elsewhere)
-        home.note(conn, "unmatched", f"a CONTRL names what was not sent: {named} in interchange {number}",
+    elsewhere = _in_order(named - {(row.type, plain(row.transaction_control)) for row in rows})
+    elsewhere += [f"group {number}" for number in groups if number not in ours]
+    if elsewhere:
+        home.note(conn, "unmatched", f"a CONTRL names what was not sent: {_few(elsewhere)} in {what}",
                   partner=partner.name, document=identity)  # fmt: skip
+
+
+def _is_between(home: Home, partner: Partner, answer: InterchangeAcknowledgment) -> bool:
+    """Whether UCI names nobody but us and this partner; qualifiers may be left out, and the sides turned."""
+    sides = {party.id for party in (home.config.us.unb, *partner.parties) if party is not None}
+    return {answer.sender, answer.receiver} <= sides | {None}
 
 
 def _names(status: MessageStatus) -> _Key:
     return status.type or "", plain(status.control_number)
 
 
-def _of_interchange(
-    conn: Connection, partner: Partner, number: str, answer: InterchangeAcknowledgment
-) -> list[Row[Any]]:
+def _in_order(named: set[_Key]) -> list[str]:
+    return [f"{type} {control}" for type, control in sorted(named)]
+
+
+def _of_interchange(conn: Connection, partner: Partner, number: str, named: set[_Key]) -> list[Row[Any]]:
     """The documents of the latest interchange of ours of this number that has the messages named."""
     found = conn.execute(
         select(document_table)
@@ -310,8 +331,6 @@ def _of_interchange(
     for row in found:
         if syntax_of(row.type) == "edifact":
             interchanges.setdefault(row.transmission, []).append(row)
-    inside = [*answer.messages, *(one for group in answer.groups for one in group.messages)]
-    named = {_names(one) for one in inside}
 
     def has(rows: list[Row[Any]]) -> int:
         return len(named & {(row.type, plain(row.transaction_control)) for row in rows})
@@ -335,7 +354,7 @@ def _judgment(
             reasons.append(f"{what}: {_placed(level)}")
         if isinstance(level, MessageStatus):
             reasons += [_fault_in_message(segment, sent) for segment in level.segments]
-        return "rejected", "; ".join(reasons)
+        return "rejected", _few(reasons, "; ")
     return "accepted", ""
 
 
@@ -354,7 +373,7 @@ def _fault_in_message(segment: FaultySegment, sent: dict[int, str]) -> str:
     for error in segment.elements:
         reference = f"{tag}{_reference(error.element, error.component)}"
         parts.append(f"{reference} {_reason(error.code)}")
-    return f"{tag or 'segment'} at {segment.position}: " + ", ".join(parts)
+    return ": ".join(filter(None, [f"{tag or 'segment'} at {segment.position}", _few(parts)]))
 
 
 def _reference(element: int, component: int | None) -> str:

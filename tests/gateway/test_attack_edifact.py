@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edifact_by_hand import PARTNERS, contrl, interchange, order
+from edifact_by_hand import PARTNERS, contrl, interchange, message, order
 from sqlalchemy import select
 from test_edifact_trading import SUPPLIER, purchase, supplier
 from trading import Trading, eventually, trading
@@ -67,3 +67,105 @@ def test_a_position_where_no_segment_of_ours_is_shows_none(tmp_path: Path, posit
         answered(t, 1, "7", "UCM+1+ORDERS:D:96A:UN+4", f"UCS+{position}+12")
         assert t.documents(direction="out")[0].ack == "rejected"
         assert said(t) == f"mill rejects ORDERS PO-1: segment at {position}: invalid value (12)"
+
+
+def test_a_contrl_about_what_went_between_others_closes_nothing(tmp_path: Path) -> None:
+    with trading(tmp_path, supplier()) as t:
+        asked(t)
+        data = contrl(9, 1, "4", sender=SUPPLIER)
+        foreign = data.replace(b"UCI+1+5412345000013:14", b"UCI+1+5412345000099:14")
+        found = t.drop(foreign, "mill", "9.edi")
+        assert read(t, found).status == "done"
+        (row,) = t.documents(transmission=found)
+        assert row.reason == "UNMATCHED"
+        assert row.error == "no interchange 1 from 5412345000099 to 5412345000055 was sent to mill"
+        assert t.documents(direction="out")[0].ack == "waiting"
+
+
+def test_sides_of_a_contrl_may_lack_their_qualifiers_or_be_turned(tmp_path: Path) -> None:
+    plain, turned = b"UCI+1+5412345000013+5412345000055+7", b"UCI+2+5412345000055:14+5412345000013:14+7"
+    with trading(tmp_path, supplier()) as t:
+        asked(t, "PO-1", "PO-2")
+        for number, uci in ((8, plain), (9, turned)):
+            usual = b"UCI+1+5412345000013:14+5412345000055:14+7"
+            data = contrl(number, 1, "7", sender=SUPPLIER)
+            assert usual in data
+            t.drop(data.replace(usual, uci), "mill", f"{number}.edi")
+        eventually(lambda: [row.ack for row in t.documents(direction="out")] == ["accepted"] * 2)
+
+
+def test_a_contrl_that_names_only_what_was_not_sent_says_so(tmp_path: Path) -> None:
+    with trading(tmp_path, supplier()) as t:
+        asked(t)
+        row = answered(t, 1, "7", "UCM+77+ORDERS:D:96A:UN+4", "UCM+1+INVOIC:D:96A:UN+7")
+        assert (row.reason, row.error) == (
+            "UNMATCHED",
+            "no interchange 1 with INVOIC 1, ORDERS 77 was sent to mill",
+        )
+        assert t.documents(direction="out")[0].ack == "waiting"
+
+
+def test_a_group_and_messages_that_were_not_sent_are_told_beside_what_was(tmp_path: Path) -> None:
+    with trading(tmp_path, supplier()) as t:
+        asked(t)
+        sides = f"5412345000013+{SUPPLIER[0]}"
+        answered(
+            t, 1, "7", "UCM+00001+ORDERS:D:96A:UN+7", "UCM+2+ORDERS:D:96A:UN+4", f"UCF+5+{sides}+4+29+UNE+2"
+        )
+        assert t.documents(direction="out")[0].ack == "accepted"
+        (told,) = t.events("unmatched")
+        assert told.text == "a CONTRL names what was not sent: ORDERS 2, group 5 in interchange 1"
+
+
+def test_what_a_contrl_says_fills_no_timeline(tmp_path: Path) -> None:
+    strange = [f"UCM+{number}+ORDERS:D:96A:UN+4" for number in range(2, 900)]
+    elements = [f"UCD+12+{at}:1" for at in range(2, 99)]
+    faults = [row for position in range(2, 900) for row in (f"UCS+{position}", *elements)]
+    with trading(tmp_path, supplier()) as t:
+        asked(t)
+        answered(t, 1, "7", "UCM+1+ORDERS:D:96A:UN+4", *faults, *strange)
+        assert "and 92 more" in said(t)
+        assert said(t).count("; and 893 more") == 1
+        assert "and 893 more in interchange 1" in t.events("unmatched")[0].text
+        assert (
+            max(len(event.text) for name in ("acknowledged", "unmatched") for event in t.events(name)) < 2000
+        )
+
+
+def test_a_segment_in_error_without_more_is_told_by_its_place(tmp_path: Path) -> None:
+    with trading(tmp_path, supplier()) as t:
+        asked(t)
+        answered(t, 1, "7", "UCM+1+ORDERS:D:96A:UN+4", "UCS+3")
+        assert said(t) == "mill rejects ORDERS PO-1: DTM at 3; we sent DTM+137:20261101:102"
+
+
+def test_a_contrl_that_contradicts_an_earlier_one_changes_nothing(tmp_path: Path) -> None:
+    with trading(tmp_path, supplier()) as t:
+        asked(t)
+        answered(t, 1, "7", "UCM+1+ORDERS:D:96A:UN+7")
+        for number, action, *rows in ((10, "4"), (11, "8"), (12, "7", "UCM+1+ORDERS:D:96A:UN+4", "UCS+2")):
+            answered(t, 1, str(action), *map(str, rows), number=int(number))
+        assert t.documents(direction="out")[0].ack == "accepted"
+        assert [row.reason for row in t.documents(type="CONTRL")] == [None, "DUPLICATE", None, "DUPLICATE"]
+
+
+def test_a_contrl_about_a_contrl_is_told_and_never_answered(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        read(t, t.drop(interchange(1, order("PO-1")), "shop"))
+        (ours,) = t.documents(type="CONTRL")
+        found = t.drop(contrl(2, ours.interchange_control, "4"), "shop", "2.edi")
+        read(t, found)
+        (row,) = t.documents(transmission=found)
+        assert row.reason == "UNMATCHED"
+        assert len(t.documents(type="CONTRL", direction="out")) == 1
+
+
+def test_a_storm_of_contrls_closes_once(tmp_path: Path) -> None:
+    uci = f"UCI+1+5412345000013:14+{SUPPLIER[0]}:14+7"
+    storm = [message("CONTRL", number, uci, version="D:3:UN") for number in range(1, 301)]
+    with trading(tmp_path, supplier()) as t:
+        asked(t)
+        assert read(t, t.drop(interchange(9, *storm, sender=SUPPLIER), "mill")).status == "done"
+        assert t.documents(direction="out")[0].ack == "accepted"
+        assert len(t.events("acknowledged")) == 1
+        assert {row.direction for row in t.documents(type="CONTRL")} == {"in"}
