@@ -141,10 +141,12 @@ def write_transaction(
 def writable(given: Separators, syntax: str) -> Separators:
     """The service characters as a syntax ("UNOC:3") writes them, to mirror what was read.
 
-    There is a repetition separator from version 4 on. Raises CannotWrite for those that cannot be told apart,
-    or from data.
+    There is a repetition separator from version 4 on, also where none was given. Raises CannotWrite for those
+    that cannot be told apart, or from data.
     """
     later = syntax.endswith(":4")
+    if later and not (given.repetition or given.release):
+        raise CannotWrite("a separator of repetitions cannot be told apart from data that nothing releases")
     separators = given._replace(
         repetition=(given.repetition or LEVEL_A.repetition) if later else "",
         decimal=given.decimal if given.decimal == "," else ".",

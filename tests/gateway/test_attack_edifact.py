@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from sqlalchemy import select
 from test_edifact_trading import SUPPLIER, purchase, supplier
 from trading import Trading, eventually, trading
 
+from edi.edifact import codec
+from edi.tree import NORMAL, Transaction
 from gateway.store.tables import transmission
 
 
@@ -35,6 +38,21 @@ def test_a_reference_that_is_too_long_to_be_named_waits_for_a_person(tmp_path: P
         assert (row.status, row.reason) == ("held", "ENVELOPE_BROKEN")
         assert "cannot be answered" in row.error
         assert read(t, t.drop(interchange(2, order("PO-1")), "shop")).status == "done"
+
+
+@pytest.mark.parametrize("una", ["UNA:+.  '", "UNA:+. *'", "UNA:+.? '", "UNA:+.?*'"])
+@pytest.mark.parametrize("syntax", ["UNOC:3", "UNOC:4"])
+def test_every_reference_that_can_be_read_can_be_answered(tmp_path: Path, syntax: str, una: str) -> None:
+    references = [f"A{mark}B" for mark in "*?!%/" if mark not in una[6:8]]
+    messages = [order(f"PO-{at}", reference) for at, reference in enumerate(references)]
+    with trading(tmp_path, PARTNERS) as t:
+        assert read(t, t.drop(interchange(1, *messages, syntax=syntax, una=una), "shop")).status == "done"
+        (path,) = eventually(lambda: t.outbox("shop"))
+        events = codec.read(io.BytesIO(path.read_bytes()))
+        (answer,) = [event for event in events if isinstance(event, Transaction)]
+        ucms = [row.split(NORMAL.element) for row in answer.segments if row.startswith("UCM")]
+        assert [ucm[1] for ucm in ucms] == references
+        assert {ucm[3] for ucm in ucms} == {"7"}
 
 
 # Their CONTRL.
