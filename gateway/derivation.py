@@ -32,7 +32,7 @@ from edi.documents import (
     grouped,
 )
 
-_Derived = TypeVar("_Derived", WarehouseOrder, ShipNotice, Invoice)
+_Noticed = TypeVar("_Noticed", ShipNotice, Invoice)
 
 _PRICED_FOR: dict[str, int | None] = (  # of a price basis: so many units; None: of what, cannot be told here
     dict.fromkeys(("PN",), 10)
@@ -204,7 +204,33 @@ _IDS_OF_EDIFACT = frozenset(
 )
 
 
-def in_edifact(document: _Derived, order: SalesOrder) -> _Derived:
+def crossing(order: SalesOrder, syntax: str) -> SalesOrder:
+    """An order of the other syntax, with the ids alone that a warehouse order in this one has a code for.
+
+    An id of a kind that is a code and no word is left out, too: the code may mean something else here.
+    """
+    unknown = _IDS_OF_X12 if syntax == "edifact" else _IDS_OF_EDIFACT
+
+    def told(ids: dict[str, str]) -> dict[str, str]:
+        return {kind: id for kind, id in _known(ids, unknown).items() if kind.islower()}
+
+    return replace(
+        order,
+        parties=tuple(replace(party, ids=told(party.ids)) for party in order.parties),
+        lines=tuple(replace(line, ids=told(line.ids)) for line in order.lines),
+    )
+
+
+def unnamed(order: SalesOrder, document: WarehouseOrder) -> str | None:
+    """Why a warehouse order must not leave by itself: of what is ordered, it does not say what it is."""
+    pairs = enumerate(zip(order.lines, document.lines, strict=True), 1)
+    numbers = [line.number or str(i) for i, (line, told) in pairs if line.ids and not told.ids]
+    if not numbers:
+        return None
+    return f"no id of line {', '.join(numbers)} can be told to the warehouse"
+
+
+def in_edifact(document: _Noticed, order: SalesOrder) -> _Noticed:
     """A document that may be made of X12, as EDIFACT can say it.
 
     Parties are told as the customer has told them in its order, itself and the supplier among them. A mode,
@@ -217,14 +243,12 @@ def in_edifact(document: _Derived, order: SalesOrder) -> _Derived:
         parties = {party.role: _without(party, _IDS_OF_X12) for party in shipment.parties} | told
         (shipment,) = _level_in_edifact(replace(shipment, parties=tuple(parties.values())))
         return replace(document, levels=(shipment,))
-    if isinstance(document, Invoice):
-        return replace(
-            document,
-            parties=tuple(told.values()),
-            references=_references_in_edifact(document.references),
-            lines=tuple(replace(line, ids=_known(line.ids, _IDS_OF_X12)) for line in document.lines),
-        )
-    return document
+    return replace(
+        document,
+        parties=tuple(told.values()),
+        references=_references_in_edifact(document.references),
+        lines=tuple(replace(line, ids=_known(line.ids, _IDS_OF_X12)) for line in document.lines),
+    )
 
 
 def _level_in_edifact(level: Level) -> tuple[Level, ...]:
@@ -257,15 +281,15 @@ def _references_in_edifact(references: tuple[Reference, ...]) -> tuple[Reference
     )
 
 
-def in_x12(document: _Derived) -> _Derived:
+def in_x12(document: _Noticed) -> _Noticed:
     """A document that is made of EDIFACT, as X12 can say it: without what X12 has no code for."""
     if isinstance(document, ShipNotice):
         return replace(document, levels=tuple(_level_in_x12(level) for level in document.levels))
-    parties = tuple(_without(party, _IDS_OF_EDIFACT) for party in document.parties)
-    if isinstance(document, Invoice):
-        lines = tuple(replace(line, ids=_known(line.ids, _IDS_OF_EDIFACT)) for line in document.lines)
-        return replace(document, parties=parties, lines=lines)
-    return replace(document, parties=parties)
+    return replace(
+        document,
+        parties=tuple(_without(party, _IDS_OF_EDIFACT) for party in document.parties),
+        lines=tuple(replace(line, ids=_known(line.ids, _IDS_OF_EDIFACT)) for line in document.lines),
+    )
 
 
 def _level_in_x12(level: Level) -> Level:

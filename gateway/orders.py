@@ -245,16 +245,15 @@ def _warehouse_orders(
     number = _depositor_number(conn, warehouse, sales_order.number)
     type = warehouse.agreed(_WAREHOUSE_ORDERS, "out") or warehouse.spoken(_WAREHOUSE_ORDERS)[0]
     today = home.now().astimezone(us.timezone).date()
+    crosses = syntax_of(row.type) != syntax_of(type)
     document = derivation.warehouse_order(
-        sales_order,
+        derivation.crossing(sales_order, syntax_of(type)) if crosses else sales_order,
         number,
         depositor=_depositor(us, type),
         unit="each" if syntax_of(row.type) == "edifact" else None,  # QTY counts pieces where 6411 is absent
         written_on=today if syntax_of(type) == "edifact" else None,  # every message has its date
     )
-    if (syntax_of(row.type), syntax_of(type)) == ("edifact", "x12"):
-        document = derivation.in_x12(document)
-    doubt = None
+    doubt = derivation.unnamed(sales_order, document)
     if sales_order.purpose not in {None, "original"}:  # a cancellation, a copy, a confirmation of a call
         doubt = f"the order's purpose is {sales_order.purpose!r}: shipping it is for a person to decide"
     return [_prepared(home, warehouse, type, document, doubt)]

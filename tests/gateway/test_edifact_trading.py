@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edifact_by_hand import DEPOT, PARTNERS, contrl, interchange, message, order, segments
+from edifact_by_hand import DEPOT, ORDER, PARTNERS, contrl, interchange, message, order, segments
 from trading import ORDER as X12_ORDER
 from trading import RETAILER, SHIPMENT, WAREHOUSE, Trading, eventually, trading
 
@@ -297,6 +297,36 @@ def test_an_order_in_x12_goes_to_a_warehouse_that_speaks_edifact_and_its_answer_
         ]
         assert [row for row in bill if row[0] == "TDS"] == [["TDS", "4000"]]
         assert {row.status for row in t.documents(direction="out")} == {"sent"}
+
+
+def with_ids(*ids: str) -> list[list[str]]:
+    """The 850 with these ids in its second line."""
+    return [[*row[:6], *ids] if row[:2] == ["PO1", "2"] else row for row in X12_ORDER]
+
+
+def test_a_warehouse_is_told_those_ids_that_its_syntax_has_codes_for(tmp_path: Path) -> None:
+    with trading(tmp_path, TURNED) as t:
+        t.arrive("850", with_ids("CB", "065322-117", "PR", "RO", "VN", "AB2"), "shop", RETAILER)
+        (insdes,) = eventually(lambda: messages(t, "depot", "INSDES"))
+        goods = [row for row in insdes if row[0] in ("LIN", "PIA")]
+        assert goods[2:] == [["LIN", "2"], ["PIA", "1", "AB2:SA"]]
+
+
+def test_goods_that_a_warehouse_cannot_be_named_wait_for_a_person(tmp_path: Path) -> None:
+    with trading(tmp_path, TURNED) as t:
+        t.arrive("850", with_ids("CB", "065322-117"), "shop", RETAILER)
+        (held,) = eventually(lambda: t.documents(direction="out", partner="depot"))
+        assert (held.status, held.reason) == ("held", "DOUBTFUL")
+        assert held.error == "no id of line 2 can be told to the warehouse"
+
+
+def test_a_warehouse_of_x12_is_told_of_an_order_in_edifact_what_x12_has_codes_for(tmp_path: Path) -> None:
+    with trading(tmp_path, MIXED) as t:
+        body = [*ORDER[:7], "PIA+1+65JF:BP+9:PV+77:VN", *ORDER[7:]]
+        t.drop(interchange(901, order("PO-77", body=body)), "shop", "order.edi")
+        (rows,) = eventually(lambda: t.sent("depot", "940"))
+        (line, _) = [row for row in rows if row[0] == "W01"]
+        assert line == ["W01", "12", "EA", "", "EN", "4000862141404", "BP", "65JF"]
 
 
 # What the ERP has sent in EDIFACT: orders to a supplier.
