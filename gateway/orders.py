@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 from sqlalchemy import Row as Record
 
 from edi import documents
@@ -61,6 +61,7 @@ _WAREHOUSE_ORDERS, _CONFIRMATIONS = ("940", "INSDES"), ("945", "DESADV")
 _NOTICES, _INVOICES = ("856", "DESADV"), ("810", "880", "INVOIC")
 _ANSWERS, _ANSWERS_TO_CHANGES, _CHANGES = ("855", "ORDRSP"), ("865", "ORDRSP"), ("860", "ORDCHG")
 _LONGEST_NUMBER = 22  # BIG02, W0502
+_REVISING = frozenset({"cancellation", "change", "replace"})  # purposes of an order that was sent before
 _MESSAGE = "previous_message"  # 1153 ACW
 _GLN = "14"  # 0007: the id is a global location number
 
@@ -319,7 +320,7 @@ def _notice_and_invoice(
         following.append(_prepared(home, customer, noticed, notice))
     if (billed := customer.agreed(_INVOICES, "out")) is not None:
         invoice = derivation.invoice(sales_order, confirmation, number, now.date())
-        doubt = derivation.unpriced(invoice) or _changed(conn, found.correlation)
+        doubt = derivation.unpriced(invoice) or _changed(conn, found)
         if syntax_of(billed) == "edifact":
             invoice = derivation.in_edifact(invoice, sales_order)
         elif "edifact" in made_of:
@@ -329,18 +330,32 @@ def _notice_and_invoice(
     return following
 
 
-def _changed(conn: Connection, correlation: str) -> str | None:
-    """Why the order's own prices and quantities may hold no longer: its customer has changed it."""
-    change = conn.execute(
-        select(document_table.c.type).where(
-            document_table.c.correlation == correlation,
-            document_table.c.direction == "in",
-            document_table.c.kind == "order_change",
-            document_table.c.status.in_(ACCEPTED),
+def _changed(conn: Connection, found: Record[Any]) -> str | None:
+    """Why the order's own prices and quantities may hold no longer: its customer has changed it.
+
+    By a message for changes, or by the order again with another purpose.
+    """
+    columns = document_table.c
+    later = conn.execute(
+        select(columns.type, columns.kind, columns.body)
+        .where(
+            or_(
+                columns.correlation == found.correlation,
+                and_(columns.partner == found.partner, columns.number == found.number),
+            ),
+            columns.direction == "in",
+            columns.kind.in_(("order_change", "sales_order")),
+            columns.status.in_(ACCEPTED),
+            columns.id > found.correlation,  # ids sort by time
         )
-    ).scalar()
-    told = f"the customer has changed the order by {change}: what to bill is for a person to decide"
-    return told if change else None
+        .order_by(columns.id)
+    )
+    for row in later:
+        purpose = getattr(documents.decode(row.body), "purpose", None)
+        if row.kind == "order_change" or purpose in _REVISING:
+            again = row.type if row.kind == "order_change" else f"{row.type} ({purpose})"
+            return f"the customer has changed the order by {again}: what to bill is for a person to decide"
+    return None
 
 
 def _prepared(

@@ -272,6 +272,23 @@ def test_an_order_goes_all_its_way_in_edifact(tmp_path: Path) -> None:
         assert {row.ack for row in t.documents(direction="out", kind="invoice")} == {"accepted"}
 
 
+@pytest.mark.parametrize(("function", "purpose"), [("1", "cancellation"), ("5", "replace")])
+def test_an_order_that_its_customer_sends_again_to_revise_it_is_not_billed_by_itself(
+    tmp_path: Path, function: str, purpose: str
+) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        ordered(t)
+        eventually(lambda: messages(t, "depot", "INSDES"))
+        again = [row.replace("+9", f"+{function}") if row.startswith("BGM") else row for row in ORDER]
+        t.drop(interchange(902, order("PO-77", body=again)), "shop", "again.edi")
+        eventually(lambda: len(t.documents(direction="out", type="INSDES")) == 2)
+        t.drop(interchange(2, message("DESADV", 1, *SHIPPED), sender=DEPOT), "depot", "shipped.edi")
+        (bill,) = eventually(lambda: t.documents(direction="out", kind="invoice"))
+        assert (bill.status, bill.reason) == ("held", "DOUBTFUL")
+        assert bill.error.startswith(f"the customer has changed the order by ORDERS ({purpose})")
+        eventually(lambda: messages(t, "shop", "DESADV"))  # what has left is told all the same
+
+
 def test_an_order_in_x12_goes_to_a_warehouse_that_speaks_edifact_and_its_answer_back(tmp_path: Path) -> None:
     with trading(tmp_path, TURNED) as t:
         t.arrive("850", X12_ORDER, "shop", RETAILER)
