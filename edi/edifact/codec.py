@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import BinaryIO, NamedTuple
 
@@ -77,6 +77,7 @@ _UNOB = _UNOA + b"abcdefghijklmnopqrstuvwxyz"
 _BEGINS = ("UNA", "UNB")
 _LONGEST_HEADER = 1024
 _LONGEST_SUFFIX = 8
+_MOST = 20  # elements; no service segment has as many
 _UNA = 9  # bytes: UNA and the six service characters
 _BEGINNING = re.compile(r"UNA[^\r\n]{5}.[ \t\r\n]*UNB|UNB[+\x1d]", re.DOTALL)
 _WHOLE = re.compile(r"(?:UNA[^\r\n]{5}.[ \t\r\n]*)?UNB.[A-Z]{4}.\d.", re.DOTALL)
@@ -114,14 +115,46 @@ class _Header(NamedTuple):
     problems: tuple[Problem, ...]
 
 
+class _Normalizing(NamedTuple):
+    """How the text of an interchange becomes normal, by its service characters and its character set."""
+
+    line_ends: str  # those that are no service characters
+    blank: str  # what may stand between segments
+    passed: str  # what stands before a released character: release characters, and line ends between
+    table: dict[int, str]  # service characters, and released ones that wait, to what they become
+    special: re.Pattern[str]  # what is to be looked at first: shifts, released characters, line ends
+    waiting: dict[str, str]  # service characters, to what stands for them where they are released
+
+
+@lru_cache(maxsize=64)
+def _normalizing(service: tuple[str, ...], character_set: str) -> _Normalizing:
+    """For the service characters of `Separators`, in their order."""
+    release = service[4]
+    line_ends = "".join(c for c in "\r\n" if c not in service)
+    blank = "".join(c for c in BLANK if c not in service) + service[2]
+    table = {ord(c): _INVALID for c in NORMAL[:4]}
+    for mine, normal in zip(service[:4], NORMAL[:4], strict=True):
+        if mine:
+            table[ord(mine)] = normal
+    waiting = {chr(code): chr(_RELEASED + code) for code in table}
+    table |= {_RELEASED + code: chr(code) for code in table}
+    table |= {_RELEASED + ord(c): _INVALID for c in NORMAL[:4]}
+    ends = re.escape(line_ends)
+    parts = [_SHIFTED] if character_set == CHARACTER_SETS["UNOX"] else []
+    parts += [f"{re.escape(release)}[{ends}]*([^{ends}])" if release else "(?!)()", f"[{ends}]"]
+    special = re.compile("|".join(parts), re.DOTALL)
+    passed = release + line_ends if release else ""
+    return _Normalizing(line_ends, blank, passed, table, special, waiting)
+
+
 class _Reader(Window):
     """The events of a stream, a message at a time."""
 
     def __init__(self, stream: BinaryIO, limits: Limits) -> None:
         super().__init__(stream, limits)
-        self._table: dict[int, str] = {}
-        self._special: re.Pattern[str] | None = None
+        self._normalizing = _normalizing(LEVEL_A[:5], "ascii")
         self._character_set = "ascii"
+        self._shifts = False  # whether escape sequences change the character set
         self._repertoire = b""  # the characters of UNOA or UNOB, where that is declared
         self._declared = ""  # the syntax identifier 0001
         self._syntax = "3"
@@ -134,14 +167,14 @@ class _Reader(Window):
 
     def _is_released(self, at: int) -> bool:
         """Whether the character at an index of the text held is data: released, or half of one in UNOX."""
-        release = self._separators.release
-        if self._character_set == CHARACTER_SETS["UNOX"]:
+        if self._shifts:
             shift = self._text.rfind("\x1b", self._at, at)
             if shift >= 0 and self._text.startswith("$", shift + 1):
                 return True
+        passed = self._normalizing.passed
         count = 0
-        while release and at > self._at and (before := self._text[at - 1]) in release + self._line_ends:
-            count += before == release
+        while at > self._at and (before := self._text[at - 1]) in passed:
+            count += before == self._separators.release
             at -= 1
         return count % 2 == 1
 
@@ -155,10 +188,10 @@ class _Reader(Window):
                     raise self._too_long()
                 if not self._fill():
                     return -1
-            elif self._is_released(end):
-                searched = end + 1 - self._at
             elif end - self._at > self._limits.segment:
                 raise self._too_long()
+            elif self._is_released(end):
+                searched = end + 1 - self._at
             else:
                 return end
 
@@ -176,23 +209,23 @@ class _Reader(Window):
         """
         unseen: list[int] = []
         text = raw
-        if self._special is not None and self._special.search(raw):
+        _, _, _, table, special, waiting = self._normalizing
+        if special.search(raw):
             pieces, done = [], 0
-            for found in self._special.finditer(raw):
+            for found in special.finditer(raw):
                 pieces.append(raw[done : found.start()])
                 done, begin = found.end(), offset + found.start()
-                if found[0][0] == "\x1b" and self._character_set == CHARACTER_SETS["UNOX"]:
+                if found[0][0] == "\x1b" and self._shifts:
                     shifted = found[0].encode("latin-1").decode(self._character_set, "replace")
                     pieces.append(shifted)
                     unseen += [begin] * (len(found[0]) - len(shifted))
                 elif found[1] is None:  # a line end within a segment
                     unseen.append(begin - 1)
                 else:
-                    service = ord(found[1]) in self._table
-                    pieces.append(chr(_RELEASED + ord(found[1])) if service else found[1])
+                    pieces.append(waiting.get(found[1], found[1]))
                     unseen += [begin] * (len(found[0]) - 1)
             text = "".join([*pieces, raw[done:]])
-        text = text.translate(self._table)
+        text = text.translate(table)
         if not self._is_encoded(text):
             return text, unseen
         text = text.encode("latin-1").decode(self._character_set, "surrogateescape")
@@ -220,23 +253,10 @@ class _Reader(Window):
         """Makes ready for an interchange with these service characters."""
         self._separators = separators
         self._character_set = character_set
-        service = "".join(separators[:5])
-        self._line_ends = "".join(c for c in "\r\n" if c not in service)
-        self._blank = "".join(c for c in BLANK if c not in service) + separators.segment
-        self._table = {ord(c): _INVALID for c in NORMAL[:4]}
-        for mine, normal in zip(separators[:4], NORMAL[:4], strict=True):
-            if mine:
-                self._table[ord(mine)] = normal
-        self._table |= {_RELEASED + code: chr(code) for code in self._table}
-        self._table |= {_RELEASED + ord(c): _INVALID for c in NORMAL[:4]}
-        ends = re.escape(self._line_ends)
-        parts = [_SHIFTED] if character_set == CHARACTER_SETS["UNOX"] else []
-        parts.append(
-            f"{re.escape(separators.release)}[{ends}]*([^{ends}])" if separators.release else "(?!)()"
-        )
-        parts.append(f"[{ends}]")
-        self._special = re.compile("|".join(parts), re.DOTALL)
-        self._regular = self._irregular < TRIES
+        self._shifts = character_set == CHARACTER_SETS["UNOX"]
+        self._normalizing = _normalizing(separators[:5], character_set)
+        self._line_ends, self._blank, *_ = self._normalizing
+        self._regular = self._irregular < TRIES and not self._shifts
 
     # interchanges
 
@@ -307,6 +327,7 @@ class _Reader(Window):
         try:
             segment = self._segment("UNB")
         except GivenUpError as error:
+            self._at += len("UNB")  # what follows is searched for another
             return _Header([], None, offset, "", (error.problem,))
         row = self._row(segment)
         syntax = _parts(value_at(row, 1), 2)
@@ -324,7 +345,8 @@ class _Reader(Window):
         self._declared = syntax[0]
         repertoire = {"UNOA": _UNOA, "UNOB": _UNOB}.get(syntax[0], b"")
         self._repertoire = repertoire and repertoire + "".join(separators[:5]).encode("latin-1")
-        row = self._row(segment)
+        if separators.repetition or declared != syntax[0]:
+            row = self._row(segment)
         problems = [*_in_service("UNB", row, self._syntax), *_in_syntax(syntax)]
         if in_lines:
             problems.append(_no_una(len(segment.text)))
@@ -440,19 +462,20 @@ class _Reader(Window):
 
     def _open_group(self, seen: Seen) -> Group:
         segment = self._segment("UNG")
-        row = [*self._row(segment), *[""] * 8]
+        written = self._row(segment)
+        row = [*written, *[""] * 8]
         version = _parts(row[7], 3)
         problems = [*_in_service("UNG", row, self._syntax)]
-        if not seen.first_time(row[5].strip()):
-            message = f"UNG05 {row[5][:20]!r} was given to an earlier group of this interchange"
-            at, number = start_of(row, 5), row[5]
-            fault = Fault.CONTROL_NUMBER_REPEATED
-            problems.append(Problem(fault, message, segment="UNG", element=5, offset=at, value=number))
+        number = row[5].strip()
+        if number and not seen.first_time(number):
+            message = f"UNG05 {number[:20]!r} was given to an earlier group of this interchange"
+            at, fault = start_of(written, 5), Fault.CONTROL_NUMBER_REPEATED
+            problems.append(Problem(fault, message, segment="UNG", element=5, offset=at, value=row[5]))
         return Group(
             row[1].strip(),
             _parts(row[2], 1)[0],
             _parts(row[3], 1)[0],
-            row[5].strip(),
+            number,
             _version(version[0], version[1], row[6].strip(), version[2]),
             segment.offset,
             segment.text,
@@ -508,9 +531,11 @@ class _Reader(Window):
         try:
             for segment in self._transaction_segments():
                 held += len(segment.text)
+                fits = len(pieces) < limits.segments and held <= limits.transaction
+                if problems and not fits and segment.tag != "UNT":
+                    continue
                 strange = strange or self._outside_repertoire(segment.text, segment.offset)
                 text, within = self._normal(segment.text, segment.offset)
-                fits = len(pieces) < limits.segments and held <= limits.transaction
                 fits = fits and text.count(NORMAL.element) <= limits.elements
                 if fits or segment.tag == "UNT":
                     pieces.append(text)
@@ -571,15 +596,13 @@ class _Reader(Window):
         """Splits a whole message, and takes it, where that gives its segments and nothing else."""
         release, suffix, limits = self._separators.release, self._separators.suffix, self._limits
         breaks = raw.count(self._separators.segment)
-        if self._character_set == CHARACTER_SETS["UNOX"] and "\x1b" in raw:
-            return None
         if (release and release in raw) or (self._character_set == "utf-8" and not raw.isascii()):
             text, unseen = self._normal(raw, self._offset)
             segments = text.split(NORMAL.segment)
         else:
             if any(raw.count(c) != breaks * suffix.count(c) for c in self._line_ends):
                 return None
-            text, unseen = raw.translate(self._table), list[int]()
+            text, unseen = raw.translate(self._normalizing.table), list[int]()
             if self._is_encoded(text):
                 text = text.encode("latin-1").decode(self._character_set, "replace")
             segments = text.split(NORMAL.segment + suffix)
@@ -649,7 +672,7 @@ class _Reader(Window):
                 wrong += wrong_echo(unt, number, "UNH01", 0, position)
                 at = transaction.offset_of(position)
                 problems += [replace(p, offset=transaction.place(at, p.offset or 0)) for p in wrong]
-        if not seen.first_time(number):
+        if number and not seen.first_time(number):
             message = f"UNH01 {number[:20]!r} was given to an earlier message of this interchange"
             problems.append(_unh(Fault.CONTROL_NUMBER_REPEATED, message, transaction, number))
         if group.functional_id and kind != group.functional_id:
@@ -735,10 +758,11 @@ def _unfit(separators: Separators) -> str:
 
 def _in_service(tag: str, row: list[str], syntax: str) -> Iterator[Problem]:
     """What is wrong with the values of UNB or UNG. They are read all the same, but for what is needed."""
-    definition, holds = _service(tag, syntax)
     while len(row) > 1 and not row[-1]:
         row = row[:-1]
-    if len(row) == len(definition.elements) + 1 and holds(row):
+    definition, holds = _service(tag, syntax, min(len(row) - 1, _MOST))
+    text = "".join(row).replace(NORMAL.component, "")
+    if holds(row) and text.isascii() and text.isprintable():
         return
     for found in islice(problems_in_row(definition, row, NORMAL), KEPT):
         tolerated = (found.fault, found.reference) in _TOLERATED
@@ -777,10 +801,11 @@ def _no_una(at: int) -> Problem:
 
 
 @cache
-def _service(tag: str, syntax: str) -> tuple[SegmentDef, RowCheck]:
+def _service(tag: str, syntax: str, count: int) -> tuple[SegmentDef, RowCheck]:
+    """A service segment, and the check of its rows of so many elements."""
     definition = directory.service(tag, syntax)
     assert definition is not None
-    return definition, row_check(definition, len(definition.elements))
+    return definition, row_check(definition, count)
 
 
 def _what_is_missing(head: str) -> str:

@@ -20,17 +20,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS.parent), str(TESTS / "x12")]
+sys.path[:0] = [str(TESTS.parent), str(TESTS / "x12"), str(TESTS / "edifact")]
 
-from x12_bombs import BOMBS, bomb  # noqa: E402
-from x12_support import document  # noqa: E402
+import edifact_bombs  # noqa: E402
+import edifact_support  # noqa: E402
+import x12_bombs  # noqa: E402
+import x12_support  # noqa: E402
 
-import x12  # noqa: E402
 from edi.problems import EdiError  # noqa: E402
-from edi.tree import Transaction  # noqa: E402
+from edi.tree import Interchange, Transaction  # noqa: E402
 from gateway import edi  # noqa: E402
 
 SECONDS, MEBIBYTES = 1.0, 64
+BOMBS = {f"X12: {name}": (x12_bombs.bomb, name) for name in x12_bombs.BOMBS}
+BOMBS |= {f"EDIFACT: {name}": (edifact_bombs.bomb, name) for name in edifact_bombs.BOMBS}
+SMALL = [x12_support.document(kind) for kind in ("850", "856", "997")]
+SMALL += [edifact_support.document(kind) for kind in edifact_support.DOCUMENTS]
 
 
 def operations() -> dict[str, Callable[[bytes], object]]:
@@ -38,14 +43,20 @@ def operations() -> dict[str, Callable[[bytes], object]]:
 
     def check(data: bytes) -> None:
         for event in edi.read(io.BytesIO(data)):
-            if isinstance(event, Transaction):
-                x12.check(event)
+            if isinstance(event, Interchange):
+                syntax = edi.of(event)
+            elif isinstance(event, Transaction):
+                syntax.check(event)
+
+    def acknowledge(data: bytes) -> None:
+        kind = "999" if b"ISA" in data[: 2**17] else None
+        deque(edi.acknowledge(io.BytesIO(data), now=now, kind=kind), maxlen=0)
 
     return {
         "read": lambda data: deque(edi.read(io.BytesIO(data)), maxlen=0),
         "check": check,
         "report": lambda data: json.dumps(edi.check(io.BytesIO(data))),
-        "ack": lambda data: deque(edi.acknowledge(io.BytesIO(data), now=now, kind="999"), maxlen=0),
+        "ack": acknowledge,
         "pretty": lambda data: deque(edi.pretty(io.BytesIO(data)), maxlen=0),
         "documents": lambda data: deque(edi.documents(io.BytesIO(data)), maxlen=0),
     }
@@ -73,18 +84,18 @@ def measure(run: Callable[[bytes], object], data: bytes) -> tuple[float, float]:
 def main(wanted: str) -> None:
     runs = operations()
     for run in runs.values():
-        for kind in ("850", "856", "997"):
-            run(document(kind))
-    print(f"{'':52}" + "".join(f"{operation:>14}" for operation in runs))
-    for name in BOMBS:
+        for data in SMALL:
+            run(data)
+    print(f"{'':62}" + "".join(f"{operation:>14}" for operation in runs))
+    for name, (bomb, known_as) in BOMBS.items():
         if wanted in name:
-            data = bomb(name)
+            data = bomb(known_as)
             cells = []
             for run in runs.values():
                 seconds, mebibytes = measure(run, data)
                 within = seconds <= SECONDS and mebibytes <= MEBIBYTES
                 cells.append(f"{seconds:.2f}s {mebibytes:3.0f}M{' ' if within else '!'}")
-            print(f"{name:52}" + "".join(f"{cell:>14}" for cell in cells), flush=True)
+            print(f"{name:62}" + "".join(f"{cell:>14}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,26 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from edi import edifact
-from edi.edifact import acks
+from edi.edifact import acks, directory
 from edi.edifact.acks import InterchangeAck
-from edi.edifact.codec import LEVEL_A, read
+from edi.edifact.codec import LEVEL_A, read, service_row
 from edi.edifact.writer import Body, Envelope, Row, writable, write
 from edi.guide import Guide
+from edi.pretty import Names
 from edi.problems import CannotWrite, Problem
 from edi.reading import LIMITS, Limits
-from edi.schema import Check
-from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, PartyId, Transaction
+from edi.schema import Check, SegmentDef
+from edi.tree import (
+    NORMAL,
+    Event,
+    Group,
+    GroupEnd,
+    Interchange,
+    InterchangeEnd,
+    PartyId,
+    Separators,
+    Transaction,
+)
 
 VERSIONS = ("D.96A", "D.01B")
 SYNTAXES = ("UNOC:3", "UNOC:4")
@@ -245,3 +256,15 @@ def contrl(data: bytes) -> bytes:
     assert isinstance(header, Interchange)
     body = Body("CONTRL", "1", acks.version_for(header), acks.write_contrl(answer(found)))
     return write(mirrored(header), [body], check=True)
+
+
+def _segment(tag: str, version: str) -> SegmentDef | None:
+    known = directory.segment(tag, directory.base_version(version) or "D.96A")
+    return known or directory.service(tag, "4" if version.endswith(":4") else "3")
+
+
+def _row(segment: str, separators: Separators) -> tuple[list[str], Separators]:
+    return service_row(segment, separators), NORMAL
+
+
+NAMES = Names(edifact.check, directory.definition, _segment, directory.meaning, _row)

@@ -271,7 +271,11 @@ def test_a_control_character_that_the_normal_form_uses_is_no_separator_of_a_valu
 
 @pytest.mark.parametrize("syntax", ["UNOC:3", "UNOC:4"])
 def test_an_asterisk_separates_repetitions_in_syntax_4_and_is_data_before(syntax: str) -> None:
-    text = text_of(raw("ORDERS", ["FTX+AAI+++a*b?*c"], syntax=syntax))
+    data = raw("ORDERS", ["FTX+AAI+++a*b?*c"], syntax=syntax).replace(b"SENDER:", b"SEN?*DER:")
+    assert interchange(data).sender.id == "SEN*DER"
+    if syntax == "UNOC:3":
+        assert interchange(data.replace(b"?*D", b"*D")).sender.id == "SEN*DER"
+    text = text_of(data)
     assert text == ("a*b*c" if syntax == "UNOC:3" else f"a{NORMAL.repetition}b*c")
 
 
@@ -656,6 +660,7 @@ def test_wrong_trailers_are_told_with_their_place(
         (b"UNOC:3", b"XXXC:3", Fault.CODE_UNKNOWN, "UNB", 1, "warning"),
         (b"+SENDER:14", b"+A?+B?:?'\nC:14", Fault.CHARACTER_INVALID, "UNB", 2, ""),
         (b"+SENDER:", b"+SEN\x07ER:", Fault.CHARACTER_INVALID, "UNB", 2, "error"),
+        (b":1230+7'\nUNG", b":1230+7+A+B\x07+C+1+D+1'\nUNG", Fault.CHARACTER_INVALID, "UNB", 7, "error"),
         (b"+SENDER:", b"+" + b"S" * 36 + b":", Fault.TOO_LONG, "UNB", 2, "warning"),
         (b"+260106:1230+7", b"+26A106:1230+7", Fault.NUMBER_INVALID, "UNB", 4, "warning"),
         (b"+260106:1230+7", b"+260106:123+7", Fault.TOO_SHORT, "UNB", 4, "warning"),

@@ -303,7 +303,7 @@ def test_endless_content_of_any_kind_is_read_in_constant_memory(
 @pytest.mark.parametrize("part", range(6))
 def test_every_operation_on_every_hostile_file_ends_within_its_limits(part: int) -> None:
     names = sorted(FILES_OF_1_MIB)[part::6]
-    argv = [sys.executable, str(Path(__file__).parent / "x12_endings.py"), *names]
+    argv = [sys.executable, str(Path(__file__).parents[1] / "bench" / "endings.py"), "x12", *names]
     run = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.splitlines() == names
