@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 __all__ = [
     "STANDARD", "SYNTAXES", "Acknowledged", "Answer", "Answering", "Body", "Envelope", "MapChoice", "Mapped",
     "Numbered", "Row", "Syntax", "acknowledge", "check", "coverage", "documents", "inspect", "located", "of",
-    "of_type", "of_version", "pretty", "read", "undefined", "write",
+    "of_type", "of_version", "pretty", "read", "undefined", "unread", "write",
 ]  # fmt: skip
 
 SYNTAXES: dict[str, Syntax] = {x12.NAME: x12, edifact.NAME: edifact}
 
 _LOOKED_AT = 64 * 1024  # bytes that may stand before the first interchange
-_BEGINNING = re.compile(rb"ISA[^A-Za-z0-9\s]|UNA[^\r\n]{6}\s*UNB|UNB[+\x1d]", re.DOTALL)
+_BEGINNING = re.compile(rb"ISA([^A-Za-z0-9\s])..\1|UN(?:A.{6}\s*UNB|B[+\x1d]|[GH]\+)", re.DOTALL)
 
 
 def of(header: Interchange) -> Syntax:
@@ -73,6 +73,17 @@ def _begun(stream: BinaryIO) -> tuple[Syntax, BinaryIO]:
     found = _BEGINNING.search(head)
     syntax: Syntax = edifact if found is not None and found[0].startswith(b"UN") else x12
     return syntax, cast("BinaryIO", _Rejoined(head, stream))
+
+
+def unread(end: InterchangeEnd) -> str | None:
+    """Where behind an interchange EDI begins that is not read, in words: of the other syntax, or bare."""
+    for problem in end.problems:
+        if problem.fault is Fault.TEXT_OUTSIDE_INTERCHANGE and problem.offset is not None:
+            found = _BEGINNING.search((problem.value or "").encode("latin-1"))
+            if found is not None:
+                place = problem.offset + found.start()
+                return f"what begins at byte {place} is not read: it is no interchange of this file's syntax"
+    return None
 
 
 class _Rejoined:

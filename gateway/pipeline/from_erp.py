@@ -298,6 +298,7 @@ def _pieces(home: Home, data: bytes) -> list[_Piece]:
                 pieces[-1].doubt(event.problems)
             case InterchangeEnd():
                 pieces[-1].doubt(event.problems)
+                pieces[-1].doubts += filter(None, [edi.unread(event)])
                 if not pieces[-1].transactions:
                     pieces[-1].doubts.append("it holds no transaction")
     return pieces

@@ -507,11 +507,14 @@ class _Reading:
             if envelope.status == "accepted" and envelope.end is not None:
                 for told in envelope.syntax.answers_in(envelope.header, envelope.end):
                     reconcile.interchange_acknowledged(self.home, conn, envelope.partner, told)
-        status, reason, text = self._outcome()
+        if (unread := self._unread()) is not None:
+            text = f"{DeadReason.ENVELOPE_BROKEN}: {unread}"
+            self.home.note(conn, "held", text, partner=self.channel.name, transmission=self.row.id)
+        status, reason, error = self._outcome()
         conn.execute(
             update(transmission)
             .where(transmission.c.id == self.row.id)
-            .values(status=status, reason=reason, error=text, done_at=self.home.now())
+            .values(status=status, reason=reason, error=error, done_at=self.home.now())
         )
 
     def _tell(self, conn: Connection, envelope: Envelope) -> None:
@@ -536,12 +539,19 @@ class _Reading:
             self._record_document(conn, read)
 
     def _outcome(self) -> tuple[str, str | None, str | None]:
-        """The transmission's own state: that of its worst interchange."""
+        """The transmission's own state: that of its worst interchange, or of what is none."""
+        if (unread := self._unread()) is not None:
+            return "held", DeadReason.ENVELOPE_BROKEN, unread
         for status in ("held", "refused", "duplicate"):
             for envelope in self.envelopes:
                 if envelope.status == status:
                     return status, envelope.reason, envelope.text
         return "done", None, None
+
+    def _unread(self) -> str | None:
+        """What of the file is not read, though it begins as EDI does."""
+        told = (edi.unread(envelope.end) for envelope in self.envelopes if envelope.end is not None)
+        return next(filter(None, told), None)
 
     def _record_envelope(self, conn: Connection, number: int, envelope: Envelope) -> None:
         header = envelope.header

@@ -10,10 +10,12 @@ import pytest
 from edifact_by_hand import PARTNERS, contrl, interchange, message, order
 from sqlalchemy import select
 from test_edifact_trading import SUPPLIER, purchase, supplier
-from trading import Trading, eventually, trading
+from trading import ORDER as X12_ORDER
+from trading import RETAILER, Trading, eventually, trading
 
 from edi.edifact import codec
 from edi.tree import NORMAL, Transaction
+from gateway.pipeline import replay
 from gateway.store.tables import transmission
 
 
@@ -38,6 +40,50 @@ def test_a_reference_that_is_too_long_to_be_named_waits_for_a_person(tmp_path: P
         assert (row.status, row.reason) == ("held", "ENVELOPE_BROKEN")
         assert "cannot be answered" in row.error
         assert read(t, t.drop(interchange(2, order("PO-1")), "shop")).status == "done"
+
+
+BOTH = PARTNERS.replace(
+    'unb = { qualifier = "14", id = "5412345000020" }',
+    'unb = { qualifier = "14", id = "5412345000020" }\nisa = { qualifier = "08", id = "RETAIL" }',
+)
+
+
+@pytest.mark.parametrize("between", [b"", b"\r\n", b"\x1a\r\n"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_follows_in_another_syntax_is_not_lost_in_silence(
+    tmp_path: Path, between: bytes, *, turned: bool
+) -> None:
+    with trading(tmp_path, BOTH) as t:
+        parts = [interchange(1, order("PO-1")), t.file("850", X12_ORDER, RETAILER)]
+        first, second = reversed(parts) if turned else parts
+        row = read(t, t.drop(first + between + second, "shop"))
+        assert (row.status, row.reason) == ("held", "ENVELOPE_BROKEN")
+        told = f"what begins at byte {len(first + between)} is not read"
+        assert row.error == f"{told}: it is no interchange of this file's syntax"
+        assert t.events("held")[-1].text == f"ENVELOPE_BROKEN: {row.error}"
+        assert replay.replay(t.home, row.id) is replay.Step.READ
+        assert read(t, row.id).status == "held"
+        assert len(t.documents(direction="in")) == 1
+        assert len(t.documents(direction="out", kind="acknowledgment")) == 1
+
+
+def test_a_message_behind_the_interchange_is_not_lost_in_silence(tmp_path: Path) -> None:
+    bare = "".join(f"{row}'" for row in order("PO-2")).encode()
+    with trading(tmp_path, PARTNERS) as t:
+        row = read(t, t.drop(interchange(1, order("PO-1")) + bare, "shop"))
+        assert (row.status, row.reason) == ("held", "ENVELOPE_BROKEN")
+        assert [one.number for one in t.documents(direction="in")] == ["PO-1"]
+
+
+def test_a_missing_interchange_header_is_told_in_the_words_of_its_syntax(tmp_path: Path) -> None:
+    bare = "".join(f"{row}'" for row in order("PO-2")).encode()
+    with trading(tmp_path, PARTNERS) as t:
+        assert "begins with UNH: the interchange header UNB" in read(t, t.drop(bare, "shop")).error
+
+
+def test_words_before_an_interchange_do_not_make_it_one_of_x12(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        assert read(t, t.drop(b"VISA: 12\r\n" + interchange(1, order("PO-1")), "shop")).status == "done"
 
 
 @pytest.mark.parametrize("una", ["UNA:+.  '", "UNA:+. *'", "UNA:+.? '", "UNA:+.?*'"])

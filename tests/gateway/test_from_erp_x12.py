@@ -145,6 +145,13 @@ def test_a_number_that_stands_twice_and_an_empty_interchange_are_refused(tmp_pat
         assert "no transaction" in refusal(t, empty)[0]
 
 
+def test_a_file_in_two_syntaxes_is_refused(tmp_path: Path) -> None:
+    with trading(tmp_path, run=False) as t:
+        data = interchange(701, RETAILER, "810", INVOICE)
+        told = refusal(t, data + b"UNB+UNOC:3+US+RETAIL+261101:1200+1'UNZ+0+1'")
+        assert told[0].startswith(f"interchange 000000701 at byte 0: what begins at byte {len(data)} is not")
+
+
 @pytest.mark.parametrize("data", [b"", b"hello", b'{"schema": 1}'])
 def test_what_is_no_edi_is_refused_by_its_name(tmp_path: Path, data: bytes) -> None:
     with trading(tmp_path, run=False) as t:
