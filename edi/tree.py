@@ -55,7 +55,7 @@ NORMAL = Separators("\x1c", "\x1f", "\x1e", "\x1d")
 
 @dataclass(frozen=True, slots=True)
 class Interchange:
-    """ISA or UNB has been read."""
+    """ISA or UNB has been read, at `offset`; where UNA stands before it, it `begins_at` that."""
 
     syntax: Syntax
     separators: Separators
@@ -67,6 +67,7 @@ class Interchange:
     ack_requested: bool  # ISA14 or UNB 0031
     date: str  # as written
     time: str
+    begins_at: int
     offset: int
     segment: str  # raw
     problems: tuple[Problem, ...] = ()
@@ -171,6 +172,7 @@ class InterchangeEnd:
     problems: tuple[Problem, ...] = ()
     loose: tuple[str, ...] = ()  # TA1, ISB, ISE and other service segments outside groups, raw
     segment: str = ""  # raw; "" where it is missing
+    ends_at: int = 0  # the offset of the byte after it
 
 
 Event = Interchange | Group | Transaction | GroupEnd | InterchangeEnd

@@ -142,6 +142,7 @@ class _Reader(Window):
             ack_requested=elements[14] == "1",
             date=elements[9].strip(),
             time=elements[10].strip(),
+            begins_at=offset,
             offset=offset,
             segment=separators.element.join(elements),
             problems=problems + isa.problems,
@@ -159,9 +160,9 @@ class _Reader(Window):
                 (*(tag + ending for tag in ("ST", "SE", "GE", "GS")), "ISA", "IEA", "BIN", "BDS")
             )
             end = yield from self._groups(elements[13].strip())
-        yield replace(
-            end, problems=end.problems + self._find_next(("ISA",), _INTERCHANGE, _WHOLE, _ISA_LONGEST)
-        )
+        end = replace(end, ends_at=self._offset)
+        stray = self._find_next(("ISA",), _INTERCHANGE, _WHOLE, _ISA_LONGEST)
+        yield replace(end, problems=end.problems + stray)
 
     def _groups(self, control_number: str) -> Generator[Event, None, InterchangeEnd]:
         groups = 0

@@ -272,6 +272,7 @@ class _Reader(Window):
             problems = ()
 
     def _interchange(self, problems: tuple[Problem, ...]) -> Iterator[Event]:
+        begins_at = self._offset
         header = self._header()
         self._broken += bool(header.problems)
         separators, row = header.separators or LEVEL_A, [*header.row, *[""] * 12]
@@ -288,6 +289,7 @@ class _Reader(Window):
             ack_requested=row[9] == "1",
             date=when[0],
             time=when[1],
+            begins_at=begins_at,
             offset=header.offset,
             segment=header.segment,
             problems=problems + header.problems,
@@ -295,9 +297,9 @@ class _Reader(Window):
         end = InterchangeEnd("", 0)
         if header.separators:
             end = yield from self._groups(control_number)
-        yield replace(
-            end, problems=end.problems + self._find_next(_BEGINS, _BEGINNING, _WHOLE, _LONGEST_HEADER)
-        )
+        end = replace(end, ends_at=self._offset)
+        stray = self._find_next(_BEGINS, _BEGINNING, _WHOLE, _LONGEST_HEADER)
+        yield replace(end, problems=end.problems + stray)
 
     def _header(self) -> _Header:
         """Takes UNA and UNB."""

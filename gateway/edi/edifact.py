@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACKNOWLEDGMENTS", "CONTENT_TYPE", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge",
-    "answering", "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition",
+    "answering", "answers_in", "base_version", "check", "checker", "definition",
     "functional_id", "group_of", "is_answered", "meaning", "read", "received", "refuse", "segment",
     "service_row", "sets", "write", "write_transaction",
 ]  # fmt: skip
@@ -41,7 +41,6 @@ ACKNOWLEDGMENTS: tuple[str, ...] = (_CONTRL,)
 _USUAL_SYNTAX = "UNOC:3"
 _SYNTAX = re.compile(r"[A-Z]{4}:[1-4]")
 _LONGEST_REFERENCE = 14
-_UNA = 9  # bytes
 _CODES = {  # 0085
     DeadReason.SENDER_MISMATCH: "23",
     DeadReason.RECEIVER_UNKNOWN: "7",
@@ -236,26 +235,3 @@ def write_transaction(
 ) -> list[str]:
     message = _body(body, control_number, envelope)
     return writer.write_transaction(message, envelope.separators, envelope.syntax, guide, check=True)
-
-
-def begins_at(data: bytes, header: Interchange) -> int:
-    """Where UNA stands before UNB, if it does."""
-    before = data[: header.offset].rstrip(b" \t\r\n")
-    una = len(before) - _UNA
-    return una if una >= 0 and before[una:].startswith(b"UNA") else header.offset
-
-
-def cut(data: bytes, header: Interchange) -> bytes:
-    element, terminator, release = (
-        mark.encode("latin-1")
-        for mark in (header.separators.element, header.separators.segment, header.separators.release)
-    )
-    end = data.index(terminator, data.rindex(b"UNZ" + element))
-    while release and _is_released(data, end, release):
-        end = data.index(terminator, end + 1)
-    return data[: end + 1]
-
-
-def _is_released(data: bytes, at: int, release: bytes) -> bool:
-    before = data[:at]
-    return (len(before) - len(before.rstrip(release))) % 2 == 1

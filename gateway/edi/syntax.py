@@ -222,9 +222,3 @@ class Syntax(Protocol):
 
         Raises CannotWrite, with the problems.
         """
-
-    def begins_at(self, data: bytes, header: Interchange) -> int:
-        """Where in a file an interchange begins, with what tells its service characters."""
-
-    def cut(self, data: bytes, header: Interchange) -> bytes:
-        """One interchange without what follows its trailer, given the bytes from where it begins."""

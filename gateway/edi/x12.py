@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACKNOWLEDGMENTS", "CONTENT_TYPE", "NAME", "SEPARATORS", "SUFFIX", "VERSIONS", "acknowledge",
-    "answering", "answers_in", "base_version", "begins_at", "check", "checker", "cut", "definition",
+    "answering", "answers_in", "base_version", "check", "checker", "definition",
     "functional_id", "group_of", "in_words", "is_answered", "meaning", "read", "received", "refuse",
     "segment", "service_row", "sets", "write", "write_transaction",
 ]  # fmt: skip
@@ -275,13 +275,3 @@ def write_transaction(
     separators = writer.writable(envelope.separators, envelope.version)
     numbered = writer.Body(body.type, control_number, body.rows, body.convention)
     return writer.write_transaction(numbered, separators, envelope.version, guide)
-
-
-def begins_at(data: bytes, header: Interchange) -> int:
-    return header.offset
-
-
-def cut(data: bytes, header: Interchange) -> bytes:
-    separators = header.separators
-    trailer = data.rindex(f"IEA{separators.element}".encode("latin-1"))
-    return data[: data.index(separators.segment.encode("latin-1"), trailer) + 1]

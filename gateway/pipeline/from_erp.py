@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -96,6 +97,9 @@ _SETS: dict[type[Document], tuple[str, ...]] = {
     ReturnAuthorization: ("180", "RETANN"),
     ApplicationAdvice: ("824", "APERAK"),
 }
+
+
+_UNFIT = re.compile(r"[^A-Za-z0-9.]+")  # for the name of a file: a reference of EDIFACT may be any text
 
 
 class Refused(GatewayError):
@@ -227,6 +231,7 @@ class _Piece:
 
     header: Interchange
     partner: Partner | None
+    ends_at: int = 0
     transactions: list[dict[str, Any]] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -251,21 +256,19 @@ def _interchanges(home: Home, data: bytes) -> _Taken:
     if doubts:
         raise Refused("\n".join([*doubts, "nothing of the file was sent"]))
     syntax = edi.of(pieces[0].header)
-    begins = [syntax.begins_at(data, piece.header) for piece in pieces]
-    ends = [*begins[1:], len(data)]
     partners = {piece.partner.name: piece.partner for piece in pieces if piece.partner is not None}
 
     def issue(conn: Connection, cause: str) -> None:
-        for piece, begin, end in zip(pieces, begins, ends, strict=True):
+        for piece in pieces:
             assert piece.partner is not None
-            first = piece.transactions[0]["type"]
+            first, number = piece.transactions[0]["type"], piece.header.control_number
             dispatch.queue(
                 home,
                 conn,
                 piece.partner,
-                home.store.keep(conn, syntax.cut(data[begin:end], piece.header)),
+                home.store.keep(conn, data[piece.header.begins_at : piece.ends_at]),
                 piece.transactions,
-                filename=f"{first}_{piece.partner.name}_{piece.header.control_number}{syntax.SUFFIX}",
+                filename=f"{first}_{piece.partner.name}_{_UNFIT.sub('-', number)}{syntax.SUFFIX}",
                 content_type=syntax.CONTENT_TYPE,
                 cause=cause,
             )
@@ -299,6 +302,7 @@ def _pieces(home: Home, data: bytes) -> list[_Piece]:
             case InterchangeEnd():
                 pieces[-1].doubt(event.problems)
                 pieces[-1].doubts += filter(None, [edi.unread(event)])
+                pieces[-1].ends_at = event.ends_at
                 if not pieces[-1].transactions:
                     pieces[-1].doubts.append("it holds no transaction")
     return pieces

@@ -121,6 +121,45 @@ def test_what_is_overdue_is_sent_again_with_the_same_bytes(tmp_path: Path) -> No
         eventually(lambda: t.documents(id=row.id)[0].ack == "accepted")
 
 
+def test_a_una_whose_segments_end_with_lines_stays_with_its_interchange(tmp_path: Path) -> None:
+    data = invoices(501, "A").replace(b"it?'s", b"its")
+    lines = b"UNA:+.? \n" + data.replace(b"'", b"\n")
+    with trading(tmp_path, PARTNERS) as t:
+        take(t, b"\n" + lines + lines.replace(b"501", b"502") + b"\n")
+        eventually(lambda: len(t.outbox("shop")) == 2)
+        assert [path.read_bytes() for path in t.outbox("shop")] == [lines, lines.replace(b"501", b"502")]
+
+
+@pytest.mark.parametrize("length", [3, 7, 80])
+def test_wrapped_lines_are_sent_as_they_are(tmp_path: Path, length: int) -> None:
+    data = invoices(501, "A")
+    lines = [data[:6], *(data[at : at + length] for at in range(6, len(data), length))]
+    with trading(tmp_path, PARTNERS) as t:
+        take(t, b"\r\n".join(lines) + b"\r\n")
+        (path,) = eventually(lambda: t.outbox("shop"))
+        assert path.read_bytes() == b"\r\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("2026/11", "2026-11"),
+        ("../../../x", "..-..-..-x"),
+        ("A?'B?+\u00e9\\", "A-B-"),
+        ('"; rm *"', "-rm-"),
+        ("0", "0"),
+    ],
+)
+def test_a_reference_of_any_text_names_a_file_of_letters_and_digits(
+    tmp_path: Path, reference: str, name: str
+) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        data = invoices(0, "A").replace(b"+0'", f"+{reference}'".encode("latin-1"))
+        take(t, data)
+        (path,) = eventually(lambda: t.outbox("shop"))
+        assert (path.name, path.read_bytes()) == (f"INVOIC_shop_{name}.edi", data)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
