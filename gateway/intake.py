@@ -54,7 +54,6 @@ from sftp.space import make_folders
 log = logging.getLogger(__name__)
 
 SCAN_S = 1.0
-_EDIFACT = (b"UNA", b"UNB")
 
 _REASONS = {
     Verdict.TRUNCATED: DeadReason.ENVELOPE_BROKEN,
@@ -66,13 +65,6 @@ _REASONS = {
 def seal(path: Path) -> SealVerdict:
     """Whether a file ends as its format ends: X12 with IEA, EDIFACT with UNZ. Other content has no end."""
     with open(path, "rb") as file:
-        if file.read(3) in _EDIFACT:
-            file.seek(max(0, path.stat().st_size - 256))
-            whole = b"UNZ" in file.read()
-            return SealVerdict(
-                Seal.WHOLE if whole else Seal.BROKEN, "" if whole else "it does not end with UNZ"
-            )
-        file.seek(0)
         try:
             for event in edi.read(file):
                 if isinstance(event, InterchangeEnd):

@@ -15,8 +15,10 @@ from trading import RETAILER, Trading, eventually, trading
 
 from edi.edifact import codec
 from edi.tree import NORMAL, Transaction
+from gateway.intake import seal
 from gateway.pipeline import replay
 from gateway.store.tables import transmission
+from sftp.drop import Seal
 
 
 def read(t: Trading, identity: str) -> Any:
@@ -99,6 +101,24 @@ def test_every_reference_that_can_be_read_can_be_answered(tmp_path: Path, syntax
         ucms = [row.split(NORMAL.element) for row in answer.segments if row.startswith("UCM")]
         assert [ucm[1] for ucm in ucms] == references
         assert {ucm[3] for ucm in ucms} == {"7"}
+
+
+@pytest.mark.parametrize(
+    ("data", "whole"),
+    [
+        (interchange(1, order("PO-1")), True),
+        (interchange(1, order("PO-1")) + b"\r\n" * 500, True),
+        (interchange(1, order("PO-1"))[:-8] + b"U\r\nNZ+1+1'", True),
+        (b"\xef\xbb\xbf\r\n" + interchange(1, order("PO-1")), True),
+        (interchange(1, order("PO-1"))[:-8], False),
+        (interchange(1, order("PO-1")) + interchange(2, order("PO-2"))[:-8], False),
+        (interchange(1, order("UNZ"))[:-8], False),
+        (b"\r\n" + interchange(1, order("PO-1"))[:200], False),
+    ],
+)
+def test_an_upload_is_whole_when_its_last_interchange_is(tmp_path: Path, data: bytes, *, whole: bool) -> None:
+    (tmp_path / "a.edi").write_bytes(data)
+    assert seal(tmp_path / "a.edi").seal is (Seal.WHOLE if whole else Seal.BROKEN)
 
 
 # Their CONTRL.
