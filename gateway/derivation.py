@@ -6,7 +6,7 @@ out rather than made up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TypeVar
@@ -60,6 +60,7 @@ _SHIP_DATES = (
     "deliver_not_before",
     "deliver_no_later",
 )
+_FREE = "192\x1f"  # EDIFACT 6063: goods free of charge, beside those that are ordered
 _ROLES = frozenset({"ship_to", "bill_to"})  # the parties of an order that others are told
 
 
@@ -70,14 +71,18 @@ def warehouse_order(
     depositor: Party,
     unit: str | None = None,
     written_on: date | None = None,
+    to_buyer: bool = False,
 ) -> WarehouseOrder:
     """The warehouse order for an order: what to ship, to whom, by when, how.
 
     `number` is the depositor's order number; `unit` that of quantities that the order gives without one;
-    `written_on` the document's own date, where its set has one.
+    `written_on` the document's own date, where its set has one; `to_buyer` says that an order goes to its
+    buyer unless it names another place.
     """
     own = () if written_on is None else (Dated(type="document", on=written_on),)
     parties = [party for party in order.parties if party.role in _ROLES]
+    if to_buyer and order.party("ship_to") is None:
+        parties += [replace(party, role="ship_to") for party in order.parties if party.role == "buyer"][:1]
     return WarehouseOrder(
         number=number,
         status="original",
@@ -221,13 +226,25 @@ def crossing(order: SalesOrder, syntax: str) -> SalesOrder:
     )
 
 
-def unnamed(order: SalesOrder, document: WarehouseOrder) -> str | None:
-    """Why a warehouse order must not leave by itself: of what is ordered, it does not say what it is."""
-    pairs = enumerate(zip(order.lines, document.lines, strict=True), 1)
-    numbers = [line.number or str(i) for i, (line, told) in pairs if line.ids and not told.ids]
-    if not numbers:
-        return None
-    return f"no id of line {', '.join(numbers)} can be told to the warehouse"
+def unclear(order: SalesOrder, document: WarehouseOrder) -> str | None:
+    """Why a warehouse order must not leave by itself: it does not tell all of what to ship, or where to."""
+    if all(party.role != "ship_to" for party in document.parties):
+        return "the order names no place to ship to"
+    pairs = list(enumerate(zip(order.lines, document.lines, strict=True), 1))
+    doubts: tuple[tuple[str, Callable[[OrderLine, WarehouseLine], object]], ...] = (
+        ("no id of line {} can be told to the warehouse", lambda line, told: line.ids and not told.ids),
+        ("line {} is a part of another line", lambda line, told: _has_extra(line, "LIN04")),
+        ("goods free of charge come with line {}", lambda line, told: _has_extra(line, "QTY", _FREE)),
+        ("line {} is for several places", lambda line, told: line.destinations or line.distributions),
+    )
+    for doubt, holds in doubts:
+        if numbers := [line.number or str(at) for at, (line, told) in pairs if holds(line, told)]:
+            return doubt.format(", ".join(numbers))
+    return None
+
+
+def _has_extra(line: OrderLine, name: str, start: str = "") -> bool:
+    return any(entry[0] == name and entry[1].startswith(start) for entry in line.extra if len(entry) > 1)
 
 
 def in_edifact(document: _Noticed, order: SalesOrder) -> _Noticed:

@@ -253,8 +253,9 @@ def _warehouse_orders(
         depositor=_depositor(us, type),
         unit="each" if syntax_of(row.type) == "edifact" else None,  # QTY counts pieces where 6411 is absent
         written_on=today if syntax_of(type) == "edifact" else None,  # every message has its date
+        to_buyer=syntax_of(row.type) == "edifact",  # NAD+DP is told where it is not the buyer
     )
-    doubt = derivation.unnamed(sales_order, document)
+    doubt = derivation.unclear(sales_order, document)
     if sales_order.purpose not in {None, "original"}:  # a cancellation, a copy, a confirmation of a call
         doubt = f"the order's purpose is {sales_order.purpose!r}: shipping it is for a person to decide"
     return [_prepared(home, warehouse, type, document, doubt)]

@@ -337,6 +337,43 @@ def test_goods_that_a_warehouse_cannot_be_named_wait_for_a_person(tmp_path: Path
         assert held.error == "no id of line 2 can be told to the warehouse"
 
 
+@pytest.mark.parametrize(
+    ("row", "more", "doubt"),
+    [
+        ("LIN+2++4000862141411:EN", ["LIN+2++4000862141411:EN+1:1"], "line 2 is a part of another line"),
+        ("QTY+21:12", ["QTY+21:12", "QTY+192:1"], "goods free of charge come with line 1"),
+        (
+            "PRI+AAA:10",
+            ["PRI+AAA:10", "LOC+7+5412345000044::9", "QTY+11:3", "LOC+7+5412345000051::9", "QTY+11:1"],
+            "line 2 is for several places",
+        ),
+    ],
+)
+def test_an_order_that_says_more_than_a_warehouse_is_told_waits_for_a_person(
+    tmp_path: Path, row: str, more: list[str], doubt: str
+) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        body = [new for old in ORDER for new in (more if old == row else [old])]
+        t.drop(interchange(901, order("PO-77", body=body)), "shop", "order.edi")
+        (held,) = eventually(lambda: t.documents(direction="out", partner="depot"))
+        assert (held.status, held.reason, held.error) == ("held", "DOUBTFUL", doubt)
+
+
+def test_an_order_in_edifact_is_shipped_to_its_buyer_unless_it_names_another_place(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        body = [row for row in ORDER if not row.startswith("NAD+DP")]
+        t.drop(interchange(901, order("PO-77", body=body)), "shop", "order.edi")
+        (insdes,) = eventually(lambda: messages(t, "depot", "INSDES"))
+        assert ["NAD", "DP", "5412345000020::9"] in insdes
+
+
+def test_an_order_in_x12_that_names_no_place_to_ship_to_waits_for_a_person(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        t.arrive("850", [row for row in X12_ORDER if row[0] not in ("N1", "N3", "N4")], "shop", RETAILER)
+        (held,) = eventually(lambda: t.documents(direction="out", partner="depot"))
+        assert (held.status, held.error) == ("held", "the order names no place to ship to")
+
+
 def test_a_warehouse_of_x12_is_told_of_an_order_in_edifact_what_x12_has_codes_for(tmp_path: Path) -> None:
     with trading(tmp_path, MIXED) as t:
         body = [*ORDER[:7], "PIA+1+65JF:BP+9:PV+77:VN", *ORDER[7:]]
