@@ -30,11 +30,12 @@ from mappings.coverage import Coverage
 
 if TYPE_CHECKING:
     from edi.guide import Guide
+    from edi.schema import SetDef
 
 __all__ = [
     "STANDARD", "SYNTAXES", "Acknowledged", "Answer", "Answering", "Body", "Envelope", "MapChoice", "Mapped",
-    "Numbered", "Row", "Syntax", "acknowledge", "check", "coverage", "documents", "inspect", "located", "of",
-    "of_type", "of_version", "pretty", "read", "undefined", "unread", "write",
+    "Numbered", "Row", "Syntax", "acknowledge", "check", "coverage", "documents", "inspect", "located",
+    "map_of", "of", "of_type", "of_version", "pretty", "read", "undefined", "unread", "write",
 ]  # fmt: skip
 
 SYNTAXES: dict[str, Syntax] = {x12.NAME: x12, edifact.NAME: edifact}
@@ -248,10 +249,7 @@ def write(
     number = 0
     for number, document in enumerate(found, 1):
         try:
-            map = mappings.load(definition, overlay, _carried(type, document))
-            if not isinstance(document, map.document):
-                raise CannotWrite(f"this is no {map.document.__name__}, which {type} carries")
-            body = Body(type, map.write(document))
+            body = Body(type, map_of(definition, document, MapChoice(overlay)).write(document))
             syntax.write_transaction(body, number, envelope, guide)
         except CannotWrite as error:
             refused.append(number)
@@ -278,18 +276,23 @@ def coverage(
         raise CannotWrite(undefined(type, version))
     covered = []
     for document in found:
-        map = mappings.load(definition, overlay, _carried(type, document))
-        if not isinstance(document, map.document):
-            raise CannotWrite(f"{type} carries {map.document.__name__}, not {document.__class__.__name__}")
+        map = map_of(definition, document, MapChoice(overlay))
         covered.append(mappings.coverage.coverage(document, map))
     return covered
 
 
-def _carried(type: str, document: Document) -> str:
-    """Which of the documents that a set may carry this is, where there are several."""
+def map_of(definition: SetDef, document: Document, chosen: MapChoice = STANDARD) -> mappings.Map:
+    """The map that writes a document as a set: of several the one that was chosen, else the one for it.
+
+    Raises CannotWrite where the set carries none such, or the choice was another; MapError.
+    """
     kind = schema_of(document).partition(".")[2].partition("/")[0]
-    several = mappings.documents_of(type)[1:]
-    return kind if kind in several else ""
+    fits = kind if kind in mappings.documents_of(definition.type)[1:] else ""
+    map = mappings.load(definition, chosen.overlay, chosen.document or fits)
+    if not isinstance(document, map.document):
+        carried = map.document.__name__
+        raise CannotWrite(f"{definition.type} carries {carried}, not {document.__class__.__name__}")
+    return map
 
 
 def undefined(type: str, version: str) -> str:

@@ -17,7 +17,6 @@ import msgspec
 from sqlalchemy import Connection, Select, insert, select, update
 from sqlalchemy import Row as Record
 
-import mappings
 from edi import documents
 from edi.documents import Document
 from edi.problems import CannotWrite, EdiError
@@ -48,8 +47,8 @@ def rows(home: Home, partner: Partner, type: str, document: Document) -> list[Ro
     syntax, version = edi.of_type(type), partner.version(type)
     definition = syntax.definition(type, version)
     if definition is None:
-        raise CannotWrite(f"{type} is not defined in version {version}")
-    map = mappings.load(definition, *map_choice(partner, type, "out"))
+        raise CannotWrite(edi.undefined(type, version))
+    map = edi.map_of(definition, document, map_choice(partner, type, "out"))
     written: list[Row] = list(map.write(document))
     headers = envelope(home.config, partner, type)
     trial = [Numbered(headers, 1, [(1, Body(type, written))])]

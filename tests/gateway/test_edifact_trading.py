@@ -7,14 +7,28 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from edifact_by_hand import DEPOT, ORDER, PARTNERS, contrl, interchange, message, order, segments
 from trading import ORDER as X12_ORDER
 from trading import RETAILER, SHIPMENT, WAREHOUSE, Trading, eventually, trading
 
-from edi.documents import AnsweredLine, LineAnswer, OrderAcknowledgment, OrderLine, Party, SalesOrder
+from edi.documents import (
+    AdjustmentLine,
+    AnsweredLine,
+    InventoryAdjustment,
+    LineAnswer,
+    OrderAcknowledgment,
+    OrderLine,
+    Party,
+    ReceivingAdvice,
+    SalesOrder,
+    ShipmentConfirmation,
+    ShipSchedule,
+)
 from edi.tree import PartyId
 from gateway import numbers, queries
+from gateway.pipeline.from_erp import Refused
 
 # The same retailer, and a warehouse that speaks X12.
 MIXED = (
@@ -479,6 +493,35 @@ def test_what_the_message_does_not_allow_takes_no_number(tmp_path: Path) -> None
         long = purchase("P" * 40)
         with pytest.raises(Exception, match="would be rejected"):
             t.leave(long)
+        assert t.documents(direction="out") == []
+
+
+def test_where_nothing_is_agreed_a_message_is_written_by_the_map_of_its_document(tmp_path: Path) -> None:
+    adjusted = InventoryAdjustment(
+        number="ADJ-1",
+        adjusted_on=date(2026, 11, 2),
+        lines=(AdjustmentLine(reason="defective", quantity=Decimal(-2), unit="each", ids={"vendor": "AB1"}),),
+        partner="mill",
+    )
+    with trading(tmp_path, supplier().partition("document = [")[0], run=False) as t:
+        t.leave(adjusted)
+        (row,) = t.documents(direction="out")
+        assert (row.type, row.kind, row.status) == ("INVRPT", "inventory_adjustment", "sent")
+        t.leave(ShipmentConfirmation(partner="mill"))
+        assert t.documents(type="DESADV")[0].kind == "shipment_confirmation"
+        for document in (ShipSchedule(number="S-1"), ReceivingAdvice(number="R-1")):
+            with pytest.raises(Refused, match=r"(DELFOR|RECADV) would be rejected"):
+                t.leave(msgspec.structs.replace(document, partner="mill"))
+
+
+def test_a_document_for_which_the_message_is_not_agreed_is_refused(tmp_path: Path) -> None:
+    terms = supplier().replace('type = "ORDERS"', 'type = "INVRPT"')
+    adjusted = InventoryAdjustment(number="ADJ-1", adjusted_on=date(2026, 11, 2), partner="mill")
+    with trading(tmp_path, terms, run=False) as t:
+        with pytest.raises(Refused, match="no INVRPT to mill is agreed"):
+            t.leave(adjusted)
+        with pytest.raises(Refused, match="no ORDERS to mill is agreed"):
+            t.leave(purchase())
         assert t.documents(direction="out") == []
 
 
