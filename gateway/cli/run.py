@@ -26,12 +26,17 @@ _POLL_S = 0.1
 _TAKE_UP_S = 5.0  # for so long, whoever runs the jobs may be another `send` that is about to end
 
 
+class _Safe(logging.Formatter):
+    """Lines in which nothing that a partner or the ERP wrote steers a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return output.safe(super().format(record))
+
+
 def _log_to_stderr(*, verbose: bool) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Safe("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
     for noisy in ("paramiko", "httpx", "httpcore", "watchdog", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 

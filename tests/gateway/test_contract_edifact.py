@@ -543,6 +543,16 @@ def test_a_contrl_is_never_answered_even_where_its_interchange_is_wrong(world: W
     assert answers(world, control) == []
 
 
+def test_what_steers_a_terminal_is_escaped_in_the_log(world: World) -> None:
+    bad = interchange("\x1b]0;gone\x07", order("PO-ESC"), sender=US, receiver=SHOP)
+    inbox = world.gateway.home / "erp" / "in"
+    (inbox / "esc\x1b[31m.tmp").write_bytes(bad)
+    (inbox / "esc\x1b[31m.tmp").rename(inbox / "esc\x1b[31m.edi")
+    until(lambda: (world.gateway.home / "erp" / "refused" / "esc\x1b[31m.edi").exists())
+    assert "\\x1b]0;gone\\x07" in until(lambda: world.gateway.log)
+    assert not {"\x1b", "\x07"} & set(world.gateway.log)
+
+
 def test_no_interchange_of_ours_uses_a_number_twice(world: World) -> None:
     for control in (number(), number()):
         bring(world, interchange(control, order(f"PO-{control}")))
