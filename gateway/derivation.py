@@ -6,6 +6,7 @@ out rather than made up.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -194,6 +195,7 @@ def grocery_invoice(invoice: Invoice) -> Invoice:
 # What only one of the syntaxes has a code for, among the words that these documents are made of.
 
 _IN_EDIFACT = frozenset({"buyer", "supplier", *_ROLES})  # parties that know each other by their ids there
+_TWICE_7008, _PID05 = 70, 80  # characters of a description
 _MODES_OF_BOTH = frozenset({"ocean", "rail", "motor", "air", "parcel", "intermodal"})
 _MODES_IN_EDIFACT = {
     **{mode: mode for mode in (*_MODES_OF_BOTH, "inland_water")},
@@ -251,7 +253,7 @@ def in_edifact(document: _Noticed, order: SalesOrder) -> _Noticed:
     """A document that may be made of X12, as EDIFACT can say it.
 
     Parties are told as the customer has told them in its order, itself and the supplier among them. A mode,
-    mark or id that EDIFACT has no code for is left out.
+    mark or id that EDIFACT has no code for is left out, and a long description is cut.
     """
     told = {party.role: _plain(party) for party in order.parties if party.role in _IN_EDIFACT}
     if isinstance(document, ShipNotice):
@@ -264,7 +266,10 @@ def in_edifact(document: _Noticed, order: SalesOrder) -> _Noticed:
         document,
         parties=tuple(told.values()),
         references=_references_in_edifact(document.references),
-        lines=tuple(replace(line, ids=_known(line.ids, _IDS_OF_X12)) for line in document.lines),
+        lines=tuple(
+            replace(line, ids=_known(line.ids, _IDS_OF_X12), description=_cut(line.description, _TWICE_7008))
+            for line in document.lines
+        ),
     )
 
 
@@ -287,6 +292,7 @@ def _level_in_edifact(level: Level) -> tuple[Level, ...]:
             ),
             references=_references_in_edifact(level.references),
             ids=_known(level.ids, _IDS_OF_X12),
+            description=_cut(level.description, _TWICE_7008),
             levels=inside,
         ),
     )
@@ -305,7 +311,10 @@ def in_x12(document: _Noticed) -> _Noticed:
     return replace(
         document,
         parties=tuple(_without(party, _IDS_OF_EDIFACT) for party in document.parties),
-        lines=tuple(replace(line, ids=_known(line.ids, _IDS_OF_EDIFACT)) for line in document.lines),
+        lines=tuple(
+            replace(line, ids=_known(line.ids, _IDS_OF_EDIFACT), description=_cut(line.description, _PID05))
+            for line in document.lines
+        ),
     )
 
 
@@ -317,8 +326,14 @@ def _level_in_x12(level: Level) -> Level:
             replace(one, method=one.method if one.method in _MODES_OF_BOTH else None) for one in level.routing
         ),
         ids=_known(level.ids, _IDS_OF_EDIFACT),
+        description=_cut(level.description, _PID05),
         levels=tuple(_level_in_x12(inner) for inner in level.levels),
     )
+
+
+def _cut(description: str | None, length: int) -> str | None:
+    """A description, which only helps a person, in the room that there is for it."""
+    return description[:length].rstrip() if description else None
 
 
 def _without(party: Party, unknown: frozenset[str]) -> Party:
@@ -403,6 +418,7 @@ def _plain(party: Party) -> Party:
     )
 
 
+_G69 = 45  # characters of a line of text in a 940; 7008 has room for two of them
 # A 940 line has room for two ids (W01-04/05, -15/16): ours first, then what is printed on the goods.
 _WAREHOUSE_IDS = ("vendor", "vendor_part", "sku", "upc", "upc_case", "gtin", "ean", "buyer", "buyer_catalog")
 
@@ -413,7 +429,7 @@ def _warehouse_line(line: OrderLine, unit: str | None) -> WarehouseLine:
         quantity=line.quantity or Decimal(0),
         unit=line.unit or unit,
         ids={kind: line.ids[kind] for kind in known[:2]},
-        description=(line.description,) if line.description else (),
+        description=tuple(textwrap.wrap(line.description or "", _G69)[:2]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -95,3 +95,13 @@ def test_a_price_for_what_cannot_be_told_is_not_billed_by_itself(line: OrderLine
     )
     assert invoice.lines[0].price is None
     assert derivation.unpriced(invoice) is not None
+
+
+def test_a_description_is_cut_where_the_other_syntax_has_less_room_for_it() -> None:
+    order = SalesOrder("PO1", lines=(OrderLine("1", Decimal(1), ids={"vendor": "A"}, description="x" * 90),))
+    bill = derivation.invoice(order, shipped((1, {"vendor": "A"})), "I1", DAY)
+    notice = derivation.ship_notice(order, shipped((1, {"vendor": "A"})), "S1", datetime(2026, 1, 5, 12))
+    assert derivation.in_x12(bill).lines[0].description == "x" * 80
+    assert derivation.in_edifact(bill, order).lines[0].description == "x" * 70
+    (item,) = derivation.in_edifact(notice, order).of_kind("item")
+    assert item.description == "x" * 70

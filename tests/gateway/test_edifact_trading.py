@@ -286,6 +286,28 @@ def test_an_order_goes_all_its_way_in_edifact(tmp_path: Path) -> None:
         assert {row.ack for row in t.documents(direction="out", kind="invoice")} == {"accepted"}
 
 
+LONG = "Garden hose of three layers, 20 metres, with nozzle and four couplings, green"
+
+
+def test_long_descriptions_hold_up_neither_a_warehouse_nor_a_notice(tmp_path: Path) -> None:
+    with trading(tmp_path, MIXED) as t:
+        body = [*ORDER[:7], f"IMD+F++:::{LONG[:35]}:{LONG[35:70]}", *ORDER[7:]]
+        t.drop(interchange(901, order("PO-77", body=body)), "shop", "order.edi")
+        (rows,) = eventually(lambda: t.sent("depot", "940"))
+        assert [row[1] for row in rows if row[0] == "G69"] == [
+            "Garden hose of three layers, 20 metres, with",
+            "nozzle and four couplings",
+        ]
+        goods = ["", "EN", "4000862141404"]
+        shipped = [[*row[:6], *goods] if row[0] == "W12" else row for row in SHIPMENT]
+        t.arrive("945", shipped, "depot", WAREHOUSE)
+        (desadv,) = eventually(lambda: messages(t, "shop", "DESADV"))
+        (invoic,) = eventually(lambda: messages(t, "shop", "INVOIC"))
+        described = ["IMD", "F", "", f":::{LONG[:35]}:{LONG[35:70].rstrip()}"]
+        assert described in desadv
+        assert described in invoic
+
+
 @pytest.mark.parametrize(("function", "purpose"), [("1", "cancellation"), ("5", "replace")])
 def test_an_order_that_its_customer_sends_again_to_revise_it_is_not_billed_by_itself(
     tmp_path: Path, function: str, purpose: str
