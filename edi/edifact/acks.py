@@ -295,8 +295,9 @@ def write_contrl(ack: InterchangeAck) -> list[Row]:
     for message in ack.messages:
         rows += _write_message(message)
     for group in ack.groups:
-        sides = (side if len(side) <= _LONGEST_ID else "" for side in (group.sender, group.receiver))
-        rows.append(["UCF", group.control_number, *sides, *_verdict(group)])
+        sides = (group.sender, group.receiver)
+        told = (side if len(side) <= _LONGEST_ID and _is_printable(side) else "" for side in sides)
+        rows.append(["UCF", group.control_number, *told, *_verdict(group)])
         for message in group.messages:
             rows += _write_message(message)
     return rows

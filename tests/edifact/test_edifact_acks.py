@@ -280,6 +280,9 @@ def test_a_group_number_given_twice_is_told_at_the_second_group() -> None:
 def test_sides_of_a_group_that_no_answer_can_repeat_are_left_out() -> None:
     data = grouped(("5", "ORDERS")).replace(b"DEPT1", b"D" * 36)
     assert said(data)[1] == "UCF+5++DEPT2+7"
+    odd = grouped(("5", "ORDERS")).replace(b"DEPT1", b"\x00")
+    assert said(odd)[1] == "UCF+5++DEPT2+4+21+UNG+3:1"
+    assert edifact.check(transactions(contrl(odd))[0]).problems == ()
     assert edifact.check(transactions(contrl(data))[0]).problems == ()
 
 
