@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
@@ -57,6 +58,7 @@ _TYPES = 20  # that are remembered of one interchange
 _LONGEST_NUMBER = 14  # digits of 0020; ISA13 has 9
 _LATEST = 50  # control numbers of a sender, among which what comes next is missed
 PART = 50  # documents recorded in one transaction
+ANSWERS = 200  # recorded in one transaction
 _REASONS = 5  # that are told of one verdict
 
 
@@ -88,6 +90,7 @@ def read(home: Home, job: Job) -> Done:
             reading.read(stream)
     except GuideError as error:  # it was right when partners.toml was read; the partner is not to blame
         raise Dead(DeadReason.MAPPING_FAILED, f"the partner's guide cannot be used: {error}") from None
+    reading.spread()
     failpoint("read:before-commit")
 
     def commit(conn: Connection) -> None:
@@ -204,6 +207,14 @@ class _Read(NamedTuple):
     partner: Partner
     values: dict[str, Any]
     document: Document | None
+
+
+class _Owed(NamedTuple):
+    """An answer to an interchange, or to a part of it that begins with a transaction."""
+
+    envelope: Envelope
+    answer: Answer
+    to: _Read | None
 
 
 class _Reading:
@@ -498,12 +509,11 @@ class _Reading:
             delete(interchange_table).where(interchange_table.c.transmission == self.row.id)
         )
         answered = self._answered_before(conn) if before.rowcount else set()
-        for number, envelope in enumerate(self.envelopes, 1):
-            self._record_envelope(conn, number, envelope)
-            self._tell(conn, envelope)
+        self._record_envelopes(conn)
         self._record_found(conn)
+        self._answer(conn, self._answers(), answered)
         for envelope in self.envelopes:
-            self._answer(conn, envelope, answered)
+            self._tell(conn, envelope)
             if envelope.status == "accepted" and envelope.end is not None:
                 for told in envelope.syntax.answers_in(envelope.header, envelope.end):
                     reconcile.interchange_acknowledged(self.home, conn, envelope.partner, told)
@@ -530,9 +540,21 @@ class _Reading:
         """A part of a large file; with the first, its control numbers count as seen."""
         mine = interchange_table.c.transmission == self.row.id
         if conn.execute(select(interchange_table.c.id).where(mine).limit(1)).scalar() is None:
-            for number, envelope in enumerate(self.envelopes, 1):
-                self._record_envelope(conn, number, envelope)
+            self._record_envelopes(conn)
         self._record_found(conn)
+
+    def spread(self) -> None:
+        """Record many answers a part at a time, once all that they are to is recorded."""
+        answers = self._answers()
+        if len(answers) <= ANSWERS:
+            return
+        self.home.engine.checkpoint(self.job, self._record_part)
+        self.found = []
+        with self.home.store.read() as conn:
+            before = self._answered_before(conn)
+        for at in range(0, len(answers), ANSWERS):
+            part = answers[at : at + ANSWERS]
+            self.home.engine.checkpoint(self.job, partial(self._answer, answers=part, before=before))
 
     def _record_found(self, conn: Connection) -> None:
         for read in self.found:
@@ -553,25 +575,26 @@ class _Reading:
         told = (edi.unread(envelope.end) for envelope in self.envelopes if envelope.end is not None)
         return next(filter(None, told), None)
 
-    def _record_envelope(self, conn: Connection, number: int, envelope: Envelope) -> None:
-        header = envelope.header
-        conn.execute(
-            insert(interchange_table),
+    def _record_envelopes(self, conn: Connection) -> None:
+        now = self.home.now()
+        values = [
             {
                 "id": f"{self.row.id}-{number}",
                 "transmission": self.row.id,
                 "partner": envelope.partner.name,
-                "syntax": header.syntax,
-                "sender": str(header.sender),
-                "receiver": str(header.receiver),
-                "control_number": header.control_number,
+                "syntax": envelope.header.syntax,
+                "sender": str(envelope.header.sender),
+                "receiver": str(envelope.header.receiver),
+                "control_number": envelope.header.control_number,
                 "content_sha256": envelope.content_sha256,
                 "status": envelope.status,
                 "reason": envelope.reason,
                 "problems": [msgspec.to_builtins(problem) for problem in envelope.problems],
-                "created_at": self.home.now(),
-            },
-        )
+                "created_at": now,
+            }
+            for number, envelope in enumerate(self.envelopes, 1)
+        ]
+        conn.execute(insert(interchange_table), values)
 
     def _record_document(self, conn: Connection, read: _Read) -> None:
         partner, values = read.partner, read.values
@@ -647,8 +670,11 @@ class _Reading:
         )
         return {(row.cause, row.type, row.number) for row in rows}
 
-    def _answer(self, conn: Connection, envelope: Envelope, before: set[tuple[str, str, str]]) -> None:
-        for answer, first in envelope.answers:
+    def _answers(self) -> list[_Owed]:
+        return [_Owed(envelope, answer, to) for envelope in self.envelopes for answer, to in envelope.answers]
+
+    def _answer(self, conn: Connection, answers: list[_Owed], before: set[tuple[str, str, str]]) -> None:
+        for envelope, answer, first in answers:
             cause = first.values["id"] if first is not None else self.row.id
             if (cause, answer.kind, answer.number) not in before:
                 due = self.row.created_at + self._ack_for(envelope, answer.group).send_within

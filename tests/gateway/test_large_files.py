@@ -7,9 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from edifact_by_hand import PARTNERS as IN_EDIFACT
+from edifact_by_hand import interchange as edifact
+from edifact_by_hand import segments
 from sqlalchemy import select
-from trading import ORDER, RETAILER, US, eventually, trading
+from trading import ORDER, PARTNERS, RETAILER, US, eventually, trading
 
+from gateway.pipeline.reading import ANSWERS
 from gateway.simulate import envelope
 from gateway.store.tables import interchange
 from x12 import writer
@@ -21,10 +26,25 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from trading import eventually, trading
-with trading(Path(sys.argv[1])) as t:
-    t.drop(Path(sys.argv[1], "many.x12").read_bytes(), "shop", "many.x12")
-    eventually(lambda: False)
+with trading(Path(sys.argv[1]), sys.argv[3]) as t:
+    t.drop(Path(sys.argv[1], "many").read_bytes(), "shop", "many")
+    eventually(lambda: False, 60)
 """
+
+
+def die(home: Path, data: bytes, point: str, partners: str = PARTNERS) -> None:
+    """Have a gateway read a file and die at a fail point."""
+    (home / "many").write_bytes(data)
+    here = Path(__file__).parent
+    died = subprocess.run(
+        [sys.executable, "-c", DIES, str(home), str(here), partners],
+        env=os.environ | {"TRADELANE_CRASH_AT": point},
+        cwd=here.parent.parent,
+        capture_output=True,
+        check=False,
+        timeout=90,
+    )
+    assert died.returncode == -9, died.stderr.decode()
 
 
 def many() -> bytes:
@@ -37,17 +57,7 @@ def many() -> bytes:
 
 
 def test_a_death_while_a_large_file_is_recorded_doubles_nothing(tmp_path: Path) -> None:
-    (tmp_path / "many.x12").write_bytes(many())
-    here = Path(__file__).parent
-    died = subprocess.run(
-        [sys.executable, "-c", DIES, str(tmp_path), str(here)],
-        env=os.environ | {"TRADELANE_CRASH_AT": "read:before-commit"},
-        cwd=here.parent.parent,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    assert died.returncode == -9, died.stderr.decode()
+    die(tmp_path, many(), "read:before-commit")
     with trading(tmp_path, run=False) as t:
         assert len(t.documents(type="850")) == 50  # the part that was full
         assert t.documents(type="997") == []
@@ -63,3 +73,14 @@ def test_a_death_while_a_large_file_is_recorded_doubles_nothing(tmp_path: Path) 
         assert len(list(t.home.erp.out.glob("*.json"))) == ORDERS
         (answer,) = eventually(lambda: t.sent("shop", "997"))
         assert ["AK9", "A", str(ORDERS), str(ORDERS), str(ORDERS)] in answer
+
+
+@pytest.mark.parametrize("point", ["read:before-commit", "outbox:staged:#7"])
+def test_a_death_while_many_interchanges_are_answered_answers_each_once(tmp_path: Path, point: str) -> None:
+    count = ANSWERS + 10
+    die(tmp_path, b"".join(edifact(number) for number in range(1, count + 1)), point, IN_EDIFACT)
+    with trading(tmp_path, IN_EDIFACT) as t:
+        eventually(lambda: len(t.outbox("shop")) == count, 90.0)
+        answers = [segments(path.read_bytes()) for path in t.outbox("shop")]
+        assert sorted(int(answer[2][1]) for answer in answers) == list(range(1, count + 1))
+        assert sorted(int(answer[0][5]) for answer in answers) == list(range(1, count + 1))
