@@ -34,12 +34,12 @@ from gateway.cli import main
 from gateway.cli.demo import Gateway, set_up
 from gateway.config import Address
 from gateway.keys import make_ssh_key
-from gateway.simulate import Failed, Retailer, Warehouse
+from gateway.numbers import LEVELS
+from gateway.simulate import X12, Failed, Retailer, Trade, Warehouse
 from gateway.web.listener import Listener
 from sftp.keys import make_host_keys
 
 WAIT_S = 40.0
-US, BIGMART, ACME = "ZZ:NORTHWIND", "08:9254110060", "01:123456789"
 SETTLE = 'complete = { settle = "0s" }\n'
 RETRY = '\n[defaults]\nretry = { attempts = 100, first = "1s", factor = 1.0, max = "1s" }\n'
 
@@ -104,12 +104,13 @@ class Consumer:
         self._thread.join()
 
 
-def make_template(folder: Path) -> Path:
+def make_template(folder: Path, trade: Trade = X12) -> Path:
     """A home with both partners, made by the commands a user types; stages are copies of it."""
     gateway = Gateway(folder / "home")
-    gateway.command("init", "--name", "Northwind Brands", "--as2-id", "NORTHWIND", "--isa", US)
+    us = ("--isa", str(trade.gateway)) if trade is X12 else ("--unb", ":".join(reversed(trade.gateway)))
+    gateway.command("init", "--name", "Northwind Brands", "--as2-id", "NORTHWIND", *us)
     make_ssh_key(folder / "acme_key")
-    retailer = Retailer("", (folder / "home" / "certs" / "us.crt").read_bytes())
+    retailer = Retailer("", (folder / "home" / "certs" / "us.crt").read_bytes(), trade)
     try:
         set_up(gateway, retailer, folder / "acme_key")
     finally:
@@ -129,6 +130,7 @@ class Stage:
         self.gateway = gateway
         self.retailer = retailer
         self.warehouse = warehouse
+        self.trade = retailer.trade
         self.orders: list[str] = []
         self.erp = gateway.home / "erp"
         self.outbox = gateway.home / "sftp" / "acme" / "out"
@@ -201,7 +203,7 @@ class Stage:
         data = self.retailer.order(number)
 
         def send() -> None:
-            self._sent[number] = self.retailer.send(data, f"{number}.x12", timeout_s=WAIT_S)
+            self._sent[number] = self.retailer.send(data, f"{number}{self.trade.suffix}", timeout_s=WAIT_S)
 
         thread = threading.Thread(target=send, daemon=True)
         self._sending.append(thread)
@@ -266,8 +268,11 @@ class Stage:
         assert not self.dead
         assert set(self.retailer.receipts.values()) == {""}
         self._assert_erp()
-        self._assert_partner("retailer", self.retailer.received, {"850": ("856", "810", "997")})
-        self._assert_partner("warehouse", self.warehouse.received, {"945": ("940", "997")})
+        trade = self.trade
+        self._assert_partner(
+            "retailer", self.retailer.received, (trade.notice, trade.invoice, trade.acknowledgment)
+        )
+        self._assert_partner("warehouse", self.warehouse.received, (trade.instruction, trade.acknowledgment))
         assert len(self.at_outbox.names) == len(set(self.at_outbox.names)) == 2 * len(self.orders)
         self._assert_store()
         assert "Traceback" not in (self.gateway.home / "gateway.log").read_text(), self.log()
@@ -290,19 +295,19 @@ class Stage:
         assert found == {(kind, number): 1 for kind in each for number in self.orders}
         assert not visible(self.erp / "refused")
 
-    def _assert_partner(self, who: str, received: list[Any], each: dict[str, tuple[str, ...]]) -> None:
+    def _assert_partner(self, who: str, received: list[Any], types: tuple[str, ...]) -> None:
         """Each transaction came once, and control numbers count up from 1 without a gap."""
-        ((answered, types),) = each.items()
         assert Counter(one.type for one in received) == dict.fromkeys(types, len(self.orders)), who
         assert all(one.status == "accepted" for one in received)
         interchanges = [int(one.header.control_number) for one in received]
         assert sorted(interchanges) == list(range(1, len(received) + 1)), f"{who}: {interchanges}"
-        groups = [int(one.group.control_number) for one in received]
-        assert sorted(groups) == list(range(1, len(received) + 1)), f"{who}: {groups}"
-        answers = [one.document for one in received if one.type == "997"]
+        if self.trade is X12:
+            groups = [int(one.group.control_number) for one in received]
+            assert sorted(groups) == list(range(1, len(received) + 1)), f"{who}: {groups}"
+        answers = [one.document for one in received if one.type == self.trade.acknowledgment]
         assert {one.status for one in answers} == {"accepted"}
-        named = [(one.functional_id, one.control_number) for one in answers]
-        assert len(set(named)) == len(self.orders), f"{who}: one 997 for each {answered}: {named}"
+        named = {one.control_number for one in answers}
+        assert len(named) == len(answers) == len(self.orders), f"{who}: one of each is answered: {named}"
 
     def _assert_store(self) -> None:
         """The database is whole, its payloads are there, and no step was recorded twice."""
@@ -324,11 +329,11 @@ class Stage:
         )
         assert not [tuple(row) for row in twice]
         numbers = self.rows("SELECT theirs, level, next FROM control_number ORDER BY theirs, level")
-        count = len(self.orders)
+        count, trade = len(self.orders), self.trade
         assert {(row["theirs"], row["level"]): row["next"] - 1 for row in numbers} == {
-            (theirs, level): each * count
-            for theirs, each in ((BIGMART, 3), (ACME, 2))
-            for level in ("interchange", "group", "transaction")
+            (str(theirs), level): each * count
+            for theirs, each in ((trade.retailer, 3), (trade.warehouse, 2))
+            for level in (LEVELS if trade is X12 else ("UNB", "UNH"))
         }
 
 
@@ -338,12 +343,12 @@ def visible(folder: Path) -> list[str]:
 
 
 @contextmanager
-def stage(template: Path, folder: Path) -> Iterator[Stage]:
+def stage(template: Path, folder: Path, trade: Trade = X12) -> Iterator[Stage]:
     """A stage of its own, not yet serving."""
     shutil.copytree(template, folder, dirs_exist_ok=True)
     home = folder / "home"
     with ExitStack() as stack:
-        retailer = Retailer("", (home / "certs" / "us.crt").read_bytes())
+        retailer = Retailer("", (home / "certs" / "us.crt").read_bytes(), trade)
         stack.callback(retailer.close)
         (home / "certs" / "bigmart.crt").write_bytes(retailer.pair.cert)
         file = home / "partners.toml"
@@ -355,7 +360,7 @@ def stage(template: Path, folder: Path) -> Iterator[Stage]:
         as2, sftp = free_port(), free_port()
         retailer.gateway_url = f"http://127.0.0.1:{as2}/as2"
         host_keys = [path.read_text().strip() for path in (home / "secrets" / "ssh").glob("*.pub")]
-        warehouse = Warehouse("127.0.0.1", sftp, host_keys, folder / "acme_key")
+        warehouse = Warehouse("127.0.0.1", sftp, host_keys, folder / "acme_key", trade=trade)
         made = Stage(gateway, retailer, warehouse, (as2, sftp))
         stack.callback(made.close)
         warehouse.start()
