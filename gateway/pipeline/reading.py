@@ -510,10 +510,11 @@ class _Reading:
         )
         answered = self._answered_before(conn) if before.rowcount else set()
         self._record_envelopes(conn)
+        for envelope in self.envelopes:
+            self._tell(conn, envelope)
         self._record_found(conn)
         self._answer(conn, self._answers(), answered)
         for envelope in self.envelopes:
-            self._tell(conn, envelope)
             if envelope.status == "accepted" and envelope.end is not None:
                 for told in envelope.syntax.answers_in(envelope.header, envelope.end):
                     reconcile.interchange_acknowledged(self.home, conn, envelope.partner, told)
