@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from edi.tree import PartyId
 from gateway.config import toml
 from gateway.config.schema import (
     ACKNOWLEDGMENTS,
@@ -31,11 +32,13 @@ _USUAL = (Edifact().separators, Edifact(syntax="UNOC:4").separators)
 def contradictions(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
     """What no single value is guilty of: identities claimed twice, agreements made twice, keys that lack."""
     owners: dict[tuple[str, object], str] = {}
+    in_unb: dict[str, list[tuple[PartyId, str]]] = {}  # by id, with whose they are
     if us is not None:
         if us.isa and not fits_isa(us.isa):
             yield ("us", "isa"), NO_ISA
         owners |= {("party", party): "us" for party in (us.isa, us.unb) if party}
         owners |= {("as2", us.as2_id): "us"} if us.as2_id else {}
+        in_unb |= {us.unb.id: [(us.unb, "us")]} if us.unb else {}
         if len({key.id for key in us.keys}) < len(us.keys):
             yield ("us", "keys"), "two keys have the same id"
     for name, partner in partners.items():
@@ -43,9 +46,19 @@ def contradictions(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
         for what, key, place in _identities(partner):
             owner = owners.setdefault((what, key), name)
             if owner != name:
-                taken = "our own" if owner == "us" else f"taken by partner {owner!r}"
-                yield (*here, *place), f"{key} is {taken}"
+                yield (*here, *place), f"{key} is {_whose(owner)}"
+            if isinstance(key, PartyId) and place != ("isa",):
+                alike = in_unb.setdefault(key.id, [])
+                for other, owner in alike:
+                    if owner != name and key != other and not (key.qualifier and other.qualifier):
+                        told = f"{key} is no other than {other}, which is {_whose(owner)}"
+                        yield (*here, *place), f"{told}: one of them goes with any qualifier"
+                alike.append((key, name))
         yield from _contradictions_of(us, partner, partners)
+
+
+def _whose(owner: str) -> str:
+    return "our own" if owner == "us" else f"taken by partner {owner!r}"
 
 
 def _identities(partner: Partner) -> Iterator[tuple[str, object, toml.Place]]:

@@ -274,6 +274,30 @@ def test_what_edifact_does_not_go_with_is_refused_where_it_stands(old: str, new:
     assert f": partner.acme.{problem}" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("named", "problem"),
+    [
+        ('unb = { id = "ACME3PL" }', ":ACME3PL is taken by partner 'acme'"),
+        (
+            'unb = { qualifier = "14", id = "ACME3PL" }',
+            "14:ACME3PL is no other than :ACME3PL, which is taken by",
+        ),
+        (
+            'unb = { id = "5412345000013" }',
+            ":5412345000013 is no other than 14:5412345000013, which is our own",
+        ),
+    ],
+)
+def test_an_id_that_goes_with_any_qualifier_is_nobody_elses(named: str, problem: str) -> None:
+    (told,) = refused(US_BOTH, ACME_BOTH, f'[partner.other]\nrole = "retailer"\n{named}\n')
+    assert f"partner.other.unb: {problem}" in told
+
+
+def test_ids_are_told_apart_by_their_qualifiers() -> None:
+    other = '[partner.other]\nrole = "retailer"\nunb = { qualifier = "ZZZ", id = "5412345000013" }\n'
+    assert read(US_BOTH, ACME_BOTH, other).partner("other").unb == PartyId("ZZZ", "5412345000013")
+
+
 def test_edifact_needs_an_id_of_our_own() -> None:
     told = refused(US, ACME_BOTH, MESSAGES)
     assert len(told) == 2
