@@ -75,12 +75,13 @@ def interchange(
     ack: bool = False,
     syntax: str = "UNOC:3",
     una: str = "",
+    encoding: str = "latin-1",
 ) -> bytes:
     """Messages in an interchange, without groups."""
     sides = "+".join(":".join(side).rstrip(":") for side in (sender, receiver))
     unb = f"UNB+{syntax}+{sides}+261101:1200+{number}++++{'1' if ack else ''}++{'1' if test else ''}"
     rows = [unb.rstrip("+"), *(row for rows in messages for row in rows), f"UNZ+{len(messages)}+{number}"]
-    return (una + "".join(f"{row}'" for row in rows)).encode("latin-1")
+    return (una + "".join(f"{row}'" for row in rows)).encode(encoding)
 
 
 def contrl(number: object, about: object, action: str, *rows: str, sender: tuple[str, str] = SHOP) -> bytes:

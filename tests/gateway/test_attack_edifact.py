@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from edifact_by_hand import PARTNERS, contrl, interchange, message, order
+from edifact_by_hand import PARTNERS, contrl, interchange, message, order, segments
 from sqlalchemy import select
 from test_edifact_trading import SUPPLIER, purchase, supplier
 from trading import ORDER as X12_ORDER
 from trading import RETAILER, Trading, eventually, trading
 
+from edi.documents import Party
 from edi.edifact import codec
 from edi.tree import NORMAL, Transaction
 from gateway.intake import seal
-from gateway.pipeline import replay
+from gateway.pipeline import batching, replay
 from gateway.store.tables import transmission
 from sftp.drop import Seal
 
@@ -119,6 +121,59 @@ def test_every_reference_that_can_be_read_can_be_answered(tmp_path: Path, syntax
 def test_an_upload_is_whole_when_its_last_interchange_is(tmp_path: Path, data: bytes, *, whole: bool) -> None:
     (tmp_path / "a.edi").write_bytes(data)
     assert seal(tmp_path / "a.edi").seal is (Seal.WHOLE if whole else Seal.BROKEN)
+
+
+# What our own character set lacks.
+
+
+def reconfigured(t: Trading, old: str, new: str) -> None:
+    file = t.home.config.home / "partners.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    assert t.home.reload()
+
+
+def test_what_a_character_set_lacks_is_held_and_leaves_once_another_is_agreed(tmp_path: Path) -> None:
+    name = "\u0410\u0411\u0412 ?' ?+"
+    rows = order("PO-1")
+    rows[5] += "++" + name
+    data = interchange(1, rows, syntax="UNOE:3", encoding="iso8859-5")
+    with trading(tmp_path, PARTNERS) as t:
+        t.drop(data, "shop")
+        (held,) = eventually(lambda: t.documents(type="INSDES"))
+        assert (held.status, held.reason) == ("held", "MAPPING_FAILED")
+        assert "which UNOC cannot write" in held.error
+        assert json.loads((t.home.erp.out / f"{held.cause}.json").read_bytes())["number"] == "PO-1"
+        reconfigured(t, 'una = "always"', 'una = "always", syntax = "UNOY:4"')
+        assert replay.replay(t.home, held.id) is replay.Step.ISSUE
+        (path,) = eventually(lambda: t.outbox("depot"))
+        assert f"++{name}'".encode() in path.read_bytes()
+        assert [(row.status, row.interchange_control) for row in t.documents(type="INSDES")] == [
+            ("sent", "1")
+        ]
+
+
+def test_a_batch_leaves_without_what_its_character_set_lacks_since_then(tmp_path: Path) -> None:
+    terms = ', batch = { count = 50, within = "1h" }'
+    plain = {"parties": (Party(role="buyer", ids={"gln": "5412345000013"}),)}
+    with trading(tmp_path, supplier(terms, 'syntax = "UNOC:3"')) as t:
+        t.leave(purchase("PO-1", **plain))
+        t.leave(purchase("PO-2"))
+        t.leave(purchase("PO-3", **plain))
+        reconfigured(t, "UNOC:3", "UNOA:2")
+        t.home.store.write(lambda conn: batching.flush(t.home, conn, "mill"))
+        (path,) = eventually(lambda: t.outbox("mill"))
+        rows = segments(path.read_bytes())
+        assert [row[1] for row in rows if row[0] in ("UNB", "UNH")] == ["UNOA:2", "1", "2"]
+        assert [row.status for row in t.documents(direction="out")] == ["sent", "held", "sent"]
+        (held,) = t.documents(status="held")
+        assert "which UNOA cannot write" in held.error
+        reconfigured(t, "UNOA:2", "UNOC:3")
+        assert replay.replay(t.home, held.id) is replay.Step.ISSUE
+        t.home.store.write(lambda conn: batching.flush(t.home, conn, "mill"))
+        eventually(lambda: len(t.outbox("mill")) == 2)
+        assert segments(t.outbox("mill")[1].read_bytes().replace(b"?+", b""))[-1] == ["UNZ", "1", "2"]
 
 
 # Their CONTRL.
