@@ -284,7 +284,8 @@ class _Reading:
             if envelope.status == "accepted":
                 self._remember(conn, header)
                 envelope.accept()
-        seen.add((str(header.sender), str(header.receiver), header.control_number))
+        if envelope.status in ("accepted", "held"):  # what was refused may come again
+            seen.add((str(header.sender), str(header.receiver), header.control_number))
 
     def _is_known(self, header: Interchange, partner: Partner) -> bool:
         """Whether both sides have ids in its syntax, under which it can be answered."""

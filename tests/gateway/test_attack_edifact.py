@@ -46,6 +46,23 @@ def test_a_reference_that_is_too_long_to_be_named_waits_for_a_person(tmp_path: P
         assert read(t, t.drop(interchange(2, order("PO-1")), "shop")).status == "done"
 
 
+def test_of_two_with_one_reference_in_a_file_the_second_waits_for_a_person(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        row = read(t, t.drop(interchange(1, order("PO-1")) + interchange(1, order("PO-2")), "shop"))
+        assert (row.status, row.reason) == ("held", "DUPLICATE_ICN")
+        assert [one.number for one in t.documents(direction="in")] == ["PO-1"]
+
+
+def test_an_interchange_that_is_whole_only_when_it_comes_again_in_the_file_is_read(tmp_path: Path) -> None:
+    data = interchange(1, order("PO-1"))
+    with trading(tmp_path, PARTNERS) as t:
+        row = read(t, t.drop(data[: data.index(b"UNT")] + data, "shop"))
+        assert (row.status, row.reason) == ("refused", "ENVELOPE_BROKEN")
+        assert [one.number for one in t.documents(direction="in")] == ["PO-1"]
+        answers = eventually(lambda: len(t.outbox("shop")) == 2 and t.outbox("shop"))
+        assert [segments(path.read_bytes())[2][4] for path in answers] == ["4", "7"]
+
+
 BOTH = PARTNERS.replace(
     'unb = { qualifier = "14", id = "5412345000020" }',
     'unb = { qualifier = "14", id = "5412345000020" }\nisa = { qualifier = "08", id = "RETAIL" }',
