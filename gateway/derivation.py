@@ -21,6 +21,7 @@ from edi.documents import (
     Lading,
     Level,
     OrderLine,
+    Pack,
     Party,
     Reference,
     Routing,
@@ -61,6 +62,9 @@ _SHIP_DATES = (
     "deliver_not_before",
     "deliver_no_later",
 )
+_CARTON = "carton"
+_PACKAGINGS = {_CARTON: "CTN"}  # words for packaging of which ship notices have codes of their own
+_DEEPEST = 8  # packs inside packs
 _FREE = "192\x1f"  # EDIFACT 6063: goods free of charge, beside those that are ordered
 _ROLES = frozenset({"ship_to", "bill_to"})  # the parties of an order that others are told
 
@@ -99,13 +103,12 @@ def warehouse_order(
 def ship_notice(
     order: SalesOrder, confirmation: ShipmentConfirmation, number: str, sent_at: datetime
 ) -> ShipNotice:
-    """The notice for a confirmed shipment: shipment > order > pack > item, with the warehouse's SSCCs."""
-    items = _Matching(order)
-    contents: list[Level] = []
-    for pack in confirmation.packs:
-        marks = tuple(mark for mark in pack.marks if mark.number)
-        levels = tuple(_item_level(items, line) for line in pack.lines if line.shipped)
-        contents += [Level(kind="pack", marks=marks, levels=levels)] if marks and levels else levels
+    """The notice for a confirmed shipment: shipment > order > pack > item, with the warehouse's SSCCs.
+
+    A pack that others stand in, as cartons on a pallet, is a tare. One without a number, or without goods, is
+    no level.
+    """
+    contents = _contents(confirmation, _Matching(order))
     shipment = Level(
         kind="shipment",
         lading=_lading(confirmation),
@@ -118,16 +121,17 @@ def ship_notice(
                 kind="order",
                 purchase_order=order.number,
                 ordered_on=order.ordered_on,
-                levels=tuple(contents),
+                levels=contents,
             ),
         ),
     )
+    items_only = all(level.kind == "item" for level in contents)
     return ShipNotice(
         number=number,
         sent_on=sent_at.date(),
         sent_time=sent_at.time().replace(second=0, microsecond=0, tzinfo=None),
         purpose="original",
-        structure="shipment_order_pack_item",
+        structure="shipment_order_item" if items_only else "shipment_order_pack_item",
         levels=(shipment,),
     )
 
@@ -283,9 +287,13 @@ def _level_in_edifact(level: Level) -> tuple[Level, ...]:
     )
     if level.kind == "pack" and not marks:
         return inside
+    lading = level.lading
+    if level.kind == "pack" and not lading:
+        lading = (Lading(packaging=_PACKAGINGS[_CARTON], packages=len(marks)),)
     return (
         replace(
             level,
+            lading=lading,
             marks=marks,
             routing=tuple(
                 replace(one, method=_MODES_IN_EDIFACT.get(one.method or "")) for one in level.routing
@@ -325,10 +333,19 @@ def _level_in_x12(level: Level) -> Level:
         routing=tuple(
             replace(one, method=one.method if one.method in _MODES_OF_BOTH else None) for one in level.routing
         ),
+        lading=tuple(_lading_in_x12(level)),
         ids=_known(level.ids, _IDS_OF_EDIFACT),
         description=_cut(level.description, _PID05),
         levels=tuple(_level_in_x12(inner) for inner in level.levels),
     )
+
+
+def _lading_in_x12(level: Level) -> Iterator[Lading]:
+    """What a shipment is made of; that a level below it is a carton, its kind and its number say."""
+    if level.kind == "shipment":
+        for lading in level.lading:
+            known = lading.packaging == _PACKAGINGS[_CARTON]
+            yield lading if known else replace(lading, packaging=None)
 
 
 def _cut(description: str | None, length: int) -> str | None:
@@ -464,15 +481,59 @@ def _shipping_parties(confirmation: ShipmentConfirmation, order: SalesOrder) -> 
             yield _plain(party)
 
 
+def _contents(confirmation: ShipmentConfirmation, items: _Matching) -> tuple[Level, ...]:
+    """Packs, with those that stand in them and the goods in each."""
+    inside: dict[int | None, list[Pack]] = {}
+    depths: dict[int | None, int] = {None: 0}
+    for pack in confirmation.packs:
+        outer = pack.inside if depths.get(pack.inside, _DEEPEST) < _DEEPEST else None
+        inside.setdefault(outer, []).append(pack)
+        depths.setdefault(pack.number, depths[outer] + 1)
+    levels = (level for pack in inside.pop(None, ()) for level in _pack_levels(pack, inside, items))
+    return tuple(sorted(levels, key=_is_pack))
+
+
+def _is_pack(level: Level) -> bool:
+    """Goods stand before packs, as in a DESADV."""
+    return level.kind != "item"
+
+
+def _pack_levels(pack: Pack, inside: dict[int | None, list[Pack]], items: _Matching) -> tuple[Level, ...]:
+    """The level of a pack; where it has no number, or holds nothing, the levels of what is in it."""
+    marks = tuple(mark for mark in pack.marks if mark.number)
+    levels = [_item_level(items, line) for line in pack.lines if line.shipped]
+    for inner in inside.pop(pack.number, ()):
+        levels += _pack_levels(inner, inside, items)
+    if not marks or not levels:
+        return tuple(levels)
+    lading = Lading(packaging=_PACKAGINGS.get(pack.packaging or "", pack.packaging), packages=_count(pack))
+    return (
+        Level(
+            kind="tare" if any(map(_is_pack, levels)) else "pack",
+            lading=(lading,) if pack.packaging else (),
+            marks=marks,
+            levels=tuple(sorted(levels, key=_is_pack)),
+        ),
+    )
+
+
+def _count(pack: Pack) -> int:
+    """How many packages have their numbers in a pack."""
+    return pack.packages or sum(1 for mark in pack.marks if mark.number)
+
+
 def _lading(confirmation: ShipmentConfirmation) -> tuple[Lading, ...]:
-    cartons = sum(1 for pack in confirmation.packs if any(mark.number for mark in pack.marks))
-    packages = confirmation.packages or cartons or None
+    """How many packages there are, as the warehouse counts them, else those that hold goods."""
+    holding = [pack for pack in confirmation.packs if pack.lines and any(mark.number for mark in pack.marks)]
+    packages = confirmation.packages or sum(map(_count, holding)) or None
     if packages is None and confirmation.weight is None:
         return ()
+    kinds = {pack.packaging or _CARTON for pack in holding} or {_CARTON}
+    kind = kinds.pop() if len(kinds) == 1 else None
     weighed = confirmation.weight is not None
     return (
         Lading(
-            packaging="CTN",
+            packaging=_PACKAGINGS.get(kind or "", kind),
             packages=packages,
             weight_type="gross" if weighed else None,
             weight=confirmation.weight,

@@ -22,6 +22,7 @@ from mappings.shaped import (
     aperak,
     delfor,
     desadv,
+    despatched,
     iftmin,
     iftsta,
     insdes,
@@ -53,6 +54,9 @@ class Shape(NamedTuple):
 
 SHAPES: dict[str, Shape] = {
     "despatch_advice": Shape(desadv.DespatchAdvice, desadv.to_document, desadv.from_document),
+    "despatch_of_warehouse": Shape(
+        despatched.Despatch, despatched.to_confirmation, despatched.from_confirmation
+    ),
     "despatch_instruction": Shape(insdes.Instruction, insdes.to_order, insdes.from_order),
     "order": Shape(orders.OrderMessage, orders.to_order, orders.from_order),
     "invoice": Shape(invoic.InvoiceMessage, invoic.to_invoice, invoic.from_invoice),

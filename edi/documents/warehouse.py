@@ -105,9 +105,16 @@ class ShippedLine(HasParties, frozen=True):
 
 
 class Pack(HasParties, frozen=True):
-    """A carton or pallet and what is in it; its SSCC or tracking number among `marks`."""
+    """A carton or pallet and what is in it; its SSCC or tracking number among `marks`.
+
+    `inside` is the number of the pack that it stands in, as a carton on a pallet; `packages` are how many of
+    a kind of `packaging` share its number.
+    """
 
     number: int
+    inside: int | None = None
+    packages: int | None = None
+    packaging: str | None = None
     marks: tuple[Mark, ...] = ()
     references: tuple[Reference, ...] = ()
     lines: tuple[ShippedLine, ...] = ()

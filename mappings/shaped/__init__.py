@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from edi.documents import Extra
+from edi.documents import Extra, Mark
 from edi.documents.parts import Value
 from edi.problems import CannotWrite, Fault, Problem
 from mappings.values import EITHER_MARK
@@ -22,6 +23,7 @@ from mappings.values import EITHER_MARK
 _V = TypeVar("_V", bound=Value)
 _S = TypeVar("_S", bound=Value)
 _D = TypeVar("_D", bound=Value)
+_ANOTHER = re.compile(r"GIN0[3-6]")
 _WHOLE = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
@@ -59,6 +61,20 @@ def number_in(extra: Extra, position: int) -> tuple[str, Extra]:
     """The number of such a line, and the rest of its `extra`."""
     found, rest = kept(extra, "LIN01")
     return found.get("LIN01") or str(position), rest
+
+
+def each_mark(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
+    """Marks one by one: what `extra` keeps of a GIN that tells several (GIN03 to 06) are marks as well."""
+    found: list[Mark] = []
+    for mark in marks:
+        told = [entry for entry in mark.extra if len(entry) == 2 and _ANOTHER.fullmatch(entry[0])]
+        ranges = [entry[1].partition("\x1f") for entry in told]
+        if not told or any(not number or "\x1f" in last for number, _, last in ranges):
+            found.append(mark)
+            continue
+        found.append(replace(mark, extra=tuple(entry for entry in mark.extra if entry not in told)))
+        found += [Mark(mark.type, number, last or None) for number, _, last in ranges]
+    return tuple(found)
 
 
 def under(extra: Extra, prefix: str) -> Extra:

@@ -32,6 +32,7 @@ from edi.documents.parts import (
 )
 from edi.documents.shipping import Level, ShipNotice
 from edi.problems import CannotWrite, Fault, Problem
+from mappings.shaped import each_mark
 
 ORDER = "purchase_order"  # the type of the reference RFF+ON
 _NO_PACKAGES = ("shipment", "order", "item")
@@ -317,6 +318,8 @@ def _package(level: Level, where: str, refusals: _Refusals) -> Package:
         packagings.append(Packaging())
     if packagings:
         marking = _marking(level.marks)
+        if each_mark(level.marks) != level.marks:
+            refusals.add(f"{where}.marks", "would be read as several")
         packagings[0] = replace(packagings[0], marking=marking, marks=level.marks, measures=level.measures)
     for at, extra in of_packaging.items():
         if at >= len(packagings):
@@ -344,7 +347,7 @@ def _item(line: DespatchLine) -> Level:
         ordered_unit=line.ordered_unit,
         purchase_order=order.value if order else None,
         measures=line.measures,
-        marks=line.marks,
+        marks=each_mark(line.marks),
         dates=line.dates,
         references=references,
         extra=line.extra,
@@ -357,6 +360,8 @@ def _line(item: Level, where: str, refusals: _Refusals) -> DespatchLine:
         references = (Reference(ORDER, item.purchase_order), *references)
     elif (own := _own_order(references)[0]) is not None and own.on is None:
         refusals.add(f"{where}.references", "the purchase order would be read as the item's")
+    if each_mark(item.marks) != item.marks:
+        refusals.add(f"{where}.marks", "would be read as several")
     return DespatchLine(
         item.item,
         ids=item.ids,
@@ -379,7 +384,7 @@ def _ladings(package: Package) -> tuple[Lading, ...]:
 
 
 def _marks(package: Package) -> tuple[Mark, ...]:
-    return tuple(mark for one in package.packagings for mark in one.marks)
+    return tuple(mark for one in package.packagings for mark in each_mark(one.marks))
 
 
 def _measures(package: Package) -> tuple[Measure, ...]:

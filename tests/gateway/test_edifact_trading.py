@@ -286,6 +286,80 @@ def test_an_order_goes_all_its_way_in_edifact(tmp_path: Path) -> None:
         assert {row.ack for row in t.documents(direction="out", kind="invoice")} == {"accepted"}
 
 
+ON_A_PALLET = [
+    *SHIPPED[: next(at for at, row in enumerate(SHIPPED) if row.startswith("CPS"))],
+    "CPS+1",
+    "CPS+2+1",
+    "PAC+1++201",
+    "PCI+33E",
+    "GIN+BJ+00006141410000000305",
+    "CPS+3+2",
+    "PAC+2++CT",
+    "PCI+33E",
+    "GIN+BJ+00006141410000000015+00006141410000000022",
+    "LIN+1++4000862141404:EN",
+    "QTY+12:12",
+    "CPS+4+1",
+    "LIN+2++4000862141411:EN",
+    "QTY+12:1",
+    "CNT+2:2",
+]
+
+
+def test_cartons_on_a_pallet_are_told_to_the_customer_as_such(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        ordered(t)
+        eventually(lambda: messages(t, "depot", "INSDES"))
+        t.drop(interchange(2, message("DESADV", 1, *ON_A_PALLET), sender=DEPOT), "depot", "shipped.edi")
+        (desadv,) = eventually(lambda: messages(t, "shop", "DESADV"))
+        told = [":".join(row) for row in desadv if row[0] in ("CPS", "PAC", "GIN", "LIN")]
+        assert told == [
+            "CPS:1",
+            "PAC:2::CT",
+            "LIN:2::4000862141411:EN",
+            "CPS:2:1:3",
+            "PAC:1::201",
+            "GIN:BJ:00006141410000000305",
+            "CPS:3:2:2",
+            "PAC:2::CT",
+            "GIN:BJ:00006141410000000015",
+            "GIN:BJ:00006141410000000022",
+            "LIN:1::4000862141404:EN",
+        ]
+
+
+def test_cartons_on_a_pallet_are_told_in_x12_as_well(tmp_path: Path) -> None:
+    with trading(tmp_path, TURNED) as t:
+        t.arrive("850", X12_ORDER, "shop", RETAILER)
+        eventually(lambda: messages(t, "depot", "INSDES"))
+        body = [row.replace("4000862141404:EN", "012345678905:UP") for row in ON_A_PALLET]
+        body = [row.replace("4000862141411:EN", "AB2:SA") for row in body]
+        t.drop(interchange(2, message("DESADV", 1, *body), sender=DEPOT), "depot", "shipped.edi")
+        (notice,) = eventually(lambda: t.sent("shop", "856"))
+        assert [row[1:] for row in notice if row[0] in ("HL", "TD1", "MAN")] == [
+            ["1", "", "S"],
+            ["CTN", "2"],
+            ["2", "1", "O"],
+            ["3", "2", "I"],
+            ["4", "2", "T"],
+            ["GM", "00006141410000000305"],
+            ["5", "4", "P"],
+            ["GM", "00006141410000000015"],
+            ["GM", "00006141410000000022"],
+            ["6", "5", "I"],
+        ]
+
+
+def test_goods_without_a_number_on_their_cartons_are_told_by_themselves(tmp_path: Path) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        ordered(t)
+        eventually(lambda: messages(t, "depot", "INSDES"))
+        body = [row for row in SHIPPED if not row.startswith(("PAC", "PCI", "GIN"))]
+        t.drop(interchange(2, message("DESADV", 1, *body), sender=DEPOT), "depot", "shipped.edi")
+        (desadv,) = eventually(lambda: messages(t, "shop", "DESADV"))
+        assert [row[0] for row in desadv if row[0] in ("CPS", "PAC", "LIN")] == ["CPS", "LIN", "LIN"]
+
+
 LONG = "Garden hose of three layers, 20 metres, with nozzle and four couplings, green"
 
 

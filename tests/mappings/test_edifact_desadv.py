@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from maps_support import DAY, LATER, SHIP_TO, carried, each, read_canonical, standard
+from maps_support import DAY, LATER, SHIP_TO, carried, each, read_body, read_canonical, standard
 from msgspec.structs import replace
 
 from edi.documents import Level, Mark, ShipNotice, StockTransfer, TransferLine
@@ -163,7 +163,7 @@ CPS+1
 PAC
 PCI+33E
 GIN+BJ+354123450000000014
-LIN+++4000862141404:EN
+LIN+1++4000862141404:EN
 QTY+12:20:PCE
 QTY+21:24
 QVR+4
@@ -171,7 +171,7 @@ CPS+2
 PAC
 PCI+33E
 GIN+BJ+354123450000000021
-LIN+++4000862141411:EN
+LIN+2++4000862141411:EN
 PIA+1+SKU2:SA
 QTY+12:6:PCE
 GIN+BX+LOT9
@@ -195,6 +195,47 @@ def test_a_despatch_advice_of_a_warehouse_says_what_was_shipped_of_its_order(ver
         "354123450000000014",
         "354123450000000021",
     ]
+
+
+ON_A_PALLET = """
+BGM+351+BOL00007+9
+DTM+11:20260106:102
+RFF+AAJ:WO-12
+CPS+1
+CPS+2+1
+PAC+1++PX
+PCI+33E
+GIN+BJ+354123450000000014
+CPS+3+2
+PAC+2++CT
+PCI+33E
+GIN+BJ+354123450000000113
+GIN+BJ+354123450000000120
+LIN+1++4000862141404:EN
+QTY+12:20:PCE
+CNT+2:1
+"""
+
+
+def test_cartons_that_stand_on_a_pallet_say_so() -> None:
+    confirmation = read_canonical(ON_A_PALLET, "DESADV.shipment_confirmation", "D.96A")
+    consignment, pallet, cartons = confirmation.packs
+    assert (consignment.inside, pallet.inside, cartons.inside) == (None, 1, 2)
+    assert (pallet.packages, pallet.packaging) == (1, "pallet")
+    assert (cartons.packages, cartons.packaging) == (2, "carton")
+
+
+TOGETHER = "GIN+BJ+354123450000000113\nGIN+BJ+354123450000000120\n"
+
+
+@pytest.mark.parametrize("name", ["DESADV", "DESADV.shipment_confirmation"])
+def test_numbers_that_one_segment_tells_are_marks_of_their_own(name: str) -> None:
+    apart, together = (
+        read_body(body, name, "D.96A")
+        for body in (ON_A_PALLET, ON_A_PALLET.replace(TOGETHER, TOGETHER.replace("\nGIN+BJ", "")))
+    )
+    assert together == apart
+    assert "354123450000000120" in str(together)
 
 
 @each(["DESADV.stock_transfer"])
