@@ -48,7 +48,7 @@ EDIFACT has composites nearly everywhere::
     [map.lines]
     each = "LIN"
     description = "IMD[F]03-4..5"                # a text that fills component 4 goes on in 5
-    ids = { pair = ["LIN03-2/03-1 EN UP", "PIA[1]02-2/02-1", "PIA[5]02-2/02-1"], codes = "product" }
+    ids = { pair = ["LIN03-2/03-1 EN UP", "PIA[1]02-2/02-1 +", "PIA[5]02-2/02-1"], codes = "product" }
     [always]
     "CUX01-1" = "2"                              # TOML wants quotes around such keys
     [count]
@@ -57,7 +57,8 @@ EDIFACT has composites nearly everywhere::
 
   * A pair over composites goes on in the composites after it, in all segments at its place, and in other
     segments of its loop where it is a list: one dict. All kinds are read everywhere. Each is written in the
-    first free place, in the order of the list; codes after a place are the only ones that are written there.
+    first free place, in the order of the list; codes after a place are the only ones that are written there,
+    and where it bears a `+` only what is told beside the first (PIA+1 adds to LIN, PIA+5 says what it is).
     What else such a composite says is kept with its kind, as `("ids[SA]-4", "91")` in `extra`; what has no
     kind or no value, or a kind told before, is kept as a segment of its own.
   * An item of a list for which the message lacks what the document needs is no item: its segments are kept
@@ -111,6 +112,7 @@ _SELECTOR = r"#(?P<occurrence>\d+)|(?:(?P<element>\d\d)(?:-(?P<component>\d{1,2}
 _PART = re.compile(rf"(?P<tag>[A-Z][A-Z0-9]{{1,2}}(?::[2-9])?)(?:\[(?:{_SELECTOR})\])?")
 _PLACE = re.compile(r"(.*?[A-Z0-9\]])(\d\d)(?:-(\d{1,2}))?")
 _PAIR = re.compile(r"(?:(\w+)=([^/= ]+)|([^/= ]+)/(\d\d(?:-\d{1,2})?))((?: [^ ]+)*)")
+_ADDS = "+"
 _RANGE = re.compile(r"(.*-)(\d{1,2})\.\.(\d{1,2})")
 
 
@@ -201,7 +203,8 @@ class Pairs:
 
     One dict may stand in several segments of a loop: `all` has every part of it, in the order in which they
     are filled. Where several composites may hold a kind (`wanders`), what else such a composite says goes
-    with the kind, and the composites belong to the pair as wholes.
+    with the kind, and the composites belong to the pair as wholes. One that `adds` is written only where the
+    first part of the dict is.
     """
 
     path: tuple[str, ...]
@@ -209,6 +212,7 @@ class Pairs:
     codes: Codes | None
     repeats: bool = False
     wanders: bool = False
+    adds: bool = False
     all: list[tuple[Slot, Pairs]] = field(default_factory=list)
 
 
@@ -755,23 +759,29 @@ class _Binding:
             raise _Finding("pair: the field is no table of kinds and values")
         codes = self.codes[table] if table else None
         found: list[tuple[Slot, list[PairPlace]]] = []
+        adding: set[int] = set()
         for pair in spelled if isinstance(spelled, list) else [spelled]:
             match = _PAIR.fullmatch(_text(pair))
             if not match:
                 raise _Finding(f"pair: {pair!r} is not like PO106/07")
-            kind, told, qualified, value, only = match.groups()
+            kind, told, qualified, value, more = match.groups()
+            only = frozenset(more.split()) - {_ADDS}
             slot, place = self.place(scope, told or qualified)
+            if _ADDS in more.split():
+                if not found or not found[0][1][0].only:
+                    raise _Finding("pair: + needs a place before it that names its codes")
+                adding.add(id(slot))
             if not found or found[-1][0] is not slot:
                 found.append((slot, []))
             if kind:
                 found[-1][1].append(PairPlace(None, place, kind))
                 continue
             use = _element(slot.node.segment, place)
-            for code in only.split():
+            for code in only:
                 if code not in (codes.words if codes else ()):
                     _known_code(use, code)
             to = _whole(slot.node.segment, Place(*map(int, value.split("-"))))
-            found[-1][1].extend(_series(slot.node.segment, place, to, frozenset(only.split())))
+            found[-1][1].extend(_series(slot.node.segment, place, to, only))
             if table:
                 self.coded.setdefault(table, []).append(use)
         if not found:
@@ -783,7 +793,7 @@ class _Binding:
             raise _Finding("pair: the segments are not of one loop")
         every: list[tuple[Slot, Pairs]] = []
         for slot, places in found:
-            pairs = Pairs(path, tuple(places), codes, all=every)
+            pairs = Pairs(path, tuple(places), codes, adds=id(slot) in adding, all=every)
             every.append((slot, pairs))
             slot.pairs.append(pairs)
 

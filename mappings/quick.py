@@ -20,7 +20,7 @@ from mappings.values import CONVERSIONS, moment_texts, pieces
 
 Path = tuple[str, ...]
 Write = Callable[[Any, str], list[list[str]]]
-Spread = tuple[tuple[int, int, frozenset[str], int, int], ...]
+Spread = tuple[tuple[int, int, frozenset[str], int, int, bool], ...]
 """Per segment: indexes of qualifier and value in a composite, codes, composites in a row, rows."""
 
 # What a document that is not as it should be may raise, beside Doubt, in code that takes it to be.
@@ -89,8 +89,10 @@ def spread(values: dict[str, str], places: Spread, codes: Any, separator: str) -
         if not kind or not text:
             raise Doubt
         code = codes[kind]
-        for (qualifier, at, only, width, most), made in zip(places, rows, strict=True):
+        for (qualifier, at, only, width, most, adds), made in zip(places, rows, strict=True):
             if only and code not in only:
+                continue
+            if adds and not rows[0] and not any(codes[other] in places[0][2] for other in values):
                 continue
             if made and len(made[-1]) < width:
                 row = made[-1]
@@ -444,7 +446,7 @@ class _Compiler:
             if others or kind or qualifier is None:
                 raise _NotQuick
             most = (slot.node.max_use or 1_000_000) if part.repeats else 1
-            places.append((qualifier - 1, at - 1, only, len(part.places), most))
+            places.append((qualifier - 1, at - 1, only, len(part.places), most, part.adds))
         constant = self.source.constant(tuple(places), "places")
         targets = ", ".join(f"p{number}" for number in range(len(places)))
         value = self.get(pairs.path, names)

@@ -484,10 +484,12 @@ class _Writing:
                 name = ".".join(pairs.path)
                 beside = extra.beside.get(name, {})
                 kept = [extra.elements.get(_called(scope, slot, prefix), {}) for slot, _ in pairs.all]
-                free = _Free(pairs, kept)
-                for kind, text in (_get(value, pairs.path) or {}).items():
-                    at = f"{where}.{name}.{kind}"
-                    code = self.code(pairs, kind, text, at, slot)
+                values = _get(value, pairs.path) or {}
+                at_each = {kind: f"{where}.{name}.{kind}" for kind in values}
+                codes = {kind: self.code(pairs, kind, values[kind], at_each[kind], slot) for kind in values}
+                free = _Free(pairs, kept, codes)
+                for kind, text in values.items():
+                    at, code = at_each[kind], codes[kind]
                     if code is None:
                         continue
                     found = free.place(kind, code)
@@ -548,7 +550,9 @@ def _called(scope: Scope, slot: Slot, prefix: str) -> str:
 class _Free:
     """The places for pairs that wander, over as many rows of each of their slots as they need."""
 
-    def __init__(self, pairs: Pairs, extra: list[Cells]) -> None:
+    def __init__(self, pairs: Pairs, extra: list[Cells], codes: dict[str, str | None]) -> None:
+        first = pairs.all[0][1].places[0].only
+        self.leads = any(code in first for code in codes.values())
         self.parts = pairs.all
         self.rows: list[list[Cells]] = [[] for _ in pairs.all]
         self.taken = [{element for element, _ in cells} for cells in extra]
@@ -556,6 +560,8 @@ class _Free:
     def place(self, kind: str, code: str) -> tuple[Cells, PairPlace] | None:
         """The row and the place for a kind, which is then taken."""
         for (slot, part), rows, taken in zip(self.parts, self.rows, self.taken, strict=True):
+            if part.adds and not self.leads:
+                continue
             for number in range((slot.node.max_use or len(rows) + 1) if part.repeats else 1):
                 new = number == len(rows)
                 cells = {} if new else rows[number]

@@ -410,7 +410,7 @@ def test_an_order_in_x12_goes_to_a_warehouse_that_speaks_edifact_and_its_answer_
             ["PIA", "1", "AB1:SA"],
             ["QTY", "12:12:EA"],
             ["LIN", "2"],
-            ["PIA", "1", "AB2:SA"],
+            ["PIA", "5", "AB2:SA"],
             ["QTY", "12:4:EA"],
         ]
         shipped = [row.replace("4000862141404:EN", "012345678905:UP") for row in SHIPPED]
@@ -436,7 +436,7 @@ def test_a_warehouse_is_told_those_ids_that_its_syntax_has_codes_for(tmp_path: P
         t.arrive("850", with_ids("CB", "065322-117", "PR", "RO", "VN", "AB2"), "shop", RETAILER)
         (insdes,) = eventually(lambda: messages(t, "depot", "INSDES"))
         goods = [row for row in insdes if row[0] in ("LIN", "PIA")]
-        assert goods[2:] == [["LIN", "2"], ["PIA", "1", "AB2:SA"]]
+        assert goods[2:] == [["LIN", "2"], ["PIA", "5", "AB2:SA"]]
 
 
 def test_goods_that_a_warehouse_cannot_be_named_wait_for_a_person(tmp_path: Path) -> None:

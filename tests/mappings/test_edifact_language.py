@@ -76,7 +76,7 @@ always = { PCD01-1 = "3" }
 [map.lines]
 each = "LIN"
 number = "LIN01"
-ids = { pair = ["LIN03-2/03-1 EN UP", "PIA[1]02-2/02-1", "PIA[5]02-2/02-1"], codes = "product" }
+ids = { pair = ["LIN03-2/03-1 EN UP", "PIA[1]02-2/02-1 +", "PIA[5]02-2/02-1"], codes = "product" }
 quantity = "QTY[21]01-2"
 unit = "QTY[21]01-3"
 price = "PRI[AAA]01-2"
@@ -138,7 +138,7 @@ ORDER = """
     RFF+CT:C-1
     DTM+171:20260101:102
     LIN+2
-    PIA+1+AB-2:SA
+    PIA+5+AB-2:SA
     QTY+21:5:PCE
     UNS+S
     CNT+2:2
@@ -366,6 +366,17 @@ def test_kinds_are_written_where_their_code_may_stand() -> None:
     assert rows[1:4] == ["LIN+++1:UP", "PIA+1+2:EN+0:K0+1:K1+2:K2+3:K3", "PIA+1+4:K4+5:K5"]
 
 
+@pytest.mark.parametrize("more", [{}, {"extra": (("ids[SA]-4", "91"),)}], ids=["quick", "slow"])
+def test_a_place_that_adds_to_the_first_is_written_beside_it_alone(more: dict[str, Any]) -> None:
+    def lines(**ids: str) -> list[str]:
+        order = SalesOrder(number="1", lines=(OrderLine(number="1", ids=ids, **more),))
+        return [row for row in written(order) if row.startswith(("LIN", "PIA"))]
+
+    own = "::91" if more else ""
+    assert lines(vendor="A", buyer="B") == ["LIN+1", f"PIA+5+A:SA{own}+B:IN"]
+    assert lines(vendor="A", ean="4") == ["LIN+1++4:EN", f"PIA+1+A:SA{own}"]
+
+
 def test_a_kind_told_twice_is_kept_once_as_a_segment_of_its_own() -> None:
     order = read(ORDER.replace("77:IN", "77:IN\nPIA+5+X:EN+:SA"))
     assert order.lines[0].ids == {"ean": "4000862141404", "vendor": "AB-1", "buyer": "77"}
@@ -524,6 +535,11 @@ def test_a_field_where_a_list_is_selected_is_what_it_is_selected_by() -> None:
         ('"LIN03-2/03-1 EN UP"', '"LIN03-2/03-1 QQQ"', "map.lines.ids: 'QQQ' is no code of element 7143"),
         ('"PIA[5]02-2/02-1"', '"LIN03-2/03-1"', "map.lines.ids: pair: the places are of different segments"),
         (
+            '"LIN03-2/03-1 EN UP"',
+            '"LIN03-2/03-1"',
+            "map.lines.ids: pair: + needs a place before it that names its codes",
+        ),
+        (
             '"PIA[5]02-2/02-1"',
             '"RFF01-1/01-2"',
             "map.lines.ids: pair: the segments are not of one loop",
@@ -601,7 +617,22 @@ def values_of(rows: list[list[str]]) -> dict[str, int]:
     counted: dict[str, int] = {}
     for row in rows:
         for text in ("\x1f".join(row[1:])).split("\x1f"):
-            if text not in ("", "AAI", "AAN", "AAA", "CT", "F", "1", "2", "21", "137", "171", "220", "S"):
+            if text not in (
+                "",
+                "AAI",
+                "AAN",
+                "AAA",
+                "CT",
+                "F",
+                "1",
+                "2",
+                "5",
+                "21",
+                "137",
+                "171",
+                "220",
+                "S",
+            ):
                 counted[text] = counted.get(text, 0) + 1
     return counted
 

@@ -106,7 +106,7 @@ ORDER = """
     DTM+2:20260112:102
     QTY+21:6:PCE
     LIN+2
-    PIA+1+AB-2:SA
+    PIA+5+AB-2:SA
     QTY+21:5.5:KGM
     UNS+S
     MOA+86:45.00

@@ -79,7 +79,7 @@ INSTRUCTION = """
     DTM+36:20261231:102
     RFF+LI:10
     LIN+2
-    PIA+1+AB-2:SA
+    PIA+5+AB-2:SA
     QTY+12:5:CS
     LIN+++4000862141411:{0}+1:2
     QTY+12:1:CS
@@ -235,7 +235,7 @@ STOCK = """
     DTM+17:20260112:102
     {damaged}
     LIN+2+3
-    PIA+1+AB-2:SA
+    PIA+5+AB-2:SA
     {none}
 """
 
@@ -326,7 +326,7 @@ MOVEMENTS = """
     RFF+ON:PO-1
     {found}
     LIN+2
-    PIA+1+AB-2:SA
+    PIA+5+AB-2:SA
     {taken}
 """
 
@@ -406,7 +406,7 @@ def test_an_inventory_adjustment_is_carried_by_a_report_of_movements(version: st
 def test_what_a_report_of_movements_says_beside_the_adjustment_is_kept() -> None:
     body = MOVEMENTS.format(
         document="78", gtin="EN", lost="QTY+191:3:PCE\nINV+1+2+8+2", found="QTY+156:5", taken="QTY+156:2"
-    ).replace("LIN+2\n    PIA+1+AB-2:SA", "LIN+7\nPIA+1+AB-2:SA\nALI+DE")
+    ).replace("LIN+2\n    PIA+5+AB-2:SA", "LIN+7\nPIA+5+AB-2:SA\nALI+DE")
     map = standard("INVRPT.inventory_adjustment", "D.96A")
     check = edifact.check(message(body, "INVRPT"))
     adjustment, problems = map.read(check.rows, check.places, NORMAL)
@@ -466,7 +466,7 @@ RETURN = """
     RFF+ON:PO-1:3
     RFF+IV:INV-1
     LIN+2+7
-    PIA+1+AB-2:SA
+    PIA+5+AB-2:SA
     QTY+61:1
     UNS+S
     CNT+2:2
