@@ -10,11 +10,13 @@ import textwrap
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
+from itertools import count
 from typing import TypeVar
 
 from msgspec.structs import replace
 
 from edi.documents import (
+    Amount,
     Dated,
     Invoice,
     InvoiceLine,
@@ -200,6 +202,7 @@ def grocery_invoice(invoice: Invoice) -> Invoice:
 
 _IN_EDIFACT = frozenset({"buyer", "supplier", *_ROLES})  # parties that know each other by their ids there
 _TWICE_7008, _PID05 = 70, 80  # characters of a description
+_1156 = 6  # of the number of a line
 _MODES_OF_BOTH = frozenset({"ocean", "rail", "motor", "air", "parcel", "intermodal"})
 _MODES_IN_EDIFACT = {
     **{mode: mode for mode in (*_MODES_OF_BOTH, "inland_water")},
@@ -254,32 +257,61 @@ def _has_extra(line: OrderLine, name: str, start: str = "") -> bool:
 
 
 def in_edifact(document: _Noticed, order: SalesOrder) -> _Noticed:
-    """A document that may be made of X12, as EDIFACT can say it.
+    """A document that may be made of X12, as EDIFACT can say it and EANCOM has it.
 
     Parties are told as the customer has told them in its order, itself and the supplier among them. A mode,
-    mark or id that EDIFACT has no code for is left out, and a long description is cut.
+    mark or id that EDIFACT has no code for is left out, and a long description is cut. Lines are numbered as
+    they come, and name the line of the order that they are of. A bill tells the amount of each, in cents, and
+    its total is their sum.
     """
     told = {party.role: _plain(party) for party in order.parties if party.role in _IN_EDIFACT}
     if isinstance(document, ShipNotice):
         (shipment,) = document.levels
         told.pop("bill_to", None)
         parties = {party.role: _without(party, _IDS_OF_X12) for party in shipment.parties} | told
-        (shipment,) = _level_in_edifact(replace(shipment, parties=tuple(parties.values())))
+        shipment = replace(shipment, parties=tuple(parties.values()))
+        (shipment,) = _level_in_edifact(shipment, order, count(1))
         return replace(document, levels=(shipment,))
+    amounts = [_amount(line).quantize(_CENT, ROUND_HALF_UP, _EXACT) for line in document.lines]
+    total = sum(amounts, Decimal(0))
     return replace(
         document,
+        purpose="original",
         parties=tuple(told.values()),
         references=_references_in_edifact(document.references),
         lines=tuple(
-            replace(line, ids=_known(line.ids, _IDS_OF_X12), description=_cut(line.description, _TWICE_7008))
-            for line in document.lines
+            replace(
+                line,
+                number=str(position),
+                references=_of_line(order, None if line.price is None else line.number),
+                ids=_known(line.ids, _IDS_OF_X12),
+                description=_cut(line.description, _TWICE_7008),
+                amount=amount,
+            )
+            for position, (line, amount) in enumerate(zip(document.lines, amounts, strict=True), 1)
         ),
+        total=total,
+        amounts=(Amount(type="lines_total", amount=total),),
     )
 
 
-def _level_in_edifact(level: Level) -> tuple[Level, ...]:
+def _amount(line: InvoiceLine) -> Decimal:
+    """What a line comes to; one without a price to nothing: it is held."""
+    amount = _EXACT.multiply(line.quantity or Decimal(0), line.price or Decimal(0))
+    return _EXACT.divide(amount, Decimal(_units(line.price_basis, line.unit) or 1))
+
+
+def _of_line(order: SalesOrder, number: str | None) -> tuple[Reference, ...]:
+    """The line of the order (1156), where it is one that can be named."""
+    if number is None or len(number) > _1156 or all(line.number != number for line in order.lines):
+        return ()
+    return (Reference(type="purchase_order", value=order.number, extra=(("RFF01-3", number),)),)
+
+
+def _level_in_edifact(level: Level, order: SalesOrder, numbers: Iterator[int]) -> tuple[Level, ...]:
     """The level, or what it holds where nothing is left by which it is known."""
-    inside = tuple(inner for one in level.levels for inner in _level_in_edifact(one))
+    number = str(next(numbers)) if level.kind == "item" else None
+    inside = tuple(inner for one in level.levels for inner in _level_in_edifact(one, order, numbers))
     marks = tuple(
         replace(mark, type=_MARKS_IN_EDIFACT[mark.type])
         for mark in level.marks
@@ -293,12 +325,13 @@ def _level_in_edifact(level: Level) -> tuple[Level, ...]:
     return (
         replace(
             level,
+            item=number,
             lading=lading,
             marks=marks,
             routing=tuple(
                 replace(one, method=_MODES_IN_EDIFACT.get(one.method or "")) for one in level.routing
             ),
-            references=_references_in_edifact(level.references),
+            references=(*_references_in_edifact(level.references), *_of_line(order, level.item)),
             ids=_known(level.ids, _IDS_OF_X12),
             description=_cut(level.description, _TWICE_7008),
             levels=inside,
@@ -369,9 +402,12 @@ def units_priced(line: OrderLine) -> int | None:
     """
     if any("PRI" in name and name.endswith("-5") and values != ["1"] for name, *values in line.extra):
         return None
-    basis = line.price_basis
+    return _units(line.price_basis, line.unit)
+
+
+def _units(basis: str | None, unit: str | None) -> int | None:
     if basis in _PRICED_BY:
-        return 1 if line.unit == _PRICED_BY[basis] else 12 if _PRICED_BY[basis] == "dozen" else None
+        return 1 if unit == _PRICED_BY[basis] else 12 if _PRICED_BY[basis] == "dozen" else None
     return _PRICED_FOR.get(basis, 1) if basis else 1
 
 

@@ -122,7 +122,7 @@ def day(gateway: Gateway, shop: Shop, depot: Client) -> None:
     (notice,) = until(lambda: shop.got("DESADV"))
     (bill,) = until(lambda: shop.got("INVOIC"))
     assert [row[2] for row in notice if row[0] == "GIN"] == ["00006141410000000015"]
-    assert [row[1] for row in bill if row[0] == "MOA"] == ["86:70.00"]
+    assert [row[1] for row in bill if row[0] == "MOA"] == ["203:30.00", "203:40.00", "86:70.00", "79:70.00"]
     for number, sent in ((72, notice), (73, bill)):
         shop.post(gateway, contrl(number, sent[0][5], "7"))
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from edi.documents import OrderLine, Pack, SalesOrder, ShipmentConfirmation, ShippedLine
+from edi.documents import OrderLine, Pack, Reference, SalesOrder, ShipmentConfirmation, ShippedLine
 from gateway import derivation
 
 DAY = date(2026, 1, 5)
@@ -105,3 +105,33 @@ def test_a_description_is_cut_where_the_other_syntax_has_less_room_for_it() -> N
     assert derivation.in_edifact(bill, order).lines[0].description == "x" * 70
     (item,) = derivation.in_edifact(notice, order).of_kind("item")
     assert item.description == "x" * 70
+
+
+def test_a_bill_in_edifact_is_the_sum_of_its_lines_in_cents() -> None:
+    lines = (
+        OrderLine("1", Decimal(3), "each", Decimal("0.335"), ids={"vendor": "A"}),
+        OrderLine("2", Decimal(3), "each", Decimal("0.335"), ids={"vendor": "B"}),
+        OrderLine("3", Decimal(100), "each", Decimal("50"), "HP", ids={"vendor": "C"}),
+    )
+    order = SalesOrder("PO1", lines=lines)
+    bill = derivation.invoice(
+        order, shipped((3, {"vendor": "A"}), (3, {"vendor": "B"}), (100, {"vendor": "C"})), "I1", DAY
+    )
+    told = derivation.in_edifact(bill, order)
+    assert [str(line.amount) for line in told.lines] == ["1.01", "1.01", "50.00"]
+    assert (bill.total, told.total) == (Decimal("52.01"), Decimal("52.02"))
+
+
+def test_lines_in_edifact_are_numbered_as_they_come_and_name_that_of_the_order() -> None:
+    order = SalesOrder("PO1", lines=(OrderLine("20", Decimal(5), "each", Decimal(1), ids={"vendor": "A"}),))
+    twice = shipped((2, {"vendor": "A"}), (3, {"vendor": "A"}))
+    bill = derivation.in_edifact(derivation.invoice(order, twice, "I1", DAY), order)
+    notice = derivation.in_edifact(
+        derivation.ship_notice(order, twice, "S1", datetime(2026, 1, 5, 12)), order
+    )
+    of_order = (Reference("purchase_order", "PO1", extra=(("RFF01-3", "20"),)),)
+    assert [(line.number, line.references) for line in bill.lines] == [("1", of_order), ("2", of_order)]
+    assert [(item.item, item.references) for item in notice.of_kind("item")] == [
+        ("1", of_order),
+        ("2", of_order),
+    ]

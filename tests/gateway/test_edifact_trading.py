@@ -274,7 +274,19 @@ def test_an_order_goes_all_its_way_in_edifact(tmp_path: Path) -> None:
         assert ["RFF", "ON:PO-77"] in desadv
         assert ["NAD", "BY", "5412345000020::9"] in desadv
         assert [row for row in desadv if row[0] in ("GIN", "LIN")][-1][3] == "4000862141411:EN"
-        assert [row[1].split(":")[1] for row in invoic if row[0] == "MOA"] == ["40.00"]
+        assert [row for row in invoic if row[0] in ("BGM", "LIN", "RFF", "MOA")] == [
+            ["BGM", "380", "PO-77-1", "9"],
+            ["RFF", "ON:PO-77"],
+            ["RFF", "BM:SHIP-1"],
+            ["LIN", "1", "", "4000862141404:EN"],
+            ["MOA", "203:30.00"],
+            ["RFF", "ON:PO-77:1"],
+            ["LIN", "2", "", "4000862141411:EN"],
+            ["MOA", "203:10.00"],
+            ["RFF", "ON:PO-77:2"],
+            ["MOA", "86:40.00"],
+            ["MOA", "79:40.00"],
+        ]
         assert ["NAD", "SU", "5412345000013::9"] in invoic
 
         for sent in t.documents(direction="out", partner="shop"):
@@ -312,11 +324,12 @@ def test_cartons_on_a_pallet_are_told_to_the_customer_as_such(tmp_path: Path) ->
         eventually(lambda: messages(t, "depot", "INSDES"))
         t.drop(interchange(2, message("DESADV", 1, *ON_A_PALLET), sender=DEPOT), "depot", "shipped.edi")
         (desadv,) = eventually(lambda: messages(t, "shop", "DESADV"))
-        told = [":".join(row) for row in desadv if row[0] in ("CPS", "PAC", "GIN", "LIN")]
-        assert told == [
+        told = [":".join(row) for row in desadv if row[0] in ("CPS", "PAC", "GIN", "LIN", "RFF")]
+        assert told[2:] == [
             "CPS:1",
             "PAC:2::CT",
-            "LIN:2::4000862141411:EN",
+            "LIN:1::4000862141411:EN",
+            "RFF:ON:PO-77:2",
             "CPS:2:1:3",
             "PAC:1::201",
             "GIN:BJ:00006141410000000305",
@@ -324,7 +337,8 @@ def test_cartons_on_a_pallet_are_told_to_the_customer_as_such(tmp_path: Path) ->
             "PAC:2::CT",
             "GIN:BJ:00006141410000000015",
             "GIN:BJ:00006141410000000022",
-            "LIN:1::4000862141404:EN",
+            "LIN:2::4000862141404:EN",
+            "RFF:ON:PO-77:1",
         ]
 
 
