@@ -419,6 +419,21 @@ def unpriced(invoice: Invoice) -> str | None:
     return f"the order has no one price in the unit that was shipped for line {', '.join(numbers)}"
 
 
+def unbilled(order: SalesOrder, *, net: bool) -> str | None:
+    """Why an invoice for its goods must not leave by itself: the order tells more that is to be paid.
+
+    What of that falls to a shipment cannot be told here. `net` says that the allowances and charges of a line
+    are in its price already, as in EDIFACT (PRI+AAA).
+    """
+    for what, told in (
+        ("taxes", order.taxes or any(line.taxes for line in order.lines)),
+        ("allowances or charges", order.charges or any(line.charges and not net for line in order.lines)),
+    ):
+        if told:
+            return f"the order has {what}, of which this bill tells nothing"
+    return None
+
+
 class _Matching:
     """Finds the ordered line for a shipped one: by a shared id, each ordered line serving several cartons.
 

@@ -321,7 +321,11 @@ def _notice_and_invoice(
         following.append(_prepared(home, customer, noticed, notice))
     if (billed := customer.agreed(_INVOICES, "out")) is not None:
         invoice = derivation.invoice(sales_order, confirmation, number, now.date())
-        doubt = derivation.unpriced(invoice) or _changed(conn, found)
+        doubt = (
+            derivation.unpriced(invoice)
+            or derivation.unbilled(sales_order, net=syntax_of(ordered.type) == "edifact")
+            or _changed(conn, found)
+        )
         if syntax_of(billed) == "edifact":
             invoice = derivation.in_edifact(invoice, sales_order)
         elif "edifact" in made_of:

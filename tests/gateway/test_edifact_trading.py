@@ -16,6 +16,7 @@ from trading import RETAILER, SHIPMENT, WAREHOUSE, Trading, eventually, trading
 from edi.documents import (
     AdjustmentLine,
     AnsweredLine,
+    Charge,
     InventoryAdjustment,
     LineAnswer,
     OrderAcknowledgment,
@@ -27,7 +28,7 @@ from edi.documents import (
     ShipSchedule,
 )
 from edi.tree import PartyId
-from gateway import numbers, queries
+from gateway import derivation, numbers, queries
 from gateway.pipeline.from_erp import Refused
 
 # The same retailer, and a warehouse that speaks X12.
@@ -394,6 +395,32 @@ def test_long_descriptions_hold_up_neither_a_warehouse_nor_a_notice(tmp_path: Pa
         described = ["IMD", "F", "", f":::{LONG[:35]}:{LONG[35:70].rstrip()}"]
         assert described in desadv
         assert described in invoic
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["TAX+7+VAT+++:::19+S", "CUX+2:EUR:9"], "taxes"),
+        (["CUX+2:EUR:9", "ALC+A+++1+DI", "PCD+3:5"], "allowances or charges"),
+    ],
+)
+def test_an_order_with_more_to_pay_than_its_prices_is_not_billed_by_itself(
+    tmp_path: Path, more: list[str], told: str
+) -> None:
+    with trading(tmp_path, PARTNERS) as t:
+        body = [new for row in ORDER for new in (more if row.startswith("CUX") else [row])]
+        t.drop(interchange(901, order("PO-77", body=body)), "shop", "order.edi")
+        eventually(lambda: messages(t, "depot", "INSDES"))
+        t.drop(interchange(2, message("DESADV", 1, *SHIPPED), sender=DEPOT), "depot", "shipped.edi")
+        (bill,) = eventually(lambda: t.documents(direction="out", kind="invoice"))
+        assert (bill.status, bill.reason) == ("held", "DOUBTFUL")
+        assert bill.error == f"the order has {told}, of which this bill tells nothing"
+
+
+@pytest.mark.parametrize(("net", "held"), [(True, False), (False, True)])
+def test_an_allowance_of_a_line_is_in_its_net_price_alone(net: bool, held: bool) -> None:
+    line = OrderLine("1", Decimal(1), "each", Decimal(9), charges=(Charge("allowance", amount=Decimal(1)),))
+    assert bool(derivation.unbilled(SalesOrder("PO1", lines=(line,)), net=net)) is held
 
 
 @pytest.mark.parametrize(("function", "purpose"), [("1", "cancellation"), ("5", "replace")])
