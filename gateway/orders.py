@@ -312,14 +312,16 @@ def _notice_and_invoice(
     now = home.now().astimezone(home.config.us.timezone)
     made_of = {syntax_of(row.type), syntax_of(ordered.type)}
     following: list[Prepared] = []
-    if (noticed := customer.agreed(_NOTICES, "out", "ship_notice")) is not None:
+    noticed = customer.agreed(_NOTICES, "out", "ship_notice")
+    if noticed is not None and not customer.made_by_erp(noticed):
         notice = derivation.ship_notice(sales_order, confirmation, confirmation.shipment or number, now)
         if syntax_of(noticed) == "edifact":
             notice = derivation.in_edifact(notice, sales_order)
         elif "edifact" in made_of:
             notice = derivation.in_x12(notice)
         following.append(_prepared(home, customer, noticed, notice))
-    if (billed := customer.agreed(_INVOICES, "out")) is not None:
+    billed = customer.agreed(_INVOICES, "out")
+    if billed is not None and not customer.made_by_erp(billed):
         invoice = derivation.invoice(sales_order, confirmation, number, now.date())
         doubt = (
             derivation.unpriced(invoice)
@@ -482,7 +484,9 @@ def _expected(home: Home, found: Record[Any], have: frozenset[tuple[str, str]]) 
             )
         expected += [("out", ordered, "us"), ("in", confirmed, found.warehouse)]
     if customer is not None:
-        maker = "us" if found.warehouse else "erp"  # nothing comes from which we could make them
-        expected.append(("out", customer.agreed(_NOTICES, "out", "ship_notice"), maker))
-        expected.append(("out", customer.agreed(_INVOICES, "out"), maker))
+        for type in (customer.agreed(_NOTICES, "out", "ship_notice"), customer.agreed(_INVOICES, "out")):
+            ours = found.warehouse and type is not None and not customer.made_by_erp(type)
+            expected.append(
+                ("out", type, "us" if ours else "erp")
+            )  # without a warehouse nothing comes for us
     return [(direction, type, maker) for direction, type, maker in expected if type is not None]

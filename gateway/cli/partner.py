@@ -337,6 +337,7 @@ def _lines(config: Config, partner: Partner) -> Iterator[tuple[str, object]]:
         terms = f" {agreed.version}" if agreed.version else ""
         terms += f" as {agreed.document.replace('_', ' ')}" if agreed.document else ""
         terms += f", to {agreed.route}" if agreed.route else ""
+        terms += ", made by the ERP" if agreed.made_by == "erp" else ""
         ack = "no acknowledgment" if agreed.ack.mode == "none" else f"{agreed.ack.mode} in "
         if agreed.ack.mode != "none":
             ack += duration(agreed.ack.send_within if agreed.direction == "in" else agreed.ack.due)

@@ -458,6 +458,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
     map: Path | None = None  # an overlay; absent: the standard map of the set
     guide: Path | None = None  # what of the set is used; absent: all that the standard allows
     route: Route | None = None
+    made_by: Literal["us", "erp"] = "us"  # who makes what would follow from a shipment
     expect: tuple[Expect, ...] = ()
     expect_daily: ExpectDaily | None = None
     batch: Batch | None = None  # absent: each document leaves at once, in an interchange of its own
@@ -532,6 +533,11 @@ class Partner(Struct, frozen=True, kw_only=True):
             if agreement is not None and document in (None, agreement.document or document):
                 return type
         return None
+
+    def made_by_erp(self, type: str) -> bool:
+        """Whether a set that we send is made by the ERP alone, also where it could follow from a shipment."""
+        agreement = self.agreement(type, "out")
+        return agreement is not None and agreement.made_by == "erp"
 
     def spoken(self, types: tuple[str, ...]) -> tuple[str, ...]:
         """Of some sets those of a syntax in which they are known by an id; all where there are none."""

@@ -397,6 +397,17 @@ def test_long_descriptions_hold_up_neither_a_warehouse_nor_a_notice(tmp_path: Pa
         assert described in invoic
 
 
+def test_what_the_erp_makes_does_not_follow_from_a_shipment_too(tmp_path: Path) -> None:
+    agreed = PARTNERS.replace('{ type = "INVOIC",', '{ type = "INVOIC", made_by = "erp",')
+    with trading(tmp_path, agreed) as t:
+        ordered(t)
+        eventually(lambda: messages(t, "depot", "INSDES"))
+        t.drop(interchange(2, message("DESADV", 1, *SHIPPED), sender=DEPOT), "depot", "shipped.edi")
+        eventually(lambda: messages(t, "shop", "DESADV"))
+        assert not t.documents(direction="out", kind="invoice")
+        assert "erp: the INVOIC" in due(t, "PO-77")
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
