@@ -185,7 +185,7 @@ class Terms(Value, frozen=True):
 
 
 class Tax(Value, frozen=True):
-    """A tax: its amount, or the percent that gives it."""
+    """A tax: its amount, or the percent that gives it, of what is `taxable`."""
 
     type: str
     amount: Decimal | None = None
@@ -194,6 +194,7 @@ class Tax(Value, frozen=True):
     jurisdiction: str | None = None
     exempt: str | None = None
     id: str | None = None
+    taxable: Decimal | None = None
     extra: Extra = ()
 
 

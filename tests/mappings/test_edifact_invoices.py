@@ -1,4 +1,4 @@
-"""INVOIC: which of its totals is to be paid."""
+"""INVOIC: which of its totals is to be paid, and of what its taxes are."""
 
 from __future__ import annotations
 
@@ -43,3 +43,10 @@ def test_what_is_to_be_paid_is_told_once() -> None:
 def test_a_total_that_stands_among_the_amounts_alone_is_refused() -> None:
     with pytest.raises(CannotWrite, match=r"Invoice\.total: is told among the amounts, as invoice_total"):
         standard("INVOIC").write(Invoice(number="1", invoiced_on=DAY, amounts=TOTALS))
+
+
+def test_a_tax_says_of_what_it_is() -> None:
+    body = INVOICE + "TAX+7+VAT+++:::19+S\nMOA+124:19.00\nMOA+125:100.00\n"
+    invoice = read_canonical(body, "INVOIC", "D.96A")
+    (tax,) = invoice.taxes
+    assert (tax.percent, tax.amount, tax.taxable) == (Decimal(19), Decimal("19.00"), Decimal("100.00"))
