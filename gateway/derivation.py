@@ -242,6 +242,7 @@ def unclear(order: SalesOrder, document: WarehouseOrder) -> str | None:
     pairs = list(enumerate(zip(order.lines, document.lines, strict=True), 1))
     doubts: tuple[tuple[str, Callable[[OrderLine, WarehouseLine], object]], ...] = (
         ("no id of line {} can be told to the warehouse", lambda line, told: line.ids and not told.ids),
+        ("line {} tells no quantity", lambda line, told: line.quantity is None),
         ("line {} is a part of another line", lambda line, told: _has_extra(line, "LIN04")),
         ("goods free of charge come with line {}", lambda line, told: _has_extra(line, "QTY", _FREE)),
         ("line {} is for several places", lambda line, told: line.destinations or line.distributions),

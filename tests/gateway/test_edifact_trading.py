@@ -503,6 +503,7 @@ def test_goods_that_a_warehouse_cannot_be_named_wait_for_a_person(tmp_path: Path
     ("row", "more", "doubt"),
     [
         ("LIN+2++4000862141411:EN", ["LIN+2++4000862141411:EN+1:1"], "line 2 is a part of another line"),
+        ("QTY+21:4", ["QTY+59:4"], "line 2 tells no quantity"),
         ("QTY+21:12", ["QTY+21:12", "QTY+192:1"], "goods free of charge come with line 1"),
         (
             "PRI+AAA:10",
