@@ -154,7 +154,12 @@ def raw(id: str) -> None:
     from gateway import queries
 
     with open_home() as home:
-        sha256 = queries.payload(home, id) or _unknown(id)
+        if (sha256 := queries.payload(home, id)) is None:
+            raise Failure(
+                Code.DOCUMENT_UNKNOWN,
+                f"{_get(home, id)['type']} {id} has no bytes: it has not been written",
+                next=f"tradelane doc show {id} --json",
+            )
         with home.store.fetch(sha256, verify=True) as stream:
             while chunk := stream.read(1 << 20):
                 sys.stdout.buffer.write(chunk)
@@ -170,6 +175,7 @@ def explain(id: str) -> None:
 
     with open_home() as home:
         found = _get(home, id)
+        written = queries.payload(home, id) is not None
         replayable = replay(home, id, dry_run=True) is not Step.NOTHING
     inside = [one for one in found.get("documents") or () if one["status"] in {"rejected", "held"}]
     release = " --release" if found["status"] == "held" and found.get("reason") in BY_NUMBER else ""
@@ -183,7 +189,7 @@ def explain(id: str) -> None:
         "next": _next(found, inside),
         "commands": [
             *(f"tradelane doc explain {one['id']}" for one in inside),
-            f"tradelane doc raw {id}",
+            f"tradelane doc raw {id}" if written else f"tradelane doc show {id} --json",
             *([f"tradelane doc replay {id}{release}"] if replayable else []),
         ],
     }

@@ -85,6 +85,19 @@ def test_doc_raw_writes_the_payload_unchanged(traded: Path) -> None:
     assert again.stdout_bytes == result.stdout_bytes
 
 
+def test_a_document_that_was_not_written_is_shown_as_what_it_says(tmp_path: Path) -> None:
+    with trading(tmp_path) as t:
+        t.arrive("850", [["BEG", "01", *ORDER[0][2:]], *ORDER[1:]], "shop", RETAILER)
+        (held,) = eventually(lambda: t.documents(direction="out", partner="depot"))
+    show = f"tradelane doc show {held.id} --json"
+    assert show in run(tmp_path, "doc", "explain", held.id).out
+    assert json.loads(run(tmp_path, *show.split()[1:]).out)["document"]["number"] == "PO-77"
+    refused = run(tmp_path, "doc", "raw", held.id)
+    assert refused.code == Exit.NOT_FOUND
+    assert f"940 {held.id} has no bytes: it has not been written" in refused.err
+    assert show in refused.err
+
+
 def test_doc_show_tells_the_document_and_its_timeline(traded: Path) -> None:
     document = run(traded, "doc", "list", "--json", "--type", "945").lines[0]
     shown = json.loads(run(traded, "doc", "show", document["id"], "--json").out)
