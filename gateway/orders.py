@@ -446,6 +446,8 @@ def due(home: Home, conn: Connection, found: Record[Any]) -> list[dict[str, Any]
                 row.partner if row.sent == "sent" else "us",
                 f"{'the receipt for' if row.sent == 'sent' else 'to send'} {what}",
             )
+        elif row.ack == "rejected":
+            owed("us", f"to correct {what}, which {row.partner} has rejected")
         elif row.ack not in {*ACCEPTED, "none"}:
             owed(row.partner, f"the acknowledgment of {what} ({row.ack})", row.ack_due_at)
     have = Counter((row.direction, row.type) for row in rows)

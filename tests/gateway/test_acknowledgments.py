@@ -92,7 +92,9 @@ def test_a_rejection_is_told_in_words_with_what_we_had_sent(tmp_path: Path) -> N
         )
         chain = queries.order_chain(t.home, "PO-77")
         assert chain is not None
-        assert "the acknowledgment of 940 PO-77 (rejected)" in {due["what"] for due in chain["due"]}
+        assert ("us", "to correct 940 PO-77, which depot has rejected") in {
+            (due["owner"], due["what"]) for due in chain["due"]
+        }
 
 
 @pytest.mark.parametrize("position", ["0", "-10000", "9999"])
