@@ -98,18 +98,19 @@ Compress = Literal["none", "before-sign", "after-sign"]
 
 ACKNOWLEDGMENTS = frozenset({"997", "999", "TA1", "CONTRL"})
 
-# Messages that carry one of several documents; and which of them with a warehouse, and with others.
+# Messages that carry one of several documents, the usual one first; and which of them with a warehouse.
 SEVERAL = {
     "DELFOR": ("forecast", "ship_schedule"),
     "DESADV": ("ship_notice", "shipment_confirmation", "stock_transfer"),
     "INVRPT": ("inventory_position", "inventory_adjustment"),
-    "RECADV": ("stock_receipt", "receiving_advice"),
+    "RECADV": ("receiving_advice", "stock_receipt"),
 }
 _WITH_WAREHOUSES = {
     ("DESADV", "in"): "shipment_confirmation",
     ("DESADV", "out"): "stock_transfer",
+    ("RECADV", "in"): "stock_receipt",
+    ("RECADV", "out"): "stock_receipt",
 }
-_WITH_OTHERS = {("RECADV", "in"): "receiving_advice", ("RECADV", "out"): "receiving_advice"}
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -513,8 +514,9 @@ class Partner(Struct, frozen=True, kw_only=True):
         """Which document a message carries where it may be several, unless it is said."""
         if agreement.document is not None or agreement.type not in SEVERAL:
             return agreement
-        by_role = _WITH_WAREHOUSES if self.role == "3pl" else _WITH_OTHERS
-        usual = by_role.get((agreement.type, agreement.direction), SEVERAL[agreement.type][0])
+        usual = SEVERAL[agreement.type][0]
+        if self.role == "3pl":
+            usual = _WITH_WAREHOUSES.get((agreement.type, agreement.direction), usual)
         return msgspec.structs.replace(agreement, document=usual)
 
     def agreement(self, type: str, direction: Literal["in", "out"]) -> Agreement | None:

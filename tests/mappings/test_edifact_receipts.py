@@ -46,9 +46,9 @@ RECEIPT = """
 
 def received(body: str, *, as_it_was: bool = True) -> StockReceipt:
     """The receipt in a message, which writes it as it was."""
-    receipt = read(body, "RECADV", "D.96A")
+    receipt = read(body, "RECADV.stock_receipt", "D.96A")
     assert isinstance(receipt, StockReceipt)
-    lines = carried(receipt, "RECADV", "D.96A")
+    lines = carried(receipt, "RECADV.stock_receipt", "D.96A")
     assert not as_it_was or lines == lines_of(body)
     return receipt
 
@@ -87,7 +87,7 @@ def test_what_was_accepted_was_received() -> None:
 )
 def test_a_message_that_tells_no_receipt_is_a_problem(old: str, new: str, says: str) -> None:
     check = edifact.check(message(RECEIPT.replace(old, new), "RECADV"))
-    document, (problem,) = standard("RECADV").read(check.rows, check.places, NORMAL)
+    document, (problem,) = standard("RECADV.stock_receipt").read(check.rows, check.places, NORMAL)
     assert (document, problem.message) == (None, says)
 
 
@@ -151,7 +151,7 @@ def test_a_variance_that_says_less_is_told_by_its_sign_or_kind(variance: str, co
 )
 def test_what_a_receiving_advice_cannot_carry_is_refused(receipt: StockReceipt, says: str) -> None:
     with pytest.raises(CannotWrite) as refused:
-        standard("RECADV").write(receipt)
+        standard("RECADV.stock_receipt").write(receipt)
     assert any(says in problem.message for problem in refused.value.problems), refused.value.problems
 
 
@@ -175,8 +175,8 @@ ADVICE = """
 
 
 def test_what_a_customer_tells_of_packages_and_of_more_discrepancies_is_kept() -> None:
-    advice = read(ADVICE, "RECADV.receiving_advice", "D.96A")
-    assert carried(advice, "RECADV.receiving_advice", "D.96A") == lines_of(ADVICE)
+    advice = read(ADVICE, "RECADV", "D.96A")
+    assert carried(advice, "RECADV", "D.96A") == lines_of(ADVICE)
     assert isinstance(advice, ReceivingAdvice)
     (line,) = advice.lines
     assert line.discrepancy == Discrepancy(quantity=Decimal(1), condition="short")
@@ -202,7 +202,7 @@ def test_orders_of_a_receiving_advice_are_no_references() -> None:
         ReceivingAdvice(number="1", lines=(ReceivedLine(references=(reference,)),)),
     ):
         with pytest.raises(CannotWrite, match="would be read as one of `orders`"):
-            standard("RECADV.receiving_advice").write(advice)
+            standard("RECADV").write(advice)
 
 
 # payments
