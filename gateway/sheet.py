@@ -292,22 +292,28 @@ def _elements(
     syntax: Syntax, segment: SegmentDef, notes: dict[int, str], against: SegmentDef | None
 ) -> Iterator[Element]:
     """The elements that are used; with `against`, those that differ from its own or have a note."""
-    for position, use in enumerate(segment.elements, 1):
+    plain = against.elements if against else (None,) * len(segment.elements)
+    for position, (use, before) in enumerate(zip(segment.elements, plain, strict=True), 1):
         note, designator = notes.get(position, ""), f"{segment.tag}{position:02}"
-        if against is None:
-            if use.requirement != "N":
-                yield _element(syntax, use, designator, note)
-        elif use != against.elements[position - 1] or note:
+        if note or (use.requirement != "N" if before is None else use != before):
             yield _element(syntax, use, designator, note)
+            yield from _components(syntax, use, designator, before)
+
+
+def _components(
+    syntax: Syntax, use: ElementUse, designator: str, before: ElementUse | None
+) -> Iterator[Element]:
+    """Those of a composite that are used, or that differ from what they were `before`."""
+    plain = before.element.components if before else (None,) * len(use.element.components)
+    for number, (inner, one) in enumerate(zip(use.element.components, plain, strict=True), 1):
+        if inner.requirement != "N" if one is None else inner != one:
+            yield _element(syntax, inner, f"{designator}-{number}", "")
 
 
 def _element(syntax: Syntax, use: ElementUse, designator: str, note: str) -> Element:
     element = use.element
     codes = sorted(element.codes or ())
     few = codes if len(codes) <= _SHOWN_CODES else []
-    components = " ".join(
-        f"{designator}-{number} {inner.element.name}." for number, inner in enumerate(element.components, 1)
-    )
     return Element(
         designator,
         element.name,
@@ -316,7 +322,7 @@ def _element(syntax: Syntax, use: ElementUse, designator: str, note: str) -> Ele
         _length(element.min, element.max) if element.type else "",
         tuple((code, syntax.meaning(element.id, code) or "") for code in few),
         0 if few else len(codes),
-        " ".join(filter(None, (note, components))),
+        note,
     )
 
 

@@ -54,6 +54,28 @@ def test_a_sheet_shows_the_connection_and_each_set_by_its_guide(run: Run, guided
     assert "| `BEG04` " not in shown.out
 
 
+def test_a_sheet_shows_what_a_guide_asks_of_components(run: Run, home: Path) -> None:
+    file = home / "partners.toml"
+    ours = 'unb = { qualifier = "14", id = "5412345000013" }'
+    file.write_text(file.read_text().replace("\nisa = ", f"\n{ours}\nisa = ", 1))
+    theirs = ("--role", "retailer", "--unb", "4012345000009:14", "--in", "ORDERS")
+    assert run("--home", home, "partner", "add", "markt", *theirs).exit == 0
+    (home / "guides" / "markt.toml").write_text(
+        """\
+name = "Markt"
+set = "ORDERS"
+[rules]
+"BGM01-1" = { codes = ["220"] }
+"NAD[BY]02-1" = { use = "must", min = 13, max = 13 }
+"""
+    )
+    name_guide(home, "ORDERS", "guides/markt.toml")
+    shown = run("--home", home, "partner", "sheet", "markt").out.splitlines()
+    assert "| `BGM01-1` | Document/message name, coded | used | an | 1-3 | `220` Order |" in shown
+    variant = shown.index("`NAD[BY]`: used")
+    assert shown[variant + 5] == "| `NAD02-1` | Party id. identification | must | an | 13 |  |"
+
+
 def test_a_sheet_has_an_example_that_its_guide_accepts(run: Run, guided: Path) -> None:
     shown = run("--home", guided, "partner", "sheet", "bigmart", "--set", "850,856", "--json")
     sets = json.loads(shown.out)["sets"]
