@@ -77,11 +77,15 @@ _UNOB = _UNOA + b"abcdefghijklmnopqrstuvwxyz"
 _BEGINS = ("UNA", "UNB")
 _LONGEST_HEADER = 1024
 _LONGEST_SUFFIX = 8
+_ENDLESS = 20  # UNB without an end, each of which is looked for; after them no interchange begins
+_NOTHING = re.compile("(?!)")
 _MOST = 20  # elements; no service segment has as many
 _UNA = 9  # bytes: UNA and the six service characters
 _BEGINNING = re.compile(r"UNA[^\r\n]{5}.[ \t\r\n]*UNB|UNB[+\x1d]", re.DOTALL)
 _WHOLE = re.compile(r"(?:UNA[^\r\n]{5}.[ \t\r\n]*)?UNB.[A-Z]{4}.\d.", re.DOTALL)
-_IN_LINES = re.compile(r"UNB\+[^'\r\n]*([\r\n])[\r\n]?UN[GH]\+")  # though no UNA says that lines end segments
+_IN_LINES = re.compile(  # that lines end segments, though no UNA says so
+    r"UNB\+(?:[^'\r\n?]|\?[^\r\n])*([\r\n])[\r\n]?UN[GH]\+"
+)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are no character, until they are replaced
 _SHIFTED = r"\x1b\$.*?(?:\x1b\([BJ]|\Z)"  # ISO 2022: two bytes a character, until ASCII is called back
@@ -157,6 +161,7 @@ class _Reader(Window):
         self._shifts = False  # whether escape sequences change the character set
         self._repertoire = b""  # the characters of UNOA or UNOB, where that is declared
         self._declared = ""  # the syntax identifier 0001
+        self._endless = 0  # UNB that end nowhere
         self._syntax = "3"
 
     # segments
@@ -180,16 +185,15 @@ class _Reader(Window):
 
     def _terminator(self, searched: int) -> int:
         """The index of the next terminator, `searched` characters on or later; -1 where the file ends."""
+        longest = self._limits.segment
         while True:
-            end = self._text.find(self._separators.segment, self._at + searched)
+            end = self._text.find(self._separators.segment, self._at + searched, self._at + longest + 1)
             if end < 0:
                 searched = len(self._text) - self._at
-                if searched > self._limits.segment:
+                if searched > longest:
                     raise self._too_long()
                 if not self._fill():
                     return -1
-            elif end - self._at > self._limits.segment:
-                raise self._too_long()
             elif self._is_released(end):
                 searched = end + 1 - self._at
             else:
@@ -298,7 +302,10 @@ class _Reader(Window):
         if header.separators:
             end = yield from self._groups(control_number)
         end = replace(end, ends_at=self._offset)
-        stray = self._find_next(_BEGINS, _BEGINNING, _WHOLE, _LONGEST_HEADER)
+        if self._endless > _ENDLESS:
+            stray = self._find_next((), _NOTHING, _NOTHING, _LONGEST_HEADER)
+        else:
+            stray = self._find_next(_BEGINS, _BEGINNING, _WHOLE, _LONGEST_HEADER)
         yield replace(end, problems=end.problems + stray)
 
     def _header(self) -> _Header:
@@ -316,7 +323,7 @@ class _Reader(Window):
             self._skip_blank()
         offset = self._offset
         separators = given or (LEVEL_B if self._text.startswith("UNB\x1d", self._at) else LEVEL_A)
-        in_lines = None if given else _IN_LINES.match(self._text, self._at)
+        in_lines = None if given else _IN_LINES.match(self._text, self._at, self._at + _LONGEST_HEADER)
         if in_lines:
             separators = separators._replace(segment=in_lines[1])
         if not self._text.startswith(f"UNB{separators.element}", self._at):
@@ -330,6 +337,7 @@ class _Reader(Window):
             segment = self._segment("UNB")
         except GivenUpError as error:
             self._at += len("UNB")  # what follows is searched for another
+            self._endless += 1
             return _Header([], None, offset, "", (error.problem,))
         row = self._row(segment)
         syntax = _parts(value_at(row, 1), 2)
@@ -351,7 +359,7 @@ class _Reader(Window):
             row = self._row(segment)
         problems = [*_in_service("UNB", row, self._syntax), *_in_syntax(syntax)]
         if in_lines:
-            problems.append(_no_una(len(segment.text)))
+            problems.append(_no_una(len(NORMAL.element.join(row))))
         return _Header(row, separators, offset, segment.text, tuple(self._placed(segment, problems)))
 
     def _groups(self, control_number: str) -> Generator[Event, None, InterchangeEnd]:
