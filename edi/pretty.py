@@ -23,6 +23,7 @@ _STEP = "  "
 _REFERENCE = 8  # columns of a reference designator: PO103, REF04-1
 _WIDE = 100  # columns from which on names have as much room as they usually need
 _NAME, _NARROW_NAME = 34, 28
+_NO_PROBLEMS: Sequence[Problem] = ()
 _VALUE = 12  # columns that a value has at least, however deep it stands
 
 
@@ -208,13 +209,14 @@ def _segment(
 ) -> Iterator[Line]:
     """A segment, and its elements that are there or that a problem is about, each with its problems."""
     yield Line("segment", depth, row[0], segment.name if segment else "")
+    by_element: dict[int, list[Problem]] = {}
     for problem in problems:
-        if not problem.element:
-            yield Line("problem", depth + 1, problem=problem)
-    named = [problem.element for problem in problems if problem.element]
-    for position in range(1, max([len(row) - 1, *named]) + 1):
+        by_element.setdefault(problem.element or 0, []).append(problem)
+    for problem in by_element.pop(0, ()):
+        yield Line("problem", depth + 1, problem=problem)
+    for position in range(1, max([len(row) - 1, *by_element]) + 1):
         value = row[position] if position < len(row) else ""
-        about = [problem for problem in problems if problem.element == position]
+        about = by_element.get(position, _NO_PROBLEMS)
         if not value and not about:
             continue
         element = None
@@ -222,8 +224,11 @@ def _segment(
             element = segment.elements[position - 1].element
         designator = f"{row[0]}{position:02}"
         repetitions = value.split(separators.repetition) if separators.repetition else [value]
+        if len(repetitions) == 1:
+            yield from _element(designator, element, value, separators.component, names, depth + 1, about)
+            continue
         for number, repetition in enumerate(repetitions, 1):
-            which = f"{designator}#{number}" if len(repetitions) > 1 else designator
+            which = f"{designator}#{number}"
             told = [problem for problem in about if (problem.repetition or 1) == number]
             about = [problem for problem in about if problem not in told]
             if number == len(repetitions):
@@ -238,10 +243,13 @@ def _element(
     separator: str,
     names: Names,
     depth: int,
-    problems: list[Problem],
+    problems: Sequence[Problem],
 ) -> Iterator[Line]:
     """An element, or a composite and under it its components."""
-    of_components = {problem.component for problem in problems if problem.component}
+    of_components: dict[int, list[Problem]] = {}
+    for problem in problems:
+        if problem.component:
+            of_components.setdefault(problem.component, []).append(problem)
     composite = element is not None and element.components
     if not composite or not separator or not (separator in value or of_components):
         inner = element.components[0].element if element is not None and element.components else element
@@ -254,7 +262,7 @@ def _element(
     parts = value.split(separator)
     for number in range(1, max([len(parts), *of_components]) + 1):
         part = parts[number - 1] if number <= len(parts) else ""
-        told = [problem for problem in problems if problem.component == number]
+        told = of_components.get(number, _NO_PROBLEMS)
         if part or told:
             known = number <= len(element.components)
             inner = element.components[number - 1].element if known else None
