@@ -20,7 +20,7 @@ from unicodedata import category
 from edi.problems import Fault
 from edi.qualified import TIMES, formatted_components, formatted_pairs, in_format
 from edi.schema import ElementDef, ElementUse, SegmentDef, SyntaxNote
-from edi.tree import NORMAL, Separators
+from edi.tree import NORMAL, Separators, readable
 
 Row = list[str]
 RowCheck = Callable[[Row], bool]
@@ -143,7 +143,7 @@ def problems_in_row(segment: SegmentDef, row: Row, separators: Separators) -> It
                     Fault.ELEMENT_NOT_DEFINED,
                     f"{segment.tag} has {len(segment.elements)} elements, this is one more",
                     position,
-                    value=value,
+                    value=_told(value, separators),
                     at=at,
                 )
         else:
@@ -153,6 +153,11 @@ def problems_in_row(segment: SegmentDef, row: Row, separators: Separators) -> It
         yield from _in_element(segment, position, "", separators, at - 1)
     yield from _in_formats(segment, row)
     yield from _in_notes(segment.tag, segment.elements, segment.notes, row[1:], len(row[0]) + 1)
+
+
+def _told(value: str, separators: Separators) -> str:
+    """A value of which a problem tells, with separators that can be read."""
+    return readable(value) if separators is NORMAL else value
 
 
 def _in_formats(segment: SegmentDef, row: Row) -> Iterator[Finding]:
@@ -186,7 +191,8 @@ def _in_element(
             )
         return
     if use.requirement == "N":
-        yield _not_used(f"{segment.tag}{position:02}", use.element, value, position=position, at=at)
+        told = _told(value, separators)
+        yield _not_used(f"{segment.tag}{position:02}", use.element, told, position=position, at=at)
         return
     if use.element.type == "B":
         return
@@ -198,7 +204,7 @@ def _in_element(
             f" at most {use.repeat} are allowed",
             position,
             repetition=use.repeat + 1 if use.repeat > 1 else None,
-            value=value,
+            value=_told(value, separators),
             reference=use.element.id,
             at=at,
         )
@@ -222,7 +228,7 @@ def _in_repetition(
                 Fault.COMPONENT_NOT_DEFINED,
                 f"{designator} {_named(element)} is a simple element but holds the component separator",
                 position,
-                value=value,
+                value=_told(value, separators),
                 reference=element.id,
                 at=at,
             )

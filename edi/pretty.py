@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from edi.elements import decoded
 from edi.problems import Fault, NotEdi, Problem
 from edi.schema import Check, ElementDef, SegmentDef, SetDef
-from edi.tree import Event, Group, GroupEnd, Interchange, Separators, Transaction
+from edi.tree import NORMAL, Event, Group, GroupEnd, Interchange, PartyId, Separators, Transaction, readable
 
 Kind = Literal["interchange", "group", "set", "loop", "segment", "missing", "element", "composite", "problem"]
 
@@ -82,8 +82,9 @@ def lines(
         for event in events:
             if isinstance(event, Interchange):
                 separators, version = event.separators, event.version
-                parties = f"{event.sender} -> {event.receiver}"
-                about = f"{event.syntax} {version}, {_USAGES.get(event.usage, event.usage)}"
+                parties = " -> ".join(_party(party) for party in (event.sender, event.receiver) if party.id)
+                spoken = f"{event.syntax} {version}".rstrip()
+                about = f"{spoken}, {_USAGES.get(event.usage, event.usage)}"
                 yield Line("interchange", 0, event.control_number, "Interchange", parties, about)
                 yield from _service(event.segment, event.problems, names, version, separators, 1, brief)
             elif isinstance(event, Group):
@@ -103,6 +104,11 @@ def lines(
                 yield from _service(event.segment, event.problems, names, version, separators, 1, brief)
     except NotEdi as error:
         yield Line("problem", 0, problem=Problem(Fault.NOT_EDI, str(error), offset=0))
+
+
+def _party(party: PartyId) -> str:
+    known = f"{party.qualifier}:{party.id}" if party.qualifier else party.id
+    return decoded(known) or known
 
 
 def _service(
@@ -190,13 +196,17 @@ def _absent(problem: Problem, definition: SetDef | None) -> Iterator[Line]:
 
 
 def _role(row: list[str], segment: SegmentDef, names: Names) -> str:
-    """What the first segment of a loop says it is: N1 a party, HL a level and what that is under."""
+    """What the first segment of a loop says it is: N1 a party, HL and CPS a level and what that is under."""
     position = 3 if row[0] == "HL" else 1
     element = segment.elements[position - 1].element if len(segment.elements) >= position else None
-    if element is None or not element.codes or len(row) <= position:
+    if element is None or len(row) <= position:
         return ""
-    meaning = names.meaning(element.id, row[position]) or ""
-    return f"{meaning}, under {row[2]}" if row[0] == "HL" and row[2] else meaning
+    code = row[position]
+    if element.components and element.normal:
+        element, code = element.components[0].element, code.partition(NORMAL.component)[0]
+    meaning = names.meaning(element.id, code) if element.codes else None
+    under = f"under {row[2]}" if row[0] in ("HL", "CPS") and len(row) > 2 and row[2] else ""
+    return ", ".join(filter(None, (meaning, under)))
 
 
 def _segment(
@@ -208,7 +218,8 @@ def _segment(
     problems: Sequence[Problem],
 ) -> Iterator[Line]:
     """A segment, and its elements that are there or that a problem is about, each with its problems."""
-    yield Line("segment", depth, row[0], segment.name if segment else "")
+    tag = readable(row[0]) if separators is NORMAL else row[0]
+    yield Line("segment", depth, tag, segment.name if segment else "")
     by_element: dict[int, list[Problem]] = {}
     for problem in problems:
         by_element.setdefault(problem.element or 0, []).append(problem)
@@ -222,7 +233,7 @@ def _segment(
         element = None
         if segment and position <= len(segment.elements):
             element = segment.elements[position - 1].element
-        designator = f"{row[0]}{position:02}"
+        designator = f"{tag}{position:02}"
         repetitions = value.split(separators.repetition) if separators.repetition else [value]
         if len(repetitions) == 1:
             yield from _element(designator, element, value, separators.component, names, depth + 1, about)
@@ -253,7 +264,8 @@ def _element(
     composite = element is not None and element.components
     if not composite or not separator or not (separator in value or of_components):
         inner = element.components[0].element if element is not None and element.components else element
-        line = _named(designator, inner, value, names, depth)
+        shown = readable(value) if separator == NORMAL.component else value
+        line = _named(designator, inner, shown, names, depth)
         yield line
         yield from (line._replace(kind="problem", problem=problem) for problem in problems)
         return

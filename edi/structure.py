@@ -17,6 +17,7 @@ from typing import NamedTuple
 from edi.elements import Row, RowCheck, row_check, rows_check
 from edi.problems import Fault
 from edi.schema import LoopDef, Run, SegmentUse, SetDef
+from edi.tree import readable
 
 _COUNTED = 1000  # larger maximums are left to the exact walk, which transactions that long enough get
 _STATES = 20_000  # remembered before starting afresh; first rows of runs likewise
@@ -281,7 +282,7 @@ class Structure:
             fault, why = Fault.SEGMENT_NOT_IN_SET, f"is not a segment of set {self.definition.type}"
         else:
             fault, why = Fault.SEGMENT_UNKNOWN, f"is not a segment of version {self.definition.version}"
-        return Misplaced(fault, at, tag, loop, f"{tag or 'an empty segment'} {why}")
+        return Misplaced(fault, at, tag, loop, f"{readable(tag) or 'an empty segment'} {why}")
 
 
 def _doubted(rows: list[Row]) -> bool:

@@ -51,6 +51,12 @@ class PartyId(NamedTuple):
 
 NORMAL = Separators("\x1c", "\x1f", "\x1e", "\x1d")
 """What separates the values of an EDIFACT transaction's segments, whatever separated them in the file."""
+_READABLE = str.maketrans({NORMAL.element: "+", NORMAL.component: ":", NORMAL.repetition: "*"})
+
+
+def readable(text: str) -> str:
+    """Text in normal form with the service characters that EDIFACT usually has."""
+    return text.translate(_READABLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ raises: it becomes problems of the event it belongs to.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -122,12 +123,47 @@ class _Header(NamedTuple):
 class _Normalizing(NamedTuple):
     """How the text of an interchange becomes normal, by its service characters and its character set."""
 
+    character_set: str
     line_ends: str  # those that are no service characters
     blank: str  # what may stand between segments
     passed: str  # what stands before a released character: release characters, and line ends between
     table: dict[int, str]  # service characters, and released ones that wait, to what they become
     special: re.Pattern[str]  # what is to be looked at first: shifts, released characters, line ends
     waiting: dict[str, str]  # service characters, to what stands for them where they are released
+
+    def normal(self, raw: str, offset: int) -> tuple[str, list[int]]:
+        """Raw text in normal form, and the `Transaction.unseen` of it.
+
+        A line end between a release character and what it releases was put there by who wrapped the lines.
+        """
+        unseen: list[int] = []
+        text = raw
+        if self.special.search(raw):
+            pieces, done = [], 0
+            for found in self.special.finditer(raw):
+                pieces.append(raw[done : found.start()])
+                done, begin = found.end(), offset + found.start()
+                if found[0][0] == "\x1b" and self.character_set == CHARACTER_SETS["UNOX"]:
+                    shifted = found[0].encode("latin-1").decode(self.character_set, "replace")
+                    pieces.append(shifted)
+                    unseen += [begin] * (len(found[0]) - len(shifted))
+                elif found[1] is None:  # a line end within a segment
+                    unseen.append(begin - 1)
+                else:
+                    pieces.append(self.waiting.get(found[1], found[1]))
+                    unseen += [begin] * (len(found[0]) - 1)
+            text = "".join([*pieces, raw[done:]])
+        text = text.translate(self.table)
+        if not self.is_encoded(text):
+            return text, unseen
+        text = text.encode("latin-1").decode(self.character_set, "surrogateescape")
+        if self.character_set == "utf-8":
+            unseen = _with_bytes(text, offset, unseen)
+        return _UNDECODED.sub("\ufffd", text), unseen
+
+    def is_encoded(self, text: str) -> bool:
+        """Whether text of bytes has yet to be decoded."""
+        return not (text.isascii() or self.character_set in _AS_THEY_ARE)
 
 
 @lru_cache(maxsize=64)
@@ -148,7 +184,7 @@ def _normalizing(service: tuple[str, ...], character_set: str) -> _Normalizing:
     parts += [f"{re.escape(release)}[{ends}]*([^{ends}])" if release else "(?!)()", f"[{ends}]"]
     special = re.compile("|".join(parts), re.DOTALL)
     passed = release + line_ends if release else ""
-    return _Normalizing(line_ends, blank, passed, table, special, waiting)
+    return _Normalizing(character_set, line_ends, blank, passed, table, special, waiting)
 
 
 class _Reader(Window):
@@ -206,51 +242,16 @@ class _Reader(Window):
         self._at = len(self._text) if end < 0 else end + 1
         return RawSegment(text, offset, tag)
 
-    def _normal(self, raw: str, offset: int) -> tuple[str, list[int]]:
-        """Raw text in normal form, and the `Transaction.unseen` of it.
-
-        A line end between a release character and what it releases was put there by who wrapped the lines.
-        """
-        unseen: list[int] = []
-        text = raw
-        _, _, _, table, special, waiting = self._normalizing
-        if special.search(raw):
-            pieces, done = [], 0
-            for found in special.finditer(raw):
-                pieces.append(raw[done : found.start()])
-                done, begin = found.end(), offset + found.start()
-                if found[0][0] == "\x1b" and self._shifts:
-                    shifted = found[0].encode("latin-1").decode(self._character_set, "replace")
-                    pieces.append(shifted)
-                    unseen += [begin] * (len(found[0]) - len(shifted))
-                elif found[1] is None:  # a line end within a segment
-                    unseen.append(begin - 1)
-                else:
-                    pieces.append(waiting.get(found[1], found[1]))
-                    unseen += [begin] * (len(found[0]) - 1)
-            text = "".join([*pieces, raw[done:]])
-        text = text.translate(table)
-        if not self._is_encoded(text):
-            return text, unseen
-        text = text.encode("latin-1").decode(self._character_set, "surrogateescape")
-        if self._character_set == "utf-8":
-            unseen = _with_bytes(text, offset, unseen)
-        return _UNDECODED.sub("\ufffd", text), unseen
-
-    def _is_encoded(self, text: str) -> bool:
-        """Whether text of bytes has yet to be decoded."""
-        return not (text.isascii() or self._character_set in _AS_THEY_ARE)
-
     def _row(self, segment: RawSegment) -> list[str]:
         """The elements of a service segment, in normal form."""
-        return self._normal(segment.text, segment.offset)[0].split(NORMAL.element)
+        return self._normalizing.normal(segment.text, segment.offset)[0].split(NORMAL.element)
 
     def _placed(self, segment: RawSegment, problems: Iterable[Problem]) -> Iterator[Problem]:
         """Problems of a service segment, whose offsets are indices into its text in normal form."""
         unseen = None
         for problem in problems:
             if unseen is None:
-                _, unseen = self._normal(segment.text, segment.offset)
+                _, unseen = self._normalizing.normal(segment.text, segment.offset)
             yield replace(problem, offset=place(segment.offset, problem.offset or 0, unseen))
 
     def _use(self, separators: Separators, character_set: str) -> None:
@@ -259,7 +260,7 @@ class _Reader(Window):
         self._character_set = character_set
         self._shifts = character_set == CHARACTER_SETS["UNOX"]
         self._normalizing = _normalizing(separators[:5], character_set)
-        self._line_ends, self._blank, *_ = self._normalizing
+        self._line_ends, self._blank = self._normalizing.line_ends, self._normalizing.blank
         self._regular = self._irregular < TRIES and not self._shifts
 
     # interchanges
@@ -288,7 +289,7 @@ class _Reader(Window):
             sender=PartyId(sender[1], sender[0]),
             receiver=PartyId(receiver[1], receiver[0]),
             control_number=control_number,
-            version=":".join(syntax[:2]),
+            version=":".join(syntax[:2]).strip(":"),
             usage="T" if row[11] == "1" else "P",
             ack_requested=row[9] == "1",
             date=when[0],
@@ -510,7 +511,8 @@ class _Reader(Window):
                     offset=offset,
                     offsets=None,
                     unseen=unseen,
-                    problems=strange,
+                    problems=[],
+                    strange=strange,
                     plain=plain,
                 )
                 yield transaction
@@ -545,7 +547,7 @@ class _Reader(Window):
                 if problems and not fits and segment.tag != "UNT":
                     continue
                 strange = strange or self._outside_repertoire(segment.text, segment.offset)
-                text, within = self._normal(segment.text, segment.offset)
+                text, within = self._normalizing.normal(segment.text, segment.offset)
                 fits = fits and text.count(NORMAL.element) <= limits.elements
                 if fits or segment.tag == "UNT":
                     pieces.append(text)
@@ -564,7 +566,8 @@ class _Reader(Window):
                 offset=offset,
                 offsets=tuple(offsets),
                 unseen=unseen,
-                problems=problems + strange,
+                problems=problems,
+                strange=strange,
                 plain=False,
             )
             yield transaction
@@ -607,13 +610,13 @@ class _Reader(Window):
         release, suffix, limits = self._separators.release, self._separators.suffix, self._limits
         breaks = raw.count(self._separators.segment)
         if (release and release in raw) or (self._character_set == "utf-8" and not raw.isascii()):
-            text, unseen = self._normal(raw, self._offset)
+            text, unseen = self._normalizing.normal(raw, self._offset)
             segments = text.split(NORMAL.segment)
         else:
             if any(raw.count(c) != breaks * suffix.count(c) for c in self._line_ends):
                 return None
             text, unseen = raw.translate(self._normalizing.table), list[int]()
-            if self._is_encoded(text):
+            if self._normalizing.is_encoded(text):
                 text = text.encode("latin-1").decode(self._character_set, "replace")
             segments = text.split(NORMAL.segment + suffix)
             if len(segments) != breaks + 1:
@@ -651,6 +654,7 @@ class _Reader(Window):
         offsets: tuple[int, ...] | None,
         unseen: list[int],
         problems: list[Problem],
+        strange: list[Problem],
         plain: bool,
     ) -> Transaction:
         """The message with what its envelope shows: UNT, UNH01 unique, a group that suits it."""
@@ -673,6 +677,7 @@ class _Reader(Window):
             plain=plain,
             unseen=tuple(unseen),
         )
+        problems += [_in_segment(problem, transaction) for problem in strange]
         if unt != ["UNT", str(len(segments)), number]:
             if unt[0] != "UNT":
                 problems.append(no_trailer("UNT", f"message {number[:20]}", self._offset))
@@ -708,6 +713,13 @@ class _Reader(Window):
 
 def _has_error(transaction: Transaction) -> bool:
     return any(problem.severity is Severity.ERROR for problem in transaction.problems)
+
+
+def _in_segment(problem: Problem, transaction: Transaction) -> Problem:
+    """A problem of a place in the file as one of the segment that stands there."""
+    position = bisect_right(transaction.starts(), problem.offset or 0)
+    tag = transaction.segments[position - 1].partition(NORMAL.element)[0]
+    return replace(problem, segment=tag, position=position)
 
 
 def _unh(fault: Fault, message: str, transaction: Transaction, value: str) -> Problem:
@@ -827,12 +839,8 @@ def _what_is_missing(head: str) -> str:
 
 def service_row(segment: str, separators: Separators) -> list[str]:
     """A service segment as it was read (`Interchange.segment`) as the elements of its normal form."""
-    normal = {"": "", separators.element: NORMAL.element, separators.component: NORMAL.component}
-    text, released = "", False
-    for character in segment:
-        if released or character != separators.release:
-            text += character if released else normal.get(character, character)
-            released = False
-        else:
-            released = True
-    return text.split(NORMAL.element)
+    row = _normalizing(separators[:5], "ascii").normal(segment, 0)[0].split(NORMAL.element)
+    character_set = CHARACTER_SETS.get(_parts(value_at(row, 1), 1)[0], "ascii")
+    if row[0] != "UNB" or character_set == "ascii":
+        return row
+    return _normalizing(separators[:5], character_set).normal(segment, 0)[0].split(NORMAL.element)

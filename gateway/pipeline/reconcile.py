@@ -20,7 +20,7 @@ from edi.documents import (
     SegmentError,
     TransactionStatus,
 )
-from edi.tree import NORMAL, Group, Interchange, Transaction, syntax_of
+from edi.tree import Group, Interchange, Transaction, readable, syntax_of
 from gateway import edi, orders
 from gateway.config import Partner
 from gateway.edi import edifact, x12
@@ -36,7 +36,6 @@ _Key: TypeAlias = tuple[str, str]  # of a transaction: type and control number
 _OPEN = ("waiting", "overdue")
 _DUPLICATE = "025"  # TA105 of a repetition, which says nothing against the interchange read first
 _REPEATED = "26"  # 0085 of one
-_READABLE = str.maketrans({NORMAL.element: "+", NORMAL.component: ":", NORMAL.repetition: "*"})
 _SHOWN = 5  # of what a partner finds fault with, and of segments of ours, that are repeated in a note
 _WORDS = {
     "accepted": "accepts",
@@ -181,7 +180,7 @@ def _sent(
                 key = event.type, plain(event.control_number)
                 if positions := wanted.pop(key, None):
                     there = sorted(at for at in positions if 1 <= at <= len(event.segments))
-                    found[key] = {at: event.segments[at - 1].translate(_READABLE) for at in there}
+                    found[key] = {at: readable(event.segments[at - 1]) for at in there}
                     if not wanted:
                         break
     return found
