@@ -332,7 +332,7 @@ class _Writing:
         bad = set() if plain else {c for c in value if not self._has(c)}
         if not self._released:
             bad |= self._service.intersection(value)
-        if bad and (self._replace is None or self._replace in bad):
+        if bad and not self._is_way_out(self._replace):
             shown = " ".join(sorted(map(repr, bad)))
             what = f"{value[:40]!r} holds {shown}, which {self._syntax.partition(':')[0]} cannot write"
             raise _refused(what, tag, position, component, value)
@@ -340,15 +340,21 @@ class _Writing:
             value = "".join(self._replace if c in bad and self._replace else c for c in value)
         return value.translate(self._released)
 
+    def _is_way_out(self, replacement: str | None) -> bool:
+        """Whether a character may be put in the place of one that cannot be written."""
+        if replacement is None or not self._has(replacement):
+            return False
+        return bool(self._released) or replacement not in self._service
+
     def _has(self, character: str) -> bool:
-        """Whether the character set has a character that may stand in data."""
+        """Whether the character set has a character that may stand in data, and its reader follows to it."""
         if not is_visible(character):
             return False
         try:
-            character.encode(self._character_set)
+            encoded = character.encode(self._character_set)
         except UnicodeEncodeError:
             return False
-        return True
+        return encoded[:1] != b"\x1b" or encoded[:2] == b"\x1b$"
 
 
 def _refused(why: str, tag: str, position: int, component: int, value: str) -> CannotWrite:
