@@ -386,7 +386,8 @@ class _Reader(Window):
                         break
                     if tag == "UNO":
                         packages += 1
-                        problems += self._package(segment)
+                        told = self._package(segment)
+                        problems += told if len(problems) < KEPT else ()
                     elif len(problems) < KEPT:
                         problems.append(misplaced(segment))
         except GivenUpError as error:

@@ -278,6 +278,13 @@ def test_headers_that_end_nowhere_are_looked_for_a_few_times_only(piece: bytes) 
     assert problems(found[-5:]) == []
 
 
+def test_packages_without_number_are_told_a_hundred_times_only() -> None:
+    head, tail = document("ORDERS").split(b"UNZ+")
+    found = events(head + b"UNO+1+A:1+B:1+5'12345'" * 20_000 + b"UNZ+" + tail)
+    assert shape(found) == "IGTgi"
+    assert 100 <= len(found[-1].problems) <= 102
+
+
 def test_an_unclosed_shift_costs_no_more_than_its_segment() -> None:
     data = raw("ORDERS", ["FTX+AAI+++@"], syntax="UNOX:4")
     bomb = data.replace(b"@", b"\x1b$B" + b"'\nUNT+" * 200_000)
