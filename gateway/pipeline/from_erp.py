@@ -99,6 +99,7 @@ _SETS: dict[type[Document], tuple[str, ...]] = {
 }
 
 
+_TOLD = 20  # problems of a document that cannot be written
 _UNFIT = re.compile(r"[^A-Za-z0-9.]+")  # for the name of a file: a reference of EDIFACT may be any text
 
 
@@ -189,7 +190,8 @@ def _document(home: Home, data: bytes) -> _Taken:
     try:
         written = outbound.rows(home, partner, type, document)
     except EdiError as error:
-        raise Refused(str(error)) from error
+        others = getattr(error, "problems", ())[1:_TOLD]
+        raise Refused("\n".join([str(error), *(problem.message for problem in others)])) from error
 
     def issue(conn: Connection, cause: str) -> None:
         outbound.issue(home, conn, partner, type, document, written, correlation=correlation, cause=cause)

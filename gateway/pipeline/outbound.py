@@ -53,7 +53,11 @@ def rows(home: Home, partner: Partner, type: str, document: Document) -> list[Ro
     headers = envelope(home.config, partner, type)
     trial = [Numbered(headers, 1, [(1, Body(type, written))])]
     guide = partner.guide(type, "out")
-    syntax.write(headers, home.now(), 1, trial, check=True, guide=guide)
+    try:
+        syntax.write(headers, home.now(), 1, trial, check=True, guide=guide)
+    except CannotWrite:
+        map.placed(msgspec.structs.replace(document, partner=None), strict=True)  # tells the fields
+        raise
     return written
 
 
