@@ -149,16 +149,16 @@ def _answered(line: ResponseLine) -> AnsweredLine:
         told = ((_REASON, line.reason),) if line.reason and status is None else ()
         of_status = stated[_kind(line.action)]
         quantity = of_status.pop(0) if of_status else None
-        promised = next((date for date in dates if _is_promise(date)), Dated())
-        if promised in dates:
+        promised = next((date for date in dates if _is_promise(date)), None)
+        if promised:
             dates.remove(promised)
         answers.append(
             LineAnswer(
                 status=status or line.action,
                 quantity=quantity and quantity.quantity,
                 unit=quantity and quantity.unit,
-                date_type=promised.type,
-                on=promised.on,
+                date_type=promised.type if promised else None,
+                on=promised.on if promised else None,
                 ids=line.substitute,
                 extra=(*told, *(quantity.extra if quantity else ())),
             )

@@ -6,11 +6,12 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from maps_support import DAY, carried, standard
+from maps_support import DAY, carried, shaped, standard
 from test_edifact_sales import lines_of, read
 
 from edi.documents import (
     AnsweredLine,
+    Dated,
     Invoice,
     InvoiceLine,
     LineAnswer,
@@ -215,6 +216,14 @@ def test_the_first_promise_of_a_line_is_the_date_of_its_answer() -> None:
     (line,) = answered(ANSWER.replace("QTY+21:10", f"QTY+21:10\n{dates}")).lines
     assert (line.answers[0].date_type, line.answers[0].on) == ("67", dt.date(2026, 1, 19))
     assert [date.type for date in line.dates] == ["requested_delivery", "promised_delivery"]
+
+
+def test_a_date_that_says_nothing_is_no_promise_of_a_line() -> None:
+    (line,) = answered(ANSWER.replace("QTY+21:10", "QTY+21:10\n    DTM+67")).lines
+    assert (line.answers[0].date_type, line.answers[0].on) == (None, None)
+    empty = AnsweredLine(answers=(LineAnswer(status="accepted"),), dates=(Dated(), Dated()))
+    document = OrderAcknowledgment(number="1", lines=(empty,))
+    assert shaped(standard("ORDRSP"), document).lines[0].dates == (Dated(), Dated())
 
 
 def test_a_reason_without_an_action_is_kept() -> None:
