@@ -1,19 +1,13 @@
-"""Steps 3 to 7: read, know, check, acknowledge, map. One job a transmission.
+"""Steps 3 and 5 to 7: read, check, acknowledge, map. One job a transmission.
 
-Two passes over the stored bytes: the first sees only envelopes and decides for each interchange whether it is
-this partner's, to us, and new; the second checks, answers and maps what was accepted. A large file is
-recorded in parts, so that it fills no memory and holds up no other writer; a part recorded twice changes
-nothing.
-
-An interchange that a hub brings belongs to the partner it says it is from, where that partner is reached
-`via` this hub. All that it leads to is between us and that partner.
+Two passes over the stored bytes: the first sees only envelopes, which are judged; the second checks, answers
+and maps what was accepted. A large file is recorded in parts, so that it fills no memory and holds up no
+other writer; a part recorded twice changes nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
@@ -37,10 +31,10 @@ from edi.guide import GuideError
 from edi.problems import CannotWrite, EdiError, NotEdi, Problem, Severity
 from edi.schema import Check
 from edi.tree import Event, Group, GroupEnd, Interchange, InterchangeEnd, Transaction
-from gateway import edi, numbers, orders
+from gateway import edi, orders
 from gateway.config import Ack, Partner
 from gateway.config.schema import ACKNOWLEDGMENTS
-from gateway.edi import Answer, Answering, Syntax, located
+from gateway.edi import Answer, Answering, located
 from gateway.edi.agreed import map_choice
 from gateway.engine import Dead, Done, Job
 from gateway.errors import DeadReason
@@ -48,15 +42,13 @@ from gateway.failpoints import failpoint
 from gateway.home import Home
 from gateway.pipeline import outbound, reconcile
 from gateway.pipeline.delivering import queue_delivery
+from gateway.pipeline.judging import Envelope, judge, survey
 from gateway.store import after_commit
 from gateway.store.tables import document as document_table
 from gateway.store.tables import interchange as interchange_table
 from gateway.store.tables import order, transmission
 
 _ANSWERS = (ShipmentConfirmation, StockReceipt, LoadTenderAnswer)  # each to one document of ours
-_TYPES = 20  # that are remembered of one interchange
-_LONGEST_NUMBER = 14  # digits of 0020; ISA13 has 9
-_LATEST = 50  # control numbers of a sender, among which what comes next is missed
 PART = 50  # documents recorded in one transaction
 ANSWERS = 200  # recorded in one transaction
 _REASONS = 5  # that are told of one verdict
@@ -80,7 +72,14 @@ def read(home: Home, job: Job) -> Done:
         raise Dead(DeadReason.ENVELOPE_BROKEN, str(error)) from None
     reading = _Reading(home, job, row, partner, envelopes)
     with home.store.read() as conn:
-        reading.judge(conn)
+        judge(
+            home,
+            conn,
+            envelopes,
+            channel=partner,
+            transmission=row.id,
+            released="release" in job.payload,
+        )
     try:
         reading.rehearse()
     except CannotWrite as error:  # a header that no answer can repeat; trying again would stop the lane
@@ -112,95 +111,6 @@ def read_failed(home: Home, conn: Connection, job: Job, reason: str, message: st
     home.note(conn, "held", f"{reason}: {message}", partner=partner, transmission=identity)
 
 
-@dataclass
-class Envelope:
-    """One interchange of a file as the first pass saw it, before anything was decided about it."""
-
-    header: Interchange
-    partner: Partner = field(init=False)  # whose it is, or who brought it
-    content_sha256: str = ""
-    groups: list[tuple[Group, GroupEnd]] = field(default_factory=list)
-    types: dict[str, None] = field(default_factory=dict)  # of what in it may be acknowledged, in order
-    end: InterchangeEnd | None = None
-    status: str = "accepted"
-    reason: str | None = None
-    text: str = ""
-    answers: list[tuple[Answer, _Read | None]] = field(default_factory=list)  # to what in it, if to a part
-    remark: tuple[str, str] | None = None  # what is odd about its number though it is read: event, text
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the envelope itself."""
-        groups = tuple(problem for group, _ in self.groups for problem in group.problems)
-        return self.header.problems + groups + (self.end.problems if self.end else ())
-
-    @property
-    def answerable(self) -> bool:
-        """Whether it holds more than acknowledgments, which are never answered."""
-        return bool(self.types) or not any(end.transactions for _, end in self.groups)
-
-    @property
-    def syntax(self) -> Syntax:
-        """Its syntax."""
-        return edi.of(self.header)
-
-    def refuse(self, status: str, reason: DeadReason, text: str, *, answered: bool = False) -> None:
-        """Decide that nothing of it becomes a document, and have it answered so."""
-        self.status, self.reason, self.text = status, reason, text
-        if answered:
-            told = None if reason is DeadReason.ENVELOPE_BROKEN else reason
-            groups = [group for group, _ in self.groups]
-            answer = self.syntax.refuse(
-                self.header, self.end, groups, answerable=self.answerable, reason=told
-            )
-            self.answer(answer)
-
-    def accept(self) -> None:
-        """Have the partner told that it came, where that is asked for."""
-        self.answer(self.syntax.received(self.header, self.end, [group for group, _ in self.groups]))
-
-    def answer(self, answer: Answer | None, to: _Read | None = None) -> None:
-        """Have an answer sent, if there is one."""
-        if answer is not None:
-            self.answers.append((answer, to))
-
-
-def survey(stream: BinaryIO) -> list[Envelope]:
-    """The envelopes of a file, and a digest of each interchange's segments. Raises NotEdi.
-
-    The digest leaves out terminators and line breaks: a file sent again with other line ends is the same.
-    """
-    found: list[Envelope] = []
-    digest = hashlib.sha256()
-    group: Group | None = None
-    for event in edi.read(stream):
-        match event:
-            case Interchange():
-                found.append(Envelope(event))
-                digest = hashlib.sha256(_bytes(event.segment))
-            case Group():
-                group = event
-                digest.update(_bytes(event.segment))
-            case Transaction():
-                assert group is not None
-                digest.update(_bytes("\n".join(event.segments)))
-                types = found[-1].types
-                if len(types) < _TYPES and found[-1].syntax.is_answered(event, group):
-                    types[event.type] = None
-            case GroupEnd():
-                assert group is not None
-                found[-1].groups.append((group, event))
-            case InterchangeEnd():
-                digest.update(_bytes("\n".join(event.loose)))
-                found[-1].end = event
-                found[-1].content_sha256 = digest.hexdigest()
-    return found
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("latin-1", "backslashreplace")
-
-
 class _Read(NamedTuple):
     """One transaction on its way into the document table."""
 
@@ -228,166 +138,9 @@ class _Reading:
         self.row = row
         self.channel = partner  # who brought it
         self.envelopes = envelopes
-        for envelope in envelopes:
-            envelope.partner = self._sender(envelope.header)
+        self.owed: list[_Owed] = []
         self.found: list[_Read] = []
         self.passed = 0  # transactions of the file so far, whether or not their interchange is accepted
-        self.latest: dict[tuple[str, str], list[int]] = {}  # numbers accepted before, the last one first
-
-    # Step 4: know.
-
-    def _sender(self, header: Interchange) -> Partner:
-        """Whose an interchange is: the partner's it names, if this channel carries it, else the channel's."""
-        named = self.home.config.by_party(header.sender, header.syntax)
-        carried = named is not None and named.via == self.channel.name and named.status != "draft"
-        return named if named is not None and carried else self.channel
-
-    def judge(self, conn: Connection) -> None:
-        """Decide for each interchange whether it is this partner's, to us, and new."""
-        seen: set[tuple[str, str, str]] = set()
-        for envelope in self.envelopes:
-            self._judge(conn, envelope, seen)
-
-    def _judge(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
-        header, us, partner = envelope.header, self.home.config.us, envelope.partner
-        known = self._is_known(header, partner)
-        broken = [problem for problem in envelope.problems if problem.severity is Severity.ERROR]
-        if any(problem.severity is Severity.ERROR for problem in header.problems):
-            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message, answered=known)
-        elif not partner.owns(header.sender, header.syntax):
-            envelope.refuse(
-                "refused",
-                DeadReason.SENDER_MISMATCH,
-                f"the interchange says it is from {header.sender}, which is no identity of "
-                f"{partner.name} ({', '.join(map(str, partner.parties))})",
-                answered=known,
-            )
-        elif not us.owns(header.receiver, header.syntax):
-            envelope.refuse(
-                "refused",
-                DeadReason.RECEIVER_UNKNOWN,
-                f"the interchange is for {header.receiver}; we are {us.identity(header.syntax)}",
-                answered=known,
-            )
-        elif broken:
-            envelope.refuse("refused", DeadReason.ENVELOPE_BROKEN, broken[0].message, answered=known)
-        elif (owner := self._foreign_group(envelope)) is not None:
-            envelope.refuse("refused", DeadReason.SENDER_MISMATCH, owner, answered=known)
-        elif self._wrong_usage(header, partner):
-            envelope.refuse(
-                "held",
-                DeadReason.WRONG_USAGE,
-                f"usage {header.usage} came where usage {partner.usage} is agreed",
-            )
-        else:
-            self._judge_number(conn, envelope, seen)
-            if envelope.status == "accepted":
-                self._remember(conn, header)
-                envelope.accept()
-        if envelope.status in ("accepted", "held"):  # what was refused may come again
-            seen.add((str(header.sender), str(header.receiver), header.control_number))
-
-    def _is_known(self, header: Interchange, partner: Partner) -> bool:
-        """Whether both sides have ids in its syntax, under which it can be answered."""
-        us, syntax = self.home.config.us, header.syntax
-        ours = us.owns(header.receiver, syntax) or us.identity(syntax) is not None
-        return ours and (partner.owns(header.sender, syntax) or partner.identity(syntax) is not None)
-
-    def _wrong_usage(self, header: Interchange, partner: Partner) -> bool:
-        held = "wrong_usage" in self.home.config.defaults.quarantine_on
-        return held and header.usage != partner.usage
-
-    def _foreign_group(self, envelope: Envelope) -> str | None:
-        """A GS02 that is another partner's identity is no more ours to accept than such an ISA06."""
-        mine = {party.id for party in envelope.partner.parties}
-        for group, _ in envelope.groups:
-            for other in self.home.config.partners.values():
-                if group.sender in {party.id for party in other.parties} - mine:
-                    return f"a group says it is from {group.sender}, which is an identity of {other.name}"
-        return None
-
-    def _judge_number(self, conn: Connection, envelope: Envelope, seen: set[tuple[str, str, str]]) -> None:
-        header, rules = envelope.header, envelope.partner.control_numbers
-        released = "release" in self.job.payload
-        key = (str(header.sender), str(header.receiver), header.control_number)
-        earlier = conn.execute(
-            select(interchange_table)
-            .where(
-                interchange_table.c.sender == key[0],
-                interchange_table.c.receiver == key[1],
-                interchange_table.c.control_number == key[2],
-                interchange_table.c.status.in_(("accepted", "held")),
-                interchange_table.c.transmission != self.row.id,
-                interchange_table.c.created_at > self.home.now() - numbers.KEPT,
-            )
-            .order_by(interchange_table.c.created_at.desc())
-        ).all()
-        number = f"control number {header.control_number} from {header.sender}"
-        for one in earlier:
-            if one.content_sha256 == envelope.content_sha256:
-                text = f"{number} was read before, in {one.transmission}"
-                envelope.refuse("duplicate", DeadReason.DUPLICATE_ICN, text, answered=True)
-                return
-        if earlier or key in seen:
-            text = f"{number} stands twice in this file"
-            if earlier:
-                text = f"{number} was read before, in {earlier[0].transmission}, with other content"
-            if rules.on_duplicate == "quarantine" and not released:
-                envelope.refuse("held", DeadReason.DUPLICATE_ICN, text)
-            else:
-                envelope.remark = ("duplicate", text)
-        elif missing := self._gap(conn, envelope):
-            if rules.on_gap == "quarantine" and not released:
-                envelope.refuse("held", DeadReason.CONTROL_GAP, missing)
-            else:
-                envelope.remark = ("gap", missing)
-
-    def _gap(self, conn: Connection, envelope: Envelope) -> str:
-        """What should have come between the numbers before and this one; "" where nothing is missing.
-
-        After the last number comes 1, so one is ahead of another or behind it by less than half of them.
-        """
-        header, rules = envelope.header, envelope.partner.control_numbers
-        highest = numbers.LAST[header.syntax]
-        latest = self._latest(conn, header)
-        this = _counted(header.control_number)
-        if rules.on_gap == "ignore" or this is None or not latest:
-            return ""
-
-        def ahead(number: int) -> int:
-            return (number - latest[0] + highest // 2) % highest - highest // 2
-
-        before = max(latest, key=ahead)
-        if ahead(this) <= ahead(before) + 1:
-            return ""
-        first, last = before % highest + 1, (this - 2) % highest + 1
-        missing = f"{first}" if first == last else f"{first} to {last}"
-        return f"interchanges {missing} from {header.sender} have not come: {this} follows {before}"
-
-    def _latest(self, conn: Connection, header: Interchange) -> list[int]:
-        """The numbers last accepted from a sender, also from this file."""
-        key = str(header.sender), str(header.receiver)
-        if key not in self.latest:
-            found = conn.execute(
-                select(interchange_table.c.control_number)
-                .where(
-                    interchange_table.c.sender == key[0],
-                    interchange_table.c.receiver == key[1],
-                    interchange_table.c.status == "accepted",
-                    interchange_table.c.transmission != self.row.id,
-                    interchange_table.c.created_at > self.home.now() - numbers.KEPT,
-                )
-                .order_by(interchange_table.c.created_at.desc())
-                .limit(_LATEST)
-            ).scalars()
-            self.latest[key] = [number for number in map(_counted, found) if number is not None]
-        return self.latest[key]
-
-    def _remember(self, conn: Connection, header: Interchange) -> None:
-        if (number := _counted(header.control_number)) is not None:
-            latest = self._latest(conn, header)
-            latest.insert(0, number)
-            del latest[_LATEST:]
 
     def rehearse(self) -> None:
         """See that whatever is due an answer can be given one, before a part of it has an effect.
@@ -395,7 +148,7 @@ class _Reading:
         What a transaction adds to an answer can always be written. Raises CannotWrite.
         """
         for envelope in self.envelopes:
-            for answer in [answer for answer, _ in envelope.answers] + self._trial(envelope):
+            for answer in envelope.answers + self._trial(envelope):
                 outbound.rehearse(self.home, envelope.partner, envelope.header, answer)
 
     def _trial(self, envelope: Envelope) -> list[Answer]:
@@ -420,6 +173,7 @@ class _Reading:
         for event in events:
             if isinstance(event, Interchange):
                 envelope = next(envelopes)
+                self.owed += [_Owed(envelope, answer, None) for answer in envelope.answers]
                 groups = iter(envelope.groups)
                 answering = envelope.syntax.answering(event, answerable=envelope.answerable)
                 first = None
@@ -431,7 +185,7 @@ class _Reading:
             elif isinstance(event, Transaction):
                 self.passed += 1
             elif isinstance(event, InterchangeEnd) and envelope.status == "accepted":
-                envelope.answer(answering.finish(event, self._mode(envelope)), first)
+                self._owe(envelope, answering.finish(event, self._mode(envelope)), first)
 
     def _read_group(
         self,
@@ -456,8 +210,12 @@ class _Reading:
             if len(self.found) >= PART:
                 self.home.engine.checkpoint(self.job, self._record_part)
                 self.found = []
-        envelope.answer(answering.end(end, self._mode(envelope, group)), first)
+        self._owe(envelope, answering.end(end, self._mode(envelope, group)), first)
         return first
+
+    def _owe(self, envelope: Envelope, answer: Answer | None, to: _Read | None) -> None:
+        if answer is not None:
+            self.owed.append(_Owed(envelope, answer, to))
 
     def _document(
         self, envelope: Envelope, group: Group, item: Transaction, verdict: Check, broken: Problem | None
@@ -514,7 +272,7 @@ class _Reading:
         for envelope in self.envelopes:
             self._tell(conn, envelope)
         self._record_found(conn)
-        self._answer(conn, self._answers(), answered)
+        self._answer(conn, self.owed, answered)
         for envelope in self.envelopes:
             if envelope.status == "accepted" and envelope.end is not None:
                 for told in envelope.syntax.answers_in(envelope.header, envelope.end):
@@ -547,15 +305,14 @@ class _Reading:
 
     def spread(self) -> None:
         """Record many answers a part at a time, once all that they are to is recorded."""
-        answers = self._answers()
-        if len(answers) <= ANSWERS:
+        if len(self.owed) <= ANSWERS:
             return
         self.home.engine.checkpoint(self.job, self._record_part)
         self.found = []
         with self.home.store.read() as conn:
             before = self._answered_before(conn)
-        for at in range(0, len(answers), ANSWERS):
-            part = answers[at : at + ANSWERS]
+        for at in range(0, len(self.owed), ANSWERS):
+            part = self.owed[at : at + ANSWERS]
             self.home.engine.checkpoint(self.job, partial(self._answer, answers=part, before=before))
 
     def _record_found(self, conn: Connection) -> None:
@@ -672,9 +429,6 @@ class _Reading:
         )
         return {(row.cause, row.type, row.number) for row in rows}
 
-    def _answers(self) -> list[_Owed]:
-        return [_Owed(envelope, answer, to) for envelope in self.envelopes for answer, to in envelope.answers]
-
     def _answer(self, conn: Connection, answers: list[_Owed], before: set[tuple[str, str, str]]) -> None:
         for envelope, answer, first in answers:
             cause = first.values["id"] if first is not None else self.row.id
@@ -710,12 +464,6 @@ class _Reading:
         if group is None:  # one answer for all: it is owed if any is
             agreed.sort(key=lambda ack: ack.mode == "none")
         return agreed[0] if agreed else self.home.config.defaults.ack
-
-
-def _counted(control_number: str) -> int | None:
-    """A control number as one that is counted; None for other text, and for more digits than one may have."""
-    counts = control_number.isascii() and control_number.isdecimal()
-    return int(control_number) if counts and len(control_number) <= _LONGEST_NUMBER else None
 
 
 def _map(envelope: Envelope, item: Transaction, verdict: Check, values: dict[str, Any]) -> Document | None:
