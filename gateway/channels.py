@@ -1,94 +1,47 @@
 """How bytes travel to partners: AS2 over HTTP, and the keys and certificates that go with it.
 
-Nothing here keeps state. Only configured URLs are contacted: redirects are not followed, proxies of the
-environment not used, and answers are cut at a size and a time.
+Nothing here keeps state. Only configured URLs are contacted, by the options of the partner's `as2.http`.
 """
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
-from urllib.parse import urlsplit
+from typing import BinaryIO
 
-import httpx
-
-from gateway import as2
-from gateway.config import As2, Config, Partner, SftpPoll
+from gateway import as2, http
+from gateway.config import As2, Config, SftpPoll
 from gateway.config import Key as OurKey
-from gateway.errors import Code, Failure, GatewayError
+from gateway.errors import Code, Failure
+from gateway.http import Answer, Headers, Unreachable
 from sftp.client import HostKeyChanged, SftpError, connect, join
 from sftp.keys import BadKey, load_private_key
 
-MAX_ANSWER = 1 << 20
-TIMEOUT = httpx.Timeout(60.0, connect=15.0)
-_CHUNK = 256 * 1024
-RETRY_STATUSES = frozenset({408, 425, 429})
+
+def post(relation: As2, headers: Headers, body: BinaryIO, *, to: str | None = None) -> Answer:
+    """POST a file to a partner's URL, or a receipt `to` one that is allowed. Raises Unreachable, Failure."""
+    url = to or relation.url
+    assert url is not None
+    return http.exchange("POST", url, headers, relation.http, body=body)
 
 
-class Unreachable(GatewayError):
-    """No complete answer: connection refused, reset, timed out. Sending the same bytes again is right."""
-
-    temporary = True
-    theirs = True
-
-
-class Answer(NamedTuple):
-    """An HTTP answer, its body whole."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the same request may succeed later (RFC 9110; retry table of the specification)."""
-        return self.status in RETRY_STATUSES or self.status >= 500
+def head(relation: As2, headers: Headers) -> Answer:
+    """HEAD on a partner's URL (AS2 Restart, draft-harding-as2-restart). Raises Unreachable, Failure."""
+    assert relation.url is not None
+    return http.exchange("HEAD", relation.url, headers, relation.http)
 
 
-def post(url: str, headers: list[tuple[str, str]], body: BinaryIO) -> Answer:
-    """POST a file with its Content-Length. Raises Unreachable."""
+def receipt_url_allowed(relation: As2, url: str) -> bool:
+    """Whether an asynchronous receipt may go there: to an origin configured for the partner, and no other.
+
+    Scheme, host and port are compared as they are written; no name is looked up.
+    """
+    allowed = {http.origin(one) for one in (relation.url, *relation.receipt_urls) if one is not None}
     try:
-        with (
-            httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False, verify=_tls()) as client,
-            client.stream("POST", url, headers=headers, content=_chunks(body)) as response,
-        ):
-            content = bytearray()
-            for chunk in response.iter_bytes():
-                content += chunk
-                if len(content) > MAX_ANSWER:
-                    raise Unreachable(f"the answer is over {MAX_ANSWER} bytes")
-            return Answer(response.status_code, list(response.headers.multi_items()), bytes(content))
-    except httpx.HTTPError as error:
-        where = "{}://{}:{}".format(*_origin(url))  # without a path, and without a user and password
-        raise Unreachable(f"{where}: {type(error).__name__}: {error}") from error
-
-
-def _chunks(body: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: body.read(_CHUNK), b"")
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443}.get(parts.scheme, 80)
-    return parts.scheme, (parts.hostname or "").lower(), port
-
-
-def receipt_url_allowed(partner: Partner, url: str) -> bool:
-    """Whether an asynchronous receipt may go there: only to the origin configured for the partner."""
-    return (
-        partner.as2 is not None and partner.as2.url is not None and _origin(url) == _origin(partner.as2.url)
-    )
+        return http.origin(url) in allowed
+    except ValueError:
+        return False
 
 
 def identities(config: Config, now: datetime) -> tuple[as2.Identity, ...]:

@@ -43,7 +43,8 @@ from edi.documents import (
 from edi.qualified import check_digit
 from edi.tree import NORMAL, Group, Interchange, PartyId, Transaction
 from gateway import as2, channels, edi
-from gateway.config import Address
+from gateway.config import Address, As2
+from gateway.http import Unreachable
 from gateway.keys import KeyPair, make_key_pair
 from gateway.store.tables import new_id
 from gateway.web.listener import Listener
@@ -224,16 +225,17 @@ class Retailer:
                 receipt=as2.ReceiptRequest(async_url=self.url),
             )
             self._sent[message_id] = built.mics
+            gateway = As2(id=self.their_as2_id, url=self.gateway_url)
             until = time.monotonic() + timeout_s
             while True:
                 spool.seek(0)
                 try:
-                    answer = channels.post(self.gateway_url, built.headers, spool)
+                    answer = channels.post(gateway, built.headers, spool)
                     if 200 <= answer.status < 300:
                         return message_id
                     if not answer.retryable:
                         raise Failed(f"the gateway answered {answer.status}")
-                except channels.Unreachable:
+                except Unreachable:
                     pass
                 if time.monotonic() > until or self._closing.wait(0.2):
                     raise Failed(f"{filename} was not taken within {timeout_s:.0f} s")
@@ -321,11 +323,12 @@ class Retailer:
                 self.complaints.append(str(error))
 
     def _post_receipt(self, url: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        gateway = As2(id=self.their_as2_id, url=url)
         for _ in range(300):
             try:
-                if not channels.post(url, headers, io.BytesIO(body)).retryable:
+                if not channels.post(gateway, headers, io.BytesIO(body)).retryable:
                     return
-            except channels.Unreachable:
+            except Unreachable:
                 pass
             if self._closing.wait(0.2):
                 return

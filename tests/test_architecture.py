@@ -26,7 +26,7 @@ MAY_IMPORT = {
 LEVELS = [
     {"errors", "failpoints"},
     {"config", "keys", "store", "edi", "folders"},
-    {"engine", "as2", "erp"},
+    {"engine", "as2", "erp", "http"},
     {"home", "channels", "numbers", "derivation"},
     {"orders", "pipeline"},
     {"queries", "intake", "sheet"},
@@ -42,7 +42,7 @@ HOME = {
     "watchdog": ("sftp",),
     "cryptography": ("gateway.as2", "gateway.keys", "sftp.keys"),
     "isal": ("gateway.as2",),
-    "httpx": ("gateway.channels", "gateway.simulate", "gateway.cli"),
+    "h11": ("gateway.http",),
     "starlette": ("gateway.web", "gateway.simulate"),
     "uvicorn": ("gateway.web", "gateway.simulate"),
     "click": ("gateway.cli",),

@@ -26,7 +26,7 @@ from gateway.as2.receipt import (
     parse_receipt,
     read_claim,
 )
-from gateway.as2.request import ReceiptRequest, Request, parse_request_headers
+from gateway.as2.request import ReceiptRequest, Request, parse_request_headers, unquoted
 from gateway.as2.signed import Signing, Trust
 
 __all__ = [
@@ -62,4 +62,5 @@ __all__ = [
     "parse_receipt",
     "parse_request_headers",
     "read_claim",
+    "unquoted",
 ]

@@ -325,11 +325,34 @@ class Cert(Struct, frozen=True, kw_only=True):
     encrypt_from: datetime | None = None
 
 
+class Http(Struct, frozen=True, kw_only=True):
+    """How our requests reach their server: as whom we come, whom TLS trusts, and by which way.
+
+    `user` and `password` go with each request (RFC 7617). `cert` and `key` are our TLS client certificate.
+    `ca` holds all that TLS trusts: their authority's certificate, or theirs itself, which then counts
+    whatever its name. `proxy` is the way to them; no proxy of the environment is used.
+    """
+
+    user: str | None = None
+    password: Secret | None = None
+    cert: Path | None = None
+    key: Secret | None = None
+    ca: Path | None = None  # absent: what the system trusts
+    proxy: Address | None = None
+    proxy_user: str | None = None
+    proxy_password: Secret | None = None
+    transfer: Literal["length", "chunked"] = "length"
+    expect_continue: bool = False  # wait for 100 before a body
+    answer_within: timedelta = timedelta(seconds=60)  # from the end of the request to the end of its answer
+
+
 class As2(Struct, frozen=True, kw_only=True):
     """An AS2 relation. What is agreed here is also the least we accept from them."""
 
     id: As2Id
     url: str | None = None  # absent: they send to us, we send nothing
+    receipt_urls: tuple[str, ...] = ()  # where else than at `url` they take receipts; any path there
+    http: Http = Http()
     sign: Sign = "sha256"
     encrypt: Encrypt = "aes256-cbc"
     compress: Compress = "none"

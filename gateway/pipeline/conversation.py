@@ -68,22 +68,37 @@ class Conversation:
 
     def request(self, headers: Headers) -> as2.Request:
         """Judge the headers alone, before the body is read. Raises As2Refused."""
-        request = as2.parse_request_headers(headers)
-        if request.receipt is not None and request.receipt.async_url is not None:
-            partner = self._partner(request)
-            if partner is not None and not channels.receipt_url_allowed(partner, request.receipt.async_url):
-                text = f"{request.as2_from} asks for its receipt at {request.receipt.async_url}"
-                if self._unproved.worth_telling(partner.name):
-                    log.warning("receipt URL refused: %s", text)
-                    self.home.store.write(
-                        lambda conn: self.home.note(
-                            conn, "refused", f"{DeadReason.MDN_URL_REFUSED}: {text}", partner=partner.name
-                        )
-                    )
-                raise As2Refused(
-                    400, "the URL of the asynchronous receipt is not accepted", reason="MDN_URL_REFUSED"
-                )
+        try:
+            request = as2.parse_request_headers(headers)
+            self._check_receipt_url(request)
+        except As2Refused as refused:
+            if refused.reason == DeadReason.MDN_URL_REFUSED:
+                self._tell_refused_url(headers)
+            raise
         return request
+
+    def _check_receipt_url(self, request: as2.Request) -> None:
+        """A receipt goes where the partner's configuration says, whatever the message says."""
+        partner, receipt = self._partner(request), request.receipt
+        if partner is None or receipt is None or receipt.async_url is None:
+            return
+        assert partner.as2 is not None
+        if not channels.receipt_url_allowed(partner.as2, receipt.async_url):
+            raise As2Refused(400, "this URL is none of theirs", reason=DeadReason.MDN_URL_REFUSED)
+
+    def _tell_refused_url(self, headers: Headers) -> None:
+        values = {name.lower(): value for name, value in headers}
+        sender = as2.unquoted(values.get("as2-from", ""))
+        partner = self.home.config.by_as2(sender)
+        name = partner.name if partner is not None else None
+        if self._unproved.worth_telling(name or "?"):
+            text = f"{sender} asks for its receipt at {values.get('receipt-delivery-option')}"
+            log.warning("receipt URL refused: %s", text)
+            self.home.store.write(
+                lambda conn: self.home.note(
+                    conn, "refused", f"{DeadReason.MDN_URL_REFUSED}: {text}", partner=name
+                )
+            )
 
     def stranger(self, request: as2.Request, peer: str) -> Reply | None:
         """The answer to whoever is no partner, by the headers alone, so that its body is never stored.

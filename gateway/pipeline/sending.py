@@ -18,13 +18,13 @@ from sqlalchemy import Connection, Row, select, update
 
 from gateway import as2, channels, orders
 from gateway.as2.signed import micalg
-from gateway.channels import Answer, Unreachable
 from gateway.config import As2, Partner
 from gateway.engine import Dead, Done, Job, Retry
 from gateway.errors import DeadReason, Failure
 from gateway.failpoints import failpoint
 from gateway.folders import place_once
 from gateway.home import Home
+from gateway.http import Answer, Unreachable
 from gateway.store import after_commit
 from gateway.store.tables import document, transmission
 from sftp.client import HostKeyChanged, SftpError
@@ -179,8 +179,8 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
     failpoint("send:built")
     try:
         with home.store.fetch(row.wire_sha256, verify=True) as body:
-            answer = channels.post(relation.url, [tuple(pair) for pair in row.wire_headers], body)
-    except Unreachable as error:
+            answer = channels.post(relation, [tuple(pair) for pair in row.wire_headers], body)
+    except (Unreachable, Failure) as error:
         raise Retry(str(error), after_s=_wait_s(relation, job.attempt)) from error
     failpoint("send:posted")
     if answer.retryable:
@@ -381,12 +381,13 @@ def delivered(home: Home, conn: Connection, row: Row[Any], proof: str) -> None:
 def send_receipt(home: Home, job: Job) -> Done:
     """POST a stored receipt to the URL that was asked for and allowed."""
     url, partner = job.payload["url"], home.config.partners.get(job.payload["partner"])
-    if partner is None or not channels.receipt_url_allowed(partner, url):
+    relation = partner.as2 if partner is not None else None
+    if partner is None or relation is None or not channels.receipt_url_allowed(relation, url):
         raise Dead(DeadReason.MDN_URL_REFUSED, f"{url} is no configured origin of {job.payload['partner']}")
     try:
         with home.store.fetch(job.payload["body"], verify=True) as body:
-            answer = channels.post(url, [tuple(pair) for pair in job.payload["headers"]], body)
-    except Unreachable as error:
+            answer = channels.post(relation, [tuple(pair) for pair in job.payload["headers"]], body, to=url)
+    except (Unreachable, Failure) as error:
         raise Retry(str(error)) from error
     if answer.retryable:
         raise Retry(f"{url} answered {answer.status}")
