@@ -59,13 +59,48 @@ class Answer(NamedTuple):
     body: bytes
 
     @property
+    def taken(self) -> bool:
+        """Whether the request was taken: any 2xx (RFC 4130 7.6)."""
+        return 200 <= self.status < 300
+
+    @property
     def retryable(self) -> bool:
-        """Whether the same request may succeed later (RFC 9110; retry table of the specification)."""
-        return self.status in RETRY_STATUSES or self.status >= 500
+        """Whether the same request may succeed later (RFC 9110 15).
+
+        A redirect is not followed and may be gone later, as one to a page that tells of maintenance.
+        """
+        return self.status in RETRY_STATUSES or 300 <= self.status < 400 or self.status >= 500
 
     def header(self, name: str) -> str | None:
         """The first value of a header."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+
+def refusal(answer: Answer, http: Http) -> str:
+    """What a person is told of an answer that is no 2xx: the status, and what may be done about it."""
+    told = f"answered {answer.status}"
+    match answer.status:
+        case 401:
+            ours = (
+                f"the password of {http.user!r} is not accepted"
+                if http.user
+                else "no user is set in as2.http"
+            )
+            return f"{told}: {ours}; it asks for {_quoted(answer, 'WWW-Authenticate')}"
+        case 407:
+            return f"{told}: the proxy asks for {_quoted(answer, 'Proxy-Authenticate')}"
+        case 411 if http.transfer == "chunked":
+            return f'{told}: it wants as2.http.transfer = "length"'
+        case 417 if http.expect_continue:
+            return f"{told}: it wants as2.http.expect_continue = false"
+        case status if 300 <= status < 400:
+            return f"{told}: it points to {_quoted(answer, 'Location')}, which is not followed"
+    return told
+
+
+def _quoted(answer: Answer, name: str) -> str:
+    """A header of theirs as it may be shown."""
+    return "".join(char for char in answer.header(name) or "" if char.isprintable())[:200] or "nothing"
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -309,7 +344,7 @@ def _read(wire: _Wire, http: Http, *, whole: bool) -> Answer:
         [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items()],
         b"",
     )
-    if not 200 <= answer.status < 300:
+    if not answer.taken:
         with suppress(OSError, h11.RemoteProtocolError, _TooLong):  # the status has said what counts
             return answer._replace(body=_content(wire, answer, MAX_REASON))
         return answer

@@ -37,7 +37,7 @@ def _log_to_stderr(*, verbose: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Safe("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
-    for noisy in ("paramiko", "httpx", "httpcore", "watchdog", "uvicorn", "alembic"):
+    for noisy in ("paramiko", "watchdog", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

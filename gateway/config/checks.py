@@ -19,6 +19,7 @@ from gateway.config.schema import (
     As2,
     Edifact,
     File,
+    Http,
     Partner,
     SftpAccount,
     Us,
@@ -161,12 +162,38 @@ def _as2_contradictions(us: Us | None, as2: As2, here: toml.Place) -> _Problems:
         yield here, "needs our own AS2 id: write as2_id in [us]"
     if us is not None and not us.keys and (as2.sign != "none" or as2.encrypt != "none"):
         yield here, "needs a key of ours: write keys in [us]"
-    if as2.url is not None:
-        url = urlsplit(as2.url)
-        if url.scheme not in ("http", "https") or not url.hostname or url.username or url.fragment:
-            yield (*here, "url"), "expected http://HOST[:PORT]/PATH or https://..., without a user"
+    urls = [] if as2.url is None else [(as2.url, ("url",))]
+    for url, at in [*urls, *((url, ("receipt_urls", index)) for index, url in enumerate(as2.receipt_urls))]:
+        if not _is_url(url):
+            yield (*here, *at), "expected http://HOST[:PORT]/PATH or https://..., without a user"
+    yield from _http_contradictions(as2.http, (*here, "http"))
     if not as2.certs and (as2.sign != "none" or as2.encrypt != "none"):
         yield here, "has no certificate of theirs: write certs, or sign = 'none' and encrypt = 'none'"
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return False
+    plain = bool(re.fullmatch(r"[!-~]+", text)) and not url.fragment and url.username is None
+    return plain and url.scheme in ("http", "https") and bool(url.hostname) and port != 0
+
+
+def _http_contradictions(http: Http, here: toml.Place) -> _Problems:
+    for one, other in (("user", "password"), ("cert", "key"), ("proxy_user", "proxy_password")):
+        if (getattr(http, one) is None) != (getattr(http, other) is None):
+            yield here, f"{one} and {other} go together: write both, or neither"
+    for key in ("user", "proxy_user"):
+        if not re.fullmatch(r"[^:\x00-\x1f\x7f]*", getattr(http, key) or ""):
+            yield (*here, key), "a user's name has no colon and no control character (RFC 7617 2)"
+    if http.proxy_user is not None and http.proxy is None:
+        yield (*here, "proxy_user"), "needs the proxy that it is for"
+    if http.key is not None and http.key.kind != "file":
+        yield (*here, "key"), "expected 'file:PATH': TLS reads a private key from a file"
+    if not http.answer_within:
+        yield (*here, "answer_within"), "expected a duration above zero"
 
 
 def _account_contradictions(account: SftpAccount, here: toml.Place) -> _Problems:
@@ -190,6 +217,8 @@ def doubts(top: File, partners: Mapping[str, Partner]) -> _Problems:
         here: toml.Place = ("partner", name)
         if partner.as2 and partner.as2.legacy:
             yield (*here, "as2"), "SHA-1 or 3DES protects these messages: agree on sha256 and aes256-cbc"
+        if partner.as2 and partner.as2.http.user and (partner.as2.url or "").startswith("http:"):
+            yield (*here, "as2", "http", "user"), "its password goes unprotected: their url is not https"
         if partner.as2 and partner.as2.mdn.mode == "async" and top.server.public_url is None:
             yield (
                 (*here, "as2", "mdn"),
@@ -239,6 +268,11 @@ def missing_files(us: Us | None, partners: Mapping[str, Partner]) -> _Problems:
                     ("partner", partner.name, "as2", "certs", index, "file"),
                     f"{cert.file} does not exist; save their certificate there (PEM or DER)",
                 )
+        http = partner.as2.http if partner.as2 else Http()
+        secret = Path(http.key.name) if http.key is not None else None
+        for what, file in (("ca", http.ca), ("cert", http.cert), ("key", secret)):
+            if file is not None and not file.is_file():
+                yield ("partner", partner.name, "as2", "http", what), f"{file} does not exist"
         for index, agreement in enumerate(partner.agreements):
             if agreement.map and not agreement.map.is_file():
                 yield (

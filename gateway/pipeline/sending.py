@@ -24,7 +24,7 @@ from gateway.errors import DeadReason, Failure
 from gateway.failpoints import failpoint
 from gateway.folders import place_once
 from gateway.home import Home
-from gateway.http import Answer, Unreachable
+from gateway.http import Answer, Unreachable, refusal
 from gateway.store import after_commit
 from gateway.store.tables import document, transmission
 from sftp.client import HostKeyChanged, SftpError
@@ -183,10 +183,11 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
     except (Unreachable, Failure) as error:
         raise Retry(str(error), after_s=_wait_s(relation, job.attempt)) from error
     failpoint("send:posted")
-    if answer.retryable:
-        raise Retry(f"{relation.url} answered {answer.status}", after_s=_wait_s(relation, job.attempt))
-    if not 200 <= answer.status < 300:
-        raise Dead(DeadReason.PEER_REJECTED, f"{relation.url} answered {answer.status}")
+    if not answer.taken:
+        told = f"{relation.url} {refusal(answer, relation.http)}"
+        if answer.retryable:
+            raise Retry(told, after_s=_wait_s(relation, job.attempt))
+        raise Dead(DeadReason.PEER_REJECTED, told)
     match relation.mdn.mode:
         case "none":
             return lambda conn: delivered(home, conn, row, "no receipt was asked for")
@@ -389,10 +390,9 @@ def send_receipt(home: Home, job: Job) -> Done:
             answer = channels.post(relation, [tuple(pair) for pair in job.payload["headers"]], body, to=url)
     except (Unreachable, Failure) as error:
         raise Retry(str(error)) from error
-    if answer.retryable:
-        raise Retry(f"{url} answered {answer.status}")
-    if not 200 <= answer.status < 300:
-        raise Dead(DeadReason.PEER_REJECTED, f"{url} answered {answer.status}")
+    if not answer.taken:
+        told = f"{url} {refusal(answer, relation.http)}"
+        raise Retry(told) if answer.retryable else Dead(DeadReason.PEER_REJECTED, told)
     text = f"receipt for {job.payload['message_id']} posted to {partner.name}"
     return Done(lambda conn: _note_receipt(home, conn, job, "receipted", text))
 
