@@ -36,6 +36,7 @@ CONTINUE_S = 2.0  # for 100; a server that does not know it says nothing (RFC 91
 GRACE_S = 60.0  # for a request to be taken, and a second more for each PACE bytes
 PACE = 8 * 1024
 SHORT = 2  # bytes that a receipt may lack of its Content-Length: a CRLF that was counted and not sent
+MAX_INTERIM = 100  # answers of 1xx
 RETRY_STATUSES = frozenset({408, 425, 429})
 
 _CHUNK = 256 * 1024
@@ -116,9 +117,11 @@ def exchange(method: str, url: str, headers: Headers, http: Http, *, body: Binar
     Raises Unreachable for what may pass, Failure for what of ours cannot be used: a certificate, a password.
     """
     scheme, host, port = origin(url)
+    size = _size(body) if body is not None else None
+    request = _request(method, urlsplit(url), headers, http, size)
     try:
         with closing(_connected(scheme, host, port, http)) as wire:
-            return _converse(wire, method, urlsplit(url), headers, http, body)
+            return _read(wire, http, whole=_send(wire, request, http, body, size or 0))
     except (OSError, h11.RemoteProtocolError) as error:
         raise Unreachable(f"{scheme}://{host}:{port}: {_cause(error)}") from error
 
@@ -144,6 +147,7 @@ class _Wire:
         self._socket = connection
         self._talk = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         self._until, self._lacks = 0.0, ""
+        self._interim = 0
         self.answered: h11.Response | None = None
         self.continued = False
 
@@ -180,8 +184,8 @@ class _Wire:
                     self._wait(select.POLLIN | select.POLLOUT)
                 except ssl.SSLWantReadError:
                     self._wait(select.POLLIN)
-                except ConnectionError:
-                    if self.heard():  # who refuses early may close early
+                except (ConnectionError, ssl.SSLError):
+                    if self.heard():  # who refuses early may close early, and may have said why
                         return False
                     raise
         return True
@@ -194,15 +198,18 @@ class _Wire:
         return self.answered is not None
 
     def _hear(self, data: bytes) -> None:
+        if not data:
+            raise ConnectionError("the connection was closed without an answer")
         self._talk.receive_data(data)
         while self.answered is None:
             match self._talk.next_event():
                 case h11.InformationalResponse() as interim:
                     self.continued = self.continued or interim.status_code == 100
+                    self._interim += 1
+                    if self._interim > MAX_INTERIM:
+                        raise ConnectionError("interim answers without an end")
                 case h11.Response() as response:
                     self.answered = response
-                case h11.ConnectionClosed():
-                    raise ConnectionError("the connection was closed without an answer")
                 case _:
                     return
 
@@ -221,7 +228,7 @@ class _Wire:
 
     def body(self) -> Iterator[bytes]:
         """What follows the head, as it comes."""
-        while True:
+        while self._left() > 0:
             match self._talk.next_event():
                 case h11.Data(data=data):
                     yield bytes(data)
@@ -229,6 +236,7 @@ class _Wire:
                     return
                 case h11.NEED_DATA:
                     self._talk.receive_data(self._receive())
+        raise TimeoutError(self._lacks)
 
     def _receive(self) -> bytes:
         while True:
@@ -240,9 +248,12 @@ class _Wire:
                 self._wait(select.POLLOUT)
 
     def _wait(self, events: int) -> None:
-        left = self._until - time.monotonic()
+        left = self._left()
         if left <= 0 or not self._poll(events, left):
             raise TimeoutError(self._lacks)
+
+    def _left(self) -> float:
+        return self._until - time.monotonic()
 
     def _poll(self, events: int, seconds: float) -> bool:
         poll = select.poll()
@@ -300,17 +311,13 @@ def _tunnel(wire: _Wire, host: str, port: int, http: Http) -> None:
         raise ConnectionError(f"the proxy {http.proxy} answered {status}")
 
 
-def _converse(
-    wire: _Wire, method: str, url: SplitResult, headers: Headers, http: Http, body: BinaryIO | None
-) -> Answer:
-    size = _left(body) if body is not None else 0
-    expects = http.expect_continue and size > 0
+def _request(method: str, url: SplitResult, headers: Headers, http: Http, size: int | None) -> h11.Request:
+    """The head of a request whose body has `size` bytes, or that has none. Raises Failure."""
     fields = [("Host", url.netloc), *(pair for pair in headers if pair[0].lower() not in _OURS)]
-    if body is not None and http.transfer == "chunked":
-        fields.append(("Transfer-Encoding", "chunked"))
-    elif body is not None:
-        fields.append(("Content-Length", str(size)))
-    if expects:
+    if size is not None:
+        chunked = http.transfer == "chunked"
+        fields.append(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(size)))
+    if size and http.expect_continue:
         fields.append(("Expect", "100-continue"))
     if http.user is not None and http.password is not None:
         fields.append(("Authorization", _basic(http.user, http.password)))
@@ -318,20 +325,22 @@ def _converse(
     if http.proxy is not None and url.scheme == "http":
         target = f"http://{url.netloc}{target}"  # RFC 9112 3.2.2
         fields += _for_proxy(http)
-    fields.append(("Connection", "close"))
+    return h11.Request(method=method, target=target, headers=[*fields, ("Connection", "close")])
+
+
+def _send(wire: _Wire, request: h11.Request, http: Http, body: BinaryIO | None, size: int) -> bool:
+    """Send a request; False when its answer came before all of it was taken."""
     wire.allow(GRACE_S, f"the request was not taken within {GRACE_S:.0f} s")
-    whole = wire.send(h11.Request(method=method, target=target, headers=fields))
-    if whole and expects:
+    whole = wire.send(request)
+    if whole and size and http.expect_continue:
         wire.wait_for_continue(CONTINUE_S)
-    sent = 0
-    started = time.monotonic()
+    sent, started = 0, time.monotonic()
     while whole and body is not None and (chunk := body.read(_CHUNK)):
-        allowed = started + GRACE_S + sent / PACE - time.monotonic()
-        wire.allow(allowed, f"{sent} of {size} bytes were taken in {time.monotonic() - started:.0f} s")
+        took = time.monotonic() - started
+        wire.allow(GRACE_S + sent / PACE - took, f"{sent} of {size} bytes were taken in {took:.0f} s")
         whole = wire.send(h11.Data(data=chunk))
         sent += len(chunk)
-    whole = whole and wire.send(h11.EndOfMessage())
-    return _read(wire, http, whole=whole)
+    return whole and wire.send(h11.EndOfMessage())
 
 
 def _read(wire: _Wire, http: Http, *, whole: bool) -> Answer:
@@ -374,7 +383,7 @@ def _content(wire: _Wire, answer: Answer, most: int) -> bytes:
     return bytes(content)
 
 
-def _left(body: BinaryIO) -> int:
+def _size(body: BinaryIO) -> int:
     """How many bytes a file has from where it stands."""
     here = body.tell()
     size = body.seek(0, 2) - here
