@@ -398,7 +398,7 @@ FRAMINGS = {
     "a signed length": b"Content-Length: +1\r\n\r\nx",
     "a length in words": b"Content-Length: one\r\n\r\nx",
     "a negative length": b"Content-Length: -1\r\n\r\nx",
-    "a folded header": b"Content-Length: 1\r\nX-Fold: a\r\n b\r\n\r\nx",
+    "a folded length": b"Content-Length:\r\n 1\r\n\r\nx",
     "a space before the colon": b"Content-Length : 1\r\n\r\nx",
     "a chunk size that is no number": b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n0\r\n\r\n",
     "a chunk size beyond 64 bits": b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\nx\r\n0\r\n\r\n",

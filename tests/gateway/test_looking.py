@@ -214,7 +214,7 @@ def test_a_peer_that_is_not_there_is_exit_6_and_the_file_stays_queued(tmp_path: 
     assert sent.code == Exit.PEER_UNREACHABLE
     told = json.loads(sent.out)
     assert told["status"] == "pending"
-    assert told["error"].startswith("http://127.0.0.1:9: ConnectError: ")
+    assert told["error"].startswith("http://127.0.0.1:9: Connection refused")
 
 
 def test_sending_to_nobody_is_exit_3_with_a_suggestion(traded: Path) -> None:
