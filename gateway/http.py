@@ -122,7 +122,7 @@ def exchange(method: str, url: str, headers: Headers, http: Http, *, body: Binar
     try:
         with closing(_connected(scheme, host, port, http)) as wire:
             return _read(wire, http, whole=_send(wire, request, http, body, size or 0))
-    except (OSError, h11.RemoteProtocolError) as error:
+    except (OSError, UnicodeError, h11.RemoteProtocolError) as error:  # UnicodeError: no name of a host
         raise Unreachable(f"{scheme}://{host}:{port}: {_cause(error)}") from error
 
 
@@ -284,7 +284,9 @@ def _connected(scheme: str, host: str, port: int, http: Http) -> _Wire:
 
 
 def _dial(host: str, port: int) -> _Wire:
-    wire = _Wire(socket.create_connection((host, port), CONNECT_S))
+    connection = socket.create_connection((host, port), CONNECT_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are written apart
+    wire = _Wire(connection)
     wire.allow(CONNECT_S, f"no connection within {CONNECT_S:.0f} s")
     return wire
 

@@ -69,7 +69,7 @@ class _Endpoint:
             return _response(await self._take(http, request))
         except As2Refused as refused:
             log.info("refused with %d: %s", refused.status, refused.cause)
-            return Response(status_code=refused.status, headers={"Connection": "close"})
+            return Response(status_code=refused.status)
         except (ClientDisconnect, ConnectionError):
             return Response(status_code=400)
         except StoreError as error:
@@ -89,8 +89,9 @@ class _Endpoint:
         peer = http.client.host if http.client is not None else "?"
         stranger = await run_in_threadpool(self._conversation.stranger, request, peer)
         if stranger is not None:
-            async for _ in self._body(http):
-                pass
+            if "expect" not in http.headers:  # else it waits for 100 before it sends one
+                async for _ in self._body(http):
+                    pass
             return stranger
         writer = await run_in_threadpool(self._home.store.blobs.writer)
         try:

@@ -65,15 +65,20 @@ NEVER_FOLDED = frozenset(
         b"upgrade",
     }
 )
-_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
+_REQUEST_LINE = re.compile(rb"[\r\n]*[^\r\n]+ HTTP/1\.[01]\r\n")
+_FOLD = re.compile(rb"\r\n[ \t]")
 _FOLDED_FIELD = re.compile(rb"(?<=\r\n)([^\s:]+):[^\r\n]*(?:\r\n[ \t][^\r\n]*)+")
 
 
 def unfolded(head: bytes) -> bytes:
     """A request's head with each folded field on one line; those of `NEVER_FOLDED` stay as they are."""
-    return _FOLDED_FIELD.sub(
-        lambda field: field[0] if field[1].lower() in NEVER_FOLDED else _FOLD.sub(b" ", field[0]), head
-    )
+
+    def on_one_line(field: re.Match[bytes]) -> bytes:
+        if field[1].lower() in NEVER_FOLDED:
+            return field[0]
+        return b" ".join(line.strip(b" \t") for line in field[0].split(b"\r\n"))
+
+    return _FOLDED_FIELD.sub(on_one_line, head)
 
 
 class _Refused(Exception):
@@ -122,6 +127,8 @@ class _Bounded(HttpToolsProtocol):
             super().data_received(data)
         if self._in_head and self._head > MAX_HEAD:  # a field without an end reaches no callback
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if self._in_head and self._raw and b"\n" in self._raw and not _REQUEST_LINE.match(self._raw):
+            self._refuse(HTTPStatus.BAD_REQUEST)  # HTTP/0.9, whose client waits for an answer now
         if self._in_body and self._moved > MAX_UNHEARD and self.cycle.response_complete:
             self.transport.close()
 

@@ -282,20 +282,22 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("changed", HEADERS.values(), ids=HEADERS)
-def test_a_request_without_the_headers_of_as2_is_400(world: World, changed: dict[str, str | None]) -> None:
+def test_a06_a_request_without_the_headers_of_as2_is_400(
+    world: World, changed: dict[str, str | None]
+) -> None:
     message = world.plain.message(b"x", sign=False, encrypt=False)
     assert refused(world, message.with_headers(**changed)).status == 400
 
 
 @pytest.mark.parametrize("name", ["AS2-From", "AS2-To", "Message-ID", "Content-Type"])
-def test_a_doubled_header_is_400(world: World, name: str) -> None:
+def test_a06_a_doubled_header_is_400(world: World, name: str) -> None:
     message = world.plain.message(b"x", sign=False, encrypt=False)
     doubled = message._replace(headers=[*message.headers, (name, dict(message.headers)[name])])
     assert refused(world, doubled).status == 400
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "identity, deflate"])
-def test_a_content_coding_is_415(world: World, coding: str) -> None:
+def test_a05_a_content_coding_is_415(world: World, coding: str) -> None:
     message = world.plain.message(b"x", sign=False, encrypt=False).with_headers(content_encoding=coding)
     assert refused(world, message, zlib.compress(b"x" * 1000)).status == 415
 
@@ -304,14 +306,14 @@ def test_a_content_coding_is_415(world: World, coding: str) -> None:
     "path",
     ["/healthz", "/orders/1", "/as2/", "//as2", "/as2/..;/healthz", "/%2e%2e/healthz", "/AS2", "/metrics"],
 )
-def test_every_other_path_is_404(world: World, path: str) -> None:
+def test_a10_every_other_path_is_404(world: World, path: str) -> None:
     message = world.plain.message(b"x", sign=False, encrypt=False)
     url = world.gateway.as2.removesuffix("/as2") + path
     assert talk(url, request(url, message.headers, b"x")).status == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "TRACE", "OPTIONS", "HEAD"])
-def test_every_other_method_is_405_and_told_which_is_allowed(world: World, method: str) -> None:
+def test_a09_every_other_method_is_405_and_told_which_is_allowed(world: World, method: str) -> None:
     where = urlsplit(world.gateway.as2)
     with socket.create_connection((where.hostname or "", where.port or 0), 10) as connection:
         connection.sendall(request(world.gateway.as2, [], b"", method))
@@ -320,7 +322,7 @@ def test_every_other_method_is_405_and_told_which_is_allowed(world: World, metho
     assert b"\r\nallow: post\r\n" in head
 
 
-def test_a_length_over_the_limit_is_413_before_any_of_the_body_is_sent(world: World) -> None:
+def test_a04_a_length_over_the_limit_is_413_before_any_of_the_body_is_sent(world: World) -> None:
     message = world.plain.message(b"", sign=False, encrypt=False)
     headers = [*message.headers, ("Content-Length", str(10 << 30)), ("Expect", "100-continue")]
     before = at_rest(world.gateway)
@@ -329,7 +331,7 @@ def test_a_length_over_the_limit_is_413_before_any_of_the_body_is_sent(world: Wo
     until(lambda: stored(world.gateway) == before)
 
 
-def test_a_body_without_an_end_is_cut_at_the_limit(world: World) -> None:
+def test_a04_a_body_without_an_end_is_cut_at_the_limit(world: World) -> None:
     message = world.plain.message(b"", sign=False, encrypt=False)
     before = at_rest(world.gateway)
     head = request(world.gateway.as2, [*message.headers, ("Transfer-Encoding", "chunked")], b"")
@@ -346,7 +348,7 @@ def test_a_body_of_just_the_limit_is_taken(world: World) -> None:
 
 
 @pytest.mark.parametrize("sent", [0, 20, 1_000], ids=["nothing", "half a head", "half a body"])
-def test_a_connection_that_does_not_move_is_given_up(sent: int) -> None:
+def test_a02_a_connection_that_does_not_move_is_given_up(sent: int) -> None:
     async def read(scope: dict[str, Any], receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -379,7 +381,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize(("more", "path", "status"), HEADS.values(), ids=HEADS)
-def test_a_head_out_of_all_proportion_is_refused(
+def test_a03_a_head_out_of_all_proportion_is_refused(
     world: World, more: list[tuple[str, str]], path: str, status: int
 ) -> None:
     message = world.plain.message(b"x", sign=False, encrypt=False)
@@ -399,6 +401,26 @@ FRAMINGS = {
     "a length in words": b"Content-Length: one\r\n\r\nx",
     "a negative length": b"Content-Length: -1\r\n\r\nx",
     "a folded length": b"Content-Length:\r\n 1\r\n\r\nx",
+    "a length folded in its middle": b"Content-Length: 1\r\n 0\r\n\r\nx",
+    "a folded coding": b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+    "two lengths alike": b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+    "a list of lengths": b"Content-Length: 1, 1\r\n\r\nx",
+    "a length with a space in it": b"Content-Length: 1 1\r\n\r\nx",
+    "a length beyond 64 bits": b"Content-Length: 99999999999999999999\r\n\r\nx",
+    "the coding twice": b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "a coding after chunked": b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "a bare LF": b"X-Lf: a\nContent-Length: 1\r\n\r\nx",
+    "nothing but bare LFs": b"X-Lf: a\nContent-Length: 1\n\nx",
+    "an LF after a chunk's size": b"Transfer-Encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n",
+    "an LF in a chunk's extension": b"Transfer-Encoding: chunked\r\n\r\n1;a\nb\r\nx\r\n0\r\n\r\n",
+    "a chunk without an end": b"Transfer-Encoding: chunked\r\n\r\n1\r\nx0\r\n\r\n",
+    "a space before a chunk's size": b"Transfer-Encoding: chunked\r\n\r\n 1\r\nx\r\n0\r\n\r\n",
+    "a length behind the chunks": (
+        b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nContent-Length: 5\r\n\r\n"
+    ),
+    "a header without a name": b": 1\r\nContent-Length: 1\r\n\r\nx",
+    "a header without a colon": b"Content-Length\r\n\r\nx",
+    "a second host": b"Host: else.example\r\nContent-Length: 1\r\n\r\nx",
     "a space before the colon": b"Content-Length : 1\r\n\r\nx",
     "a chunk size that is no number": b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n0\r\n\r\n",
     "a chunk size beyond 64 bits": b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\nx\r\n0\r\n\r\n",
@@ -410,13 +432,47 @@ FRAMINGS = {
 
 
 @pytest.mark.parametrize("rest", FRAMINGS.values(), ids=FRAMINGS)
-def test_a_malformed_framing_is_400_and_leaves_nothing(world: World, rest: bytes) -> None:
+def test_a01_a_malformed_framing_is_400_and_the_end_and_leaves_nothing(world: World, rest: bytes) -> None:
     message = world.plain.message(b"", sign=False, encrypt=False, receipt=None)
     head = request(world.gateway.as2, [*message.headers, ("Content-Length", "0")], b"")
     head = head.replace(b"Content-Length: 0\r\nConnection: close\r\n\r\n", b"")
     before = at_rest(world.gateway)
-    assert talk(world.gateway.as2, head + rest, timeout_s=5).status == 400
+    assert refused_once(world.gateway.as2, head + rest + FOLLOWING) == 400
     until(lambda: stored(world.gateway) == before)
+
+
+LINES = {
+    "no host": b"POST /as2 HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",
+    "a URL for a path": b"POST http://127.0.0.1/as2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+    "no version": b"POST /as2\r\n\r\n",
+    "an early version": b"GET /as2\r\n",
+    "an early version, without CR": b"GET /as2\n",
+    "a version of the future": b"POST /as2 HTTP/9.9\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+    "no method that is known": b"PO ST /as2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+    "a fold before any header": b"POST /as2 HTTP/1.1\r\n Host: a\r\nContent-Length: 1\r\n\r\nx",
+    "TLS": bytes.fromhex("1603010200010001fc0303") + bytes(100),
+}
+
+
+@pytest.mark.parametrize("data", LINES.values(), ids=LINES)
+def test_a01_a_line_that_begins_no_request_is_400_and_the_end(world: World, data: bytes) -> None:
+    assert refused_once(world.gateway.as2, data) == 400
+
+
+FOLLOWING = b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def refused_once(url: str, data: bytes) -> int:
+    """The status of the only answer to some bytes, after which the connection ends."""
+    where = urlsplit(url)
+    with socket.create_connection((where.hostname or "", where.port or 0), 10) as connection:
+        connection.sendall(data)
+        answer = connection.makefile("rb").read()
+    assert answer.count(b"HTTP/1.1 ") == 1, answer
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"connection: close" in head
+    assert body == b""
+    return int(head.split()[1])
 
 
 # Who is no partner.
@@ -431,7 +487,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("changed", PAIRS.values(), ids=PAIRS)
-def test_an_unknown_pair_gets_an_unsigned_receipt_and_leaves_nothing(
+def test_a08_an_unknown_pair_gets_an_unsigned_receipt_and_leaves_nothing(
     world: World, changed: dict[str, str]
 ) -> None:
     message = world.bigmart.message(interchange(number(), order("PO-X"))).with_headers(**changed)
@@ -451,7 +507,7 @@ def refused_with_receipt(world: World, message: Message) -> Answer:
 
 
 @pytest.mark.parametrize("changed", PAIRS.values(), ids=PAIRS)
-def test_an_unknown_pair_that_asks_for_no_receipt_or_a_later_one_is_403(
+def test_a08_an_unknown_pair_that_asks_for_no_receipt_or_a_later_one_is_403(
     world: World, changed: dict[str, str]
 ) -> None:
     none = world.bigmart.message(b"x", receipt=None).with_headers(**changed)
@@ -461,20 +517,20 @@ def test_an_unknown_pair_that_asks_for_no_receipt_or_a_later_one_is_403(
     assert posted(world.url, later.id) == []
 
 
-def test_a_sender_that_is_its_own_receiver_is_told_so(world: World) -> None:
+def test_a09_a_sender_that_is_its_own_receiver_is_told_so(world: World) -> None:
     message = world.bigmart.message(b"x").with_headers(as2_from="NORTHWIND")
     receipt = world.bigmart.read(refused_with_receipt(world, message))
     assert receipt.disposition == "failed/failure: sender-equals-receiver"
 
 
-def test_a_message_id_with_a_space_is_told_to_a_partner(world: World) -> None:
+def test_a06_a_message_id_with_a_space_is_told_to_a_partner(world: World) -> None:
     message = world.bigmart.message(b"x", message_id="<a b@peer>")
     receipt = world.bigmart.read(post(world.gateway.as2, message))
     assert receipt.disposition == "processed/error: invalid-message-id"
     assert receipt.verified
 
 
-def test_a_message_id_without_brackets_is_taken_and_echoed_as_it_is(world: World) -> None:
+def test_a06_a_message_id_without_brackets_is_taken_and_echoed_as_it_is(world: World) -> None:
     message = world.bigmart.message(interchange(number(), order("PO-B")), message_id=f"bare-{number()}")
     receipt = world.bigmart.read(post(world.gateway.as2, message))
     assert receipt.disposition == "processed"
@@ -488,12 +544,15 @@ URLS = [
     "http://10.0.0.1/", "http://2130706433:{port}/", "http://0x7f.1:{port}/", "http://user@127.0.0.1:{port}/",
     "http://localhost:{port}/", "https://127.0.0.1:{port}/", "file:///etc/passwd", "gopher://127.0.0.1:{port}/",
     "ftp://127.0.0.1/", "mailto:edi@bigmart.example", "http://127.0.0.1:25/", "http://127.0.0.1:{port}\\@x/",
-    "//127.0.0.1/", "javascript:1", "http://", "http://127.0.0.1:{other}/as2",
+    "//127.0.0.1/", "javascript:1", "http://", "http://127.0.0.1:{other}/as2", "http://127.0.0.1.nip.io:{port}/",
+    "http://rebinding.invalid:{port}/", "http://127.0.0.1:{port}.rebinding.invalid/", "http://127.1:{port}/",
+    "http://127.0.0.1:{port}@10.0.0.1/", "http://[::ffff:127.0.0.1]:{port}/", "http://127.0.0.1:{port} /as2",
+    "http://127.0.0.1:{port}/\r\n X-Evil: 1", "http://127.0.0.1:99999/", "http://[127.0.0.1/", "http://127.0.0.1./",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_a_receipt_is_sent_nowhere_but_to_the_partners_own_origin(world: World, url: str) -> None:
+def test_c01_a_receipt_is_sent_nowhere_but_to_the_partners_own_origin(world: World, url: str) -> None:
     port = urlsplit(world.url.url).port
     with socket.create_server(("127.0.0.1", 0)) as trap:
         trap.settimeout(0.2)
