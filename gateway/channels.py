@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from gateway import as2, http
 from gateway.config import As2, Config, SftpPoll
 from gateway.config import Key as OurKey
@@ -21,9 +23,11 @@ from sftp.keys import BadKey, load_private_key
 
 def post(relation: As2, headers: Headers, body: BinaryIO, *, to: str | None = None) -> Answer:
     """POST a file to a partner's URL, or a receipt `to` one that is allowed. Raises Unreachable, Failure."""
-    url = to or relation.url
+    url, options = to or relation.url, relation.http
     assert url is not None
-    return http.exchange("POST", url, headers, relation.http, body=body)
+    if to is not None:  # a receipt, which is small: everyone takes it with its length
+        options = msgspec.structs.replace(options, transfer="length")
+    return http.exchange("POST", url, headers, options, body=body)
 
 
 def head(relation: As2, headers: Headers) -> Answer:

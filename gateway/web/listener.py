@@ -65,7 +65,7 @@ NEVER_FOLDED = frozenset(
         b"upgrade",
     }
 )
-_REQUEST_LINE = re.compile(rb"[\r\n]*[^\r\n]+ HTTP/1\.[01]\r\n")
+_REQUEST_LINE = re.compile(rb"[^\r\n]+ HTTP/1\.[01]\r\n")
 _FOLD = re.compile(rb"\r\n[ \t]")
 _FOLDED_FIELD = re.compile(rb"(?<=\r\n)([^\s:]+):[^\r\n]*(?:\r\n[ \t][^\r\n]*)+")
 
@@ -83,6 +83,23 @@ def unfolded(head: bytes) -> bytes:
 
 class _Refused(Exception):
     """Stops the parser of a request that was answered already."""
+
+
+class _Answering(asyncio.Transport):
+    """Where one answer is written. Closing it leaves the rest of the request to be read, within bounds."""
+
+    def __init__(self, protocol: _Bounded) -> None:
+        super().__init__()
+        self._protocol = protocol
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        self._protocol.close()
 
 
 class _Bounded(HttpToolsProtocol):
@@ -103,7 +120,7 @@ class _Bounded(HttpToolsProtocol):
         self._in_head, self._in_body, self._begun = True, False, False
         self._raw: bytes | None = None  # the head so far, where it began with a packet
         self._folded = False  # whether the parser waits for the head to be whole
-        self._refused = False
+        self._refused = self._closing = False
         self._head = self._moved = self._fields = 0
         self._since = self.loop.time()
         self._watch = self.loop.call_later(self.patience_s / 4, self._look)
@@ -127,7 +144,8 @@ class _Bounded(HttpToolsProtocol):
             super().data_received(data)
         if self._in_head and self._head > MAX_HEAD:  # a field without an end reaches no callback
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        if self._in_head and self._raw and b"\n" in self._raw and not _REQUEST_LINE.match(self._raw):
+        begun = self._raw.lstrip(b"\r\n") if self._in_head and self._raw is not None else b""
+        if b"\n" in begun and not _REQUEST_LINE.match(begun):
             self._refuse(HTTPStatus.BAD_REQUEST)  # HTTP/0.9, whose client waits for an answer now
         if self._in_body and self._moved > MAX_UNHEARD and self.cycle.response_complete:
             self.transport.close()
@@ -177,6 +195,7 @@ class _Bounded(HttpToolsProtocol):
             raise _Refused
         super().on_headers_complete()
         self._in_body = True
+        self.cycle.transport = _Answering(self)
         # Who is refused before 100 sends no body, and who would speak another protocol gets no further.
         if self.expect_100_continue or self.parser.should_upgrade():
             self.cycle.keep_alive = False
@@ -184,6 +203,16 @@ class _Bounded(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_body = self._begun = False
         super().on_message_complete()
+        if self._closing:
+            self.transport.close()
+
+    def close(self) -> None:
+        """End the connection, unless a body is on its way: then with the body."""
+        unasked = self.expect_100_continue and not self._moved
+        if self._in_body and not unasked:
+            self._closing = True
+        else:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         self._since = self.loop.time()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from h11 import LocalProtocolError
+from peers import Company, Peer, post
 from servers import (
     NO_CONTENT,
     Line,
@@ -25,6 +26,8 @@ from servers import (
     made,
     serving,
 )
+from serving import Gateway, partner, running, until
+from serving import made as home
 
 from gateway import channels, http
 from gateway.config import Address, As2, Http, Secret
@@ -696,3 +699,112 @@ def test_nobody_there_is_told_with_where_and_why_but_no_path(shut: int) -> None:
             channels.post(As2(id="PEER", url=url), HEADERS, io.BytesIO(BODY))
         assert str(caught.value).startswith(told)
         assert "secret" not in str(caught.value)
+
+
+# What becomes of a transmission.
+
+
+def listed(name: str, url: str, *http_keys: str, as2_keys: str = "", mdn: str = "sync") -> str:
+    """The tables of a partner to whom nothing is signed or encrypted."""
+    tables = partner(
+        name, name.upper(), ("ZZ", name.upper()), url=url, sign="none", encrypt="none", mdn=mdn
+    ).replace(f'url = "{url}"', f'url = "{url}"\n{as2_keys}')
+    return tables + "\n".join([f"[partner.{name}.as2.http]", *http_keys, "", ""])
+
+
+def certified(gateway: Gateway, *names: str) -> None:
+    """Certificates for partners that use none."""
+    for name in names:
+        (gateway.home / "certs" / f"{name}.crt").write_bytes((gateway.home / "certs" / "us.crt").read_bytes())
+
+
+def test_c02_what_may_pass_is_tried_again_with_its_cause_shown_and_what_will_not_is_a_dead_letter(
+    trust: Trust, tmp_path: Path
+) -> None:
+    challenge = made("401 Unauthorized", 'WWW-Authenticate: Basic realm="AS2"')
+    with (
+        serving(answering()) as inside,
+        serving(answering(made("302 Found", f"Location: {inside.url}"))) as moved,
+        serving(answering(), trust.alone.server()) as mistrusted,
+        serving(early) as hasty,
+        serving(answering(challenge)) as challenging,
+    ):
+        gateway = home(
+            tmp_path,
+            listed("moved", moved.url),
+            listed("mistrusted", mistrusted.url),
+            listed("hasty", hasty.url),
+            listed("challenging", challenging.url, 'user = "us"', 'password = "file:secrets/pw"'),
+            listed("unset", challenging.url, 'user = "us"', 'password = "env:TRADELANE_NOT_SET"'),
+        )
+        certified(gateway, "moved", "mistrusted", "hasty", "challenging", "unset")
+        secret(gateway.home / "secrets", "wrong").read()
+        (gateway.home / "secrets" / "secret").rename(gateway.home / "secrets" / "pw")
+        file = tmp_path / "large.bin"
+        file.write_bytes(bytes(20_000_000))
+        told = {}
+        for name in ("moved", "mistrusted", "hasty", "challenging", "unset"):
+            ran = gateway.run("send", name, file, "--wait", "--timeout", "1.5", "--json")
+            told[name] = (ran.exit, ran.json["status"], ran.json["error"])
+    assert inside.connections == 0
+    assert told == {
+        "moved": (
+            6,
+            "pending",
+            f"{moved.url} answered 302: it points to {inside.url}, which is not followed",
+        ),
+        "mistrusted": (
+            6,
+            "pending",
+            f"https://localhost:{mistrusted.port}: their TLS certificate is not accepted: "
+            "self-signed certificate",
+        ),
+        "hasty": (
+            6,
+            "pending",
+            f"http://localhost:{hasty.port}: it answered 200 before it had the whole request",
+        ),
+        "challenging": (
+            7,
+            "failed",
+            f"{challenging.url} answered 401: the password of 'us' is not accepted; "
+            'it asks for Basic realm="AS2"',
+        ),
+        "unset": (6, "pending", "SECRET-MISSING  the environment has no TRADELANE_NOT_SET"),
+    }
+
+
+def test_a_receipt_goes_to_another_port_of_theirs_that_is_listed_and_by_their_options(
+    trust: Trust, tmp_path: Path
+) -> None:
+    with (
+        serving(answering(), trust.alone.server()) as receipts,
+        serving(answering(), trust.alone.server()) as others,
+    ):
+        gateway = home(
+            tmp_path,
+            listed(
+                "waiting",
+                "http://localhost:9/as2",
+                'user = "us"',
+                'password = "file:secrets/pw"',
+                f'ca = "{trust.alone.cert}"',
+                'transfer = "chunked"',
+                as2_keys=f'receipt_urls = ["https://localhost:{receipts.port}/"]',
+                mdn="async",
+            ),
+        )
+        certified(gateway, "waiting")
+        secret(gateway.home / "secrets", "pw")
+        (gateway.home / "secrets" / "secret").rename(gateway.home / "secrets" / "pw")
+        peer = Peer("WAITING", Company(tmp_path, "none"), gateway.home / "certs" / "us.crt")
+        with running(gateway):
+            for url, status in [(others.url, 400), (receipts.url, 204)]:
+                message = peer.message(b"no EDI", sign=False, encrypt=False, receipt_url=url)
+                assert post(gateway.as2, message).status == status
+            until(lambda: receipts.lines and receipts.lines[0].body)
+    assert others.connections == 0
+    (line,) = receipts.lines
+    assert line.header("Authorization") == "Basic dXM6cHc="
+    assert line.header("Content-Length") == str(len(line.body))
+    assert f"Original-Message-ID: {message.id}".encode() in line.body

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import zlib
@@ -562,6 +563,47 @@ def test_c01_a_receipt_is_sent_nowhere_but_to_the_partners_own_origin(world: Wor
         with pytest.raises(TimeoutError):
             trap.accept()
     assert posted(world.url, message.id) == []
+
+
+@pytest.mark.external("strace")
+def test_c01_no_connection_is_tried_to_any_of_them(world: World, tmp_path: Path) -> None:
+    process = world.gateway.process
+    assert process is not None
+    trace = tmp_path / "trace"
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("needs strace")
+    tracer = subprocess.Popen(
+        [strace, "-f", "-o", trace, "-e", "trace=connect", "-p", str(process.pid)], stderr=subprocess.PIPE
+    )
+    try:
+        assert tracer.stderr is not None
+        if b"attached" not in tracer.stderr.readline():
+            pytest.skip("needs leave to trace")
+        for url in URLS:
+            asked = url.format(port=urlsplit(world.url.url).port, other=9)
+            message = world.waiting.message(b"x", receipt_url=asked)
+            assert post(world.gateway.as2, message).status == 400
+        payload = interchange(number(), order("PO-TRACED"), sender=ASYNC)
+        allowed = world.waiting.message(payload, receipt_url=world.url.url)
+        assert post(world.gateway.as2, allowed).status == 204
+        until(lambda: posted(world.url, allowed.id))
+    finally:
+        tracer.send_signal(signal.SIGTERM)
+        tracer.communicate(timeout=20)
+    places = [line for line in trace.read_text().splitlines() if "sin_port" in line or "sin6_port" in line]
+    assert places, "the one that is allowed is seen"
+    assert all(f"htons({urlsplit(world.url.url).port})" in line for line in places), places
+
+
+def test_c01_a_receipt_url_that_is_refused_is_told(world: World) -> None:
+    for url in ("http://10.0.0.1/", "mailto:edi@bigmart.example"):
+        message = world.bigmart.message(b"x", receipt_url=url)
+        assert refused(world, message).status == 400
+        with sqlite3.connect(world.gateway.home / "data" / "tradelane.db") as database:
+            rows = database.execute("SELECT partner, text FROM event WHERE name = 'refused'").fetchall()
+        expected = f"MDN_URL_REFUSED: BIGMARTEDI asks for its receipt at {url}"
+        assert ("bigmart", expected) in rows
 
 
 # Weaker than agreed, or wrong.
