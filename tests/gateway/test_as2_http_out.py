@@ -742,35 +742,36 @@ def test_c02_what_may_pass_is_tried_again_with_its_cause_shown_and_what_will_not
         (gateway.home / "secrets" / "secret").rename(gateway.home / "secrets" / "pw")
         file = tmp_path / "large.bin"
         file.write_bytes(bytes(20_000_000))
-        told = {}
-        for name in ("moved", "mistrusted", "hasty", "challenging", "unset"):
-            ran = gateway.run("send", name, file, "--wait", "--timeout", "1.5", "--json")
-            told[name] = (ran.exit, ran.json["status"], ran.json["error"])
+        names = ("moved", "mistrusted", "hasty", "challenging", "unset")
+        sent = {name: gateway.must("send", name, file, "--json").json["transmission"] for name in names}
+        gateway.run("send", "unset", file, "--wait", "--timeout", "3")
+        shown = {name: gateway.must("doc", "explain", one, "--json").json for name, one in sent.items()}
+        told = {name: (one["status"], one["reason"], one["error"]) for name, one in shown.items()}
     assert inside.connections == 0
     assert told == {
         "moved": (
-            6,
-            "pending",
+            "queued",
+            None,
             f"{moved.url} answered 302: it points to {inside.url}, which is not followed",
         ),
         "mistrusted": (
-            6,
-            "pending",
+            "queued",
+            None,
             f"https://localhost:{mistrusted.port}: their TLS certificate is not accepted: "
             "self-signed certificate",
         ),
         "hasty": (
-            6,
-            "pending",
+            "queued",
+            None,
             f"http://localhost:{hasty.port}: it answered 200 before it had the whole request",
         ),
         "challenging": (
-            7,
             "failed",
+            "PEER_REJECTED",
             f"{challenging.url} answered 401: the password of 'us' is not accepted; "
             'it asks for Basic realm="AS2"',
         ),
-        "unset": (6, "pending", "SECRET-MISSING  the environment has no TRADELANE_NOT_SET"),
+        "unset": ("queued", None, "SECRET-MISSING  the environment has no TRADELANE_NOT_SET"),
     }
 
 
