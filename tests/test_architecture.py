@@ -43,6 +43,7 @@ HOME = {
     "cryptography": ("gateway.as2", "gateway.keys", "sftp.keys"),
     "isal": ("gateway.as2",),
     "h11": ("gateway.http",),
+    "httptools": ("gateway.web",),
     "starlette": ("gateway.web", "gateway.simulate"),
     "uvicorn": ("gateway.web", "gateway.simulate"),
     "click": ("gateway.cli",),

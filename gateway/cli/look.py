@@ -269,7 +269,7 @@ _NEXT = {
     "ERP_REFUSED": "correct what the ERP names, then replay it",
     "HOST_KEY_CHANGED": "ask the partner whether their host key changed; then correct host_keys",
     "LIMIT_EXCEEDED": "ask the partner to send it in smaller parts",
-    "MDN_URL_REFUSED": "if the receipt URL is theirs, make it of the same origin as their as2 url",
+    "MDN_URL_REFUSED": "if the receipt URL is theirs, add it to their receipt_urls in partners.toml",
     "STORE_CORRUPT": "restore the payload from a backup, then replay it",
     "XML_FORBIDDEN": "ask the partner for XML without a DOCTYPE",
     "UNKNOWN_PARTNER": "add the partner: tradelane partner add --help",

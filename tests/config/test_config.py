@@ -394,6 +394,37 @@ def test_each_contradiction_is_refused_where_it_stands(old: str, new: str, probl
     assert any(told.startswith(problem) for told in problems), problems
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("http", '{ user = "us" }', "as2.http: user and password go together"),
+        ("http", '{ cert = "certs/us.crt" }', "as2.http: cert and key go together"),
+        ("http", '{ cert = "us.crt", key = "env:KEY" }', "as2.http.key: expected 'file:PATH'"),
+        ("http", '{ user = "a:b", password = "env:PW" }', "as2.http.user: a user's name has no colon"),
+        ("http", '{ user = "us", password = "pw" }', "as2.http.password: expected 'file:PATH' or 'env:NAME'"),
+        ("http", '{ proxy = "http://proxy" }', "as2.http.proxy: expected HOST:PORT"),
+        ("http", '{ proxy_user = "a", proxy_password = "env:PW" }', "as2.http.proxy_user: needs the proxy"),
+        ("http", '{ transfer = "chunky" }', "as2.http.transfer: expected one of 'length', 'chunked'"),
+        ("http", '{ answer_within = "0s" }', "as2.http.answer_within: expected a duration above zero"),
+        ("http", '{ passwort = "env:PW" }', "as2.http.passwort: unknown key (did you mean 'password'?)"),
+        ("receipt_urls", '["https://shop.example:99999/"]', "as2.receipt_urls[0]: expected http://"),
+        ("receipt_urls", '["https://ok.example/", "shop:8443"]', "as2.receipt_urls[1]: expected http://"),
+        ("receipt_urls", '["https://a b/"]', "as2.receipt_urls[0]: expected http://"),
+    ],
+)
+def test_what_http_cannot_go_by_is_refused_where_it_stands(key: str, value: str, problem: str) -> None:
+    told = refused(US, SHOP.replace("certs = ", f"{key} = {value}\ncerts = ", 1), ACME)
+    assert any(f": partner.shop.{problem}" in one for one in told), told
+
+
+def test_a_password_over_plain_http_is_doubtful_and_never_shown() -> None:
+    http = 'http = { user = "us", password = "env:SHOP_PASSWORD" }\ncerts = '
+    found = read(US, SHOP.replace("https://", "http://").replace("certs = ", http, 1), ACME)
+    told = [f"{key}: {message}" for _, key, message in found.warnings]
+    assert "partner.shop.as2.http.user: its password goes unprotected: their url is not https" in told
+    assert "SHOP_PASSWORD" not in repr(found.partner("shop"))
+
+
 def test_a_document_is_agreed_once_in_a_direction() -> None:
     read(US, SHOP.replace('"856"', '"850"'))
     twice = SHOP.replace('"856"', '"850"').replace('direction = "out"', 'direction = "in"')
