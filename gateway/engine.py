@@ -209,6 +209,22 @@ class Engine:
         self._look_at(conn, row.lane)
         return True
 
+    def hurry(self, conn: Connection, *, uniq: str) -> bool:
+        """Let the job of this name begin now, though its time has not come; whether it had not ended yet.
+
+        It keeps its place in its lane, and the attempts it has had.
+        """
+        row = conn.execute(select(job.c.lane, job.c.state).where(job.c.uniq == uniq)).one_or_none()
+        if row is None or row.state not in {"ready", "running"}:
+            return False
+        conn.execute(sql.HURRY, {"name": uniq})
+        self._look_at(conn, row.lane)
+        return True
+
+    def unname(self, conn: Connection, *, uniq: str) -> None:
+        """Let a new job have the name of one that has ended; the old one stays as history."""
+        conn.execute(sql.UNNAME, {"name": uniq})
+
     def replay(self, conn: Connection, job_id: int) -> bool:
         """Give a dead letter new attempts; whether it was one."""
         row = conn.execute(sql.REPLAY, {"dead_id": job_id}).one_or_none()

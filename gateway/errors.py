@@ -70,6 +70,11 @@ class Code(StrEnum):
         Exit.CONFLICT,
         "A control number asked for has been used; what is sent under it again is taken for a duplicate.",
     )
+    NOT_RESENT = (
+        "NOT-RESENT",
+        Exit.CONFLICT,
+        "What is asked to be sent again is not ours, has yet to leave, or has arrived.",
+    )
     NOT_DEFINED = (
         "NOT-DEFINED",
         Exit.NOT_FOUND,

@@ -14,7 +14,16 @@ raises `As2Error`, which carries the disposition to answer with; a request that 
 
 from gateway.as2.errors import DUPLICATE, PROCESSED, UNAUTHENTICATED, As2Error, As2Refused, Failure
 from gateway.as2.keys import Certificate, Identity, KeyFileError, load_certificate, load_identity
-from gateway.as2.message import Built, Compression, Encryption, Opened, Policy, build, open_message
+from gateway.as2.message import (
+    Built,
+    Compression,
+    Encryption,
+    Opened,
+    Policy,
+    build,
+    http_date,
+    open_message,
+)
 from gateway.as2.receipt import (
     BuiltReceipt,
     Claim,
@@ -56,6 +65,7 @@ __all__ = [
     "Trust",
     "build",
     "build_receipt",
+    "http_date",
     "load_certificate",
     "load_identity",
     "open_message",

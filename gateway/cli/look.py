@@ -1,6 +1,6 @@
 """What came, what went, where an order stands, what waits for a person: commands that only look.
 
-`doc replay` and `dead replay` are the exceptions; they have --dry-run.
+`doc replay`, `doc resend`, `doc resubmit` and `dead replay` are the exceptions; they have --dry-run.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def outbox(partner: str | None, status: str | None, limit: int) -> None:
         _print([*waiting, *sent], _TRANSMISSIONS)
 
 
-@click.group(cls=Group, short_help="Documents: list, show, raw bytes, explain, replay.")
+@click.group(cls=Group, short_help="Documents: list, show, raw bytes, explain, replay, resend, resubmit.")
 def doc() -> None:
     """Documents, and the transmissions that carried them."""
 
@@ -293,6 +293,46 @@ def replay(id: str, release: bool, dry_run: bool) -> None:
             return
         verb = "would" if dry_run else "will"
         output.value(queries.plain({"id": id, "step": step.value}), f"{id}: {verb} {step.value} again")
+
+
+@doc.command()
+@click.argument("id")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent again, and do nothing.")
+def resend(id: str, dry_run: bool) -> None:
+    """Send the same message again now, without waiting for its next attempt or its receipt.
+
+    Over AS2 it has the same bytes and Message-ID, so that a partner that has it after all does not take it
+    twice. What has arrived is sent anew by `resubmit`.
+    """
+    from gateway.pipeline.replay import resend
+
+    with open_home() as home:
+        _get(home, id)
+        sent = resend(home, id, dry_run=dry_run)
+        verb = "would be" if dry_run else "is"
+        output.value(
+            {"id": id, "transmission": sent, "resent": not dry_run}, f"{sent} {verb} sent again as it is"
+        )
+
+
+@doc.command()
+@click.argument("id")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent anew, and do nothing.")
+def resubmit(id: str, dry_run: bool) -> None:
+    """Send the same content as a new message, with a Message-ID of its own.
+
+    A partner takes it though it has the first one. The first one is kept, with its receipt and its history.
+    """
+    from gateway import queries
+    from gateway.pipeline.replay import resubmit
+
+    with open_home() as home:
+        _get(home, id)
+        former, new = resubmit(home, id, dry_run=dry_run)
+        told = {"id": id, "former": former, "transmission": new}
+        told["message_id"] = queries.sent(home, new)["message_id"] if new is not None else None
+        words = f"{former} would be sent anew" if new is None else f"{former} is sent anew as {new}"
+        output.value(told, words)
 
 
 @click.group(cls=Group, name="order", short_help="Where an order stands, and who owns the next step.")

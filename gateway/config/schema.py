@@ -176,12 +176,16 @@ class Mdn(Struct, frozen=True, kw_only=True):
 
 
 class Retry(Struct, frozen=True, kw_only=True):
-    """How a failed send is tried again: the first wait, its growth, its cap, and how often at most."""
+    """How a failed send is tried again: the first wait, its growth, its cap, and how often at most.
+
+    However many attempts are left, the last is made `give_up_after` from the first.
+    """
 
     attempts: Annotated[int, Meta(ge=1, le=1000, description="a count from 1 to 1000")] = 8
     first: timedelta = timedelta(minutes=1)
     factor: Annotated[float, Meta(ge=1, le=10, description="a number from 1 to 10")] = 2.0
     max: timedelta = timedelta(hours=2)
+    give_up_after: timedelta = timedelta(days=2)
 
 
 class Defaults(Struct, frozen=True, kw_only=True):
@@ -201,7 +205,8 @@ class Defaults(Struct, frozen=True, kw_only=True):
 class Server(Struct, frozen=True, kw_only=True):
     """Where we listen. `public_url` is our AS2 URL as partners reach it; async receipts are sent there.
 
-    `max_body` is the most bytes one AS2 request may have; more is answered with 413.
+    `max_body` is the most bytes one AS2 request may have; more is answered with 413. Bodies that broke off
+    are kept for `partial_age`, up to `partial_space` bytes for each partner, so that they can be completed.
     """
 
     as2: Address = Address("0.0.0.0", 4080)  # noqa: S104 - partners come from outside
@@ -209,6 +214,8 @@ class Server(Struct, frozen=True, kw_only=True):
     sftp: Address = Address("0.0.0.0", 2222)  # noqa: S104
     public_url: str | None = None
     max_body: Annotated[int, Meta(ge=1024, description="a number of bytes from 1024")] = 2 << 30
+    partial_space: Annotated[int, Meta(ge=0, description="a number of bytes")] = 4 << 30
+    partial_age: timedelta = timedelta(hours=24)
 
 
 class Erp(Struct, frozen=True, kw_only=True):
@@ -358,6 +365,9 @@ class As2(Struct, frozen=True, kw_only=True):
     compress: Compress = "none"
     mdn: Mdn = Mdn()
     retry: Retry = Retry()
+    resend_id: Literal["same", "new"] = "same"  # Message-ID of what is sent again for want of a receipt
+    restart: bool = False  # large messages go on where they broke off (draft-harding-as2-restart)
+    restart_above: Annotated[int, Meta(ge=0, description="a number of bytes")] = 8 << 20
     certs: tuple[Cert, ...] = ()
 
     @property

@@ -331,7 +331,14 @@ class Conversation:
             queue_reading(self.home, conn, values["id"], partner.name)
 
     def _queue_receipt(self, conn: Connection, partner: Partner, receipt: _Posted) -> None:
-        """Have a receipt posted; the job holds all it takes, whatever becomes of the message's row."""
+        """Have a receipt posted; the job holds all it takes, whatever becomes of the message's row.
+
+        One that still waits to be posted is not posted twice: whoever asks again can be reached now.
+        """
+        name = f"receipt:{receipt.transmission}"
+        if self.home.engine.hurry(conn, uniq=name):
+            return
+        self.home.engine.unname(conn, uniq=name)
         self.home.engine.enqueue(
             conn,
             lane=f"{partner.name}:receipt",
@@ -344,6 +351,8 @@ class Conversation:
                 "message_id": receipt.message_id,
                 "transmission": receipt.transmission,
             },
+            uniq=name,
+            max_attempts=sending.RECEIPT_ATTEMPTS,
         )
 
     # A receipt for something of ours.
@@ -351,12 +360,8 @@ class Conversation:
     def _receipt(self, request: as2.Request, data: bytes, claim: as2.Claim, peer: str) -> Reply:
         """An asynchronous receipt. Whoever brings it gets 2xx; only a proved one closes anything."""
         with self.home.store.read() as conn:
-            row = conn.execute(
-                select(transmission).where(
-                    transmission.c.direction == "out",
-                    transmission.c.message_id.in_(_spellings(claim.original_message_id)),
-                )
-            ).first()
+            found = sending.receipted(conn, _spellings(claim.original_message_id))
+        row, sent_as = found or (None, "")
         partner = self.home.config.partners.get(row.partner) if row is not None else None
         if row is None or partner is None or partner.as2 is None:
             text = f"a receipt for {claim.original_message_id!r}, which was never sent"
@@ -367,7 +372,7 @@ class Conversation:
         receipt = as2.parse_receipt(
             request.headers.fields,
             data,
-            expected=sending.expected(self.home, row, relation),
+            expected=sending.expected(self.home, row, relation, message_id=sent_as),
             now=self.home.now(),
         )
         if receipt.status is as2.ReceiptStatus.INVALID:

@@ -275,14 +275,29 @@ def resendable(home: Home, identity: str) -> Record[Any]:
 
 
 def resend(home: Home, conn: Connection, row: Record[Any]) -> str:
-    """Send the bytes of an issued document again, under a new Message-ID; the new transmission's id.
+    """Send the bytes of an issued document again, under a new Message-ID; the new transmission's id."""
+    sent = conn.execute(select(transmission).where(transmission.c.id == row.transmission)).one()
+    identity = resubmit(home, conn, sent, home.config.partner(row.partner))
+    what = f"{row.type} {row.number or ''} to {row.partner}"
+    home.note(
+        conn,
+        "resent",
+        what,
+        partner=row.partner,
+        correlation=row.correlation,
+        document=row.id,
+        transmission=identity,
+    )
+    return identity
+
+
+def resubmit(home: Home, conn: Connection, sent: Record[Any], partner: Partner) -> str:
+    """Send what a transmission carried as a new one, with a Message-ID of its own; the new one's id.
 
     A partner's AS2 system would take the old one for a repetition. Control numbers stay: one that has read it
     after all sees a duplicate. The answer is due anew, of every document that left with it and waits for one.
     """
-    partner = home.config.partner(row.partner)
     now = home.now()
-    sent = conn.execute(select(transmission).where(transmission.c.id == row.transmission)).one()
     identity = new_id(now)
     kept = ("direction", "partner", "channel", "filename", "content_type", "size", "sha256", "correlation")
     values = {name: getattr(sent, name) for name in kept}
@@ -294,23 +309,13 @@ def resend(home: Home, conn: Connection, row: Record[Any]) -> str:
     }
     conn.execute(insert(transmission), values)
     queue_sending(home, conn, identity, partner)
-    carried = document_table.c.transmission == row.transmission
+    carried = document_table.c.transmission == sent.id
     waits = document_table.c.ack.in_(("waiting", "overdue"))
     for one in conn.execute(select(document_table).where(carried, waits)).all():
         home.engine.cancel(conn, uniq=f"ack-due:{one.id}")
         conn.execute(update(document_table).where(document_table.c.id == one.id).values(ack="waiting"))
         expect(home, conn, partner, one.id, home.config.ack(partner, one.type), now, resent=True)
     conn.execute(update(document_table).where(carried).values(transmission=identity))
-    what = f"{row.type} {row.number or ''} to {row.partner}"
-    home.note(
-        conn,
-        "resent",
-        what,
-        partner=row.partner,
-        correlation=row.correlation,
-        document=row.id,
-        transmission=identity,
-    )
     return identity
 
 
@@ -492,15 +497,30 @@ def queue_file(
     return identity
 
 
-def queue_sending(home: Home, conn: Connection, transmission_id: str, partner: Partner) -> None:
-    """Have a stored transmission sent, behind what goes to the same partner before it."""
+def queue_sending(
+    home: Home,
+    conn: Connection,
+    transmission_id: str,
+    partner: Partner,
+    *,
+    again: bool = False,
+    sends: int = 1,
+) -> None:
+    """Have a stored transmission sent, behind what goes to the same partner before it.
+
+    It is sent `again` when an earlier job of its own has ended; `sends` counts how often it was sent for want
+    of a receipt, this time included.
+    """
     hub = home.config.hub(partner)
     attempts = hub.as2.retry.attempts if hub.as2 is not None else 32
+    name = f"{SENDING}{transmission_id}"
+    if again:
+        home.engine.unname(conn, uniq=name)
     home.engine.enqueue(
         conn,
         lane=f"{partner.name}:out",
         kind="send",
-        payload={"transmission": transmission_id},
-        uniq=f"{SENDING}{transmission_id}",
+        payload={"transmission": transmission_id, "sends": sends},
+        uniq=name,
         max_attempts=attempts,
     )

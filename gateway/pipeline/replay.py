@@ -12,8 +12,7 @@ from edi.problems import EdiError
 from gateway.errors import Code, DeadReason, Failure
 from gateway.home import Home
 from gateway.pipeline import arrive, delivering, outbound, sending
-from gateway.store.lane_tables import job
-from gateway.store.tables import document, new_id, transmission
+from gateway.store.tables import document, transmission
 
 
 class Step(Enum):
@@ -55,6 +54,55 @@ def replay(home: Home, identity: str, *, release: bool = False, dry_run: bool = 
         return step
 
     return home.store.write(record)
+
+
+def resend(home: Home, identity: str, *, dry_run: bool = False) -> str:
+    """Send the same message again now; the id of its transmission.
+
+    Not one that has arrived: whoever has it takes it for a repetition. Raises Failure, StoreUnavailable.
+    """
+
+    def record(conn: Connection) -> str:
+        sent = _sent(home, conn, identity)
+        if sent.status in {"delivered", "resubmitted"}:
+            raise Failure(Code.NOT_RESENT, f"{sent.filename} to {sent.partner} is {sent.status}",
+                          next=f"tradelane doc resubmit {identity}")  # fmt: skip
+        if not dry_run:
+            sending.resend(home, conn, sent)
+        return str(sent.id)
+
+    return home.store.write(record)
+
+
+def resubmit(home: Home, identity: str, *, dry_run: bool = False) -> tuple[str, str | None]:
+    """Send the same content as a new message; the id of its transmission, and of the new one if it was made.
+
+    Not one that has yet to leave: it would arrive twice. Raises Failure, StoreUnavailable.
+    """
+
+    def record(conn: Connection) -> tuple[str, str | None]:
+        sent = _sent(home, conn, identity)
+        if sent.status == "queued":
+            raise Failure(Code.NOT_RESENT, f"{sent.filename} to {sent.partner} has not left yet",
+                          next=f"tradelane doc resend {identity}")  # fmt: skip
+        return str(sent.id), None if dry_run else sending.resubmit(home, conn, sent)
+
+    return home.store.write(record)
+
+
+def _sent(home: Home, conn: Connection, identity: str) -> Row[Any]:
+    """The transmission of ours that this id names, or that carries the document it names."""
+    carried = select(document.c.transmission).where(document.c.id == identity).scalar_subquery()
+    sent = conn.execute(
+        select(transmission).where(
+            transmission.c.id.in_((identity, carried)), transmission.c.direction == "out"
+        )
+    ).one_or_none()
+    if sent is None:
+        raise Failure(Code.NOT_RESENT, f"{identity} has never been sent by us",
+                      next=f"tradelane doc explain {identity}")  # fmt: skip
+    home.config.partner(sending.addressee(conn, sent))
+    return sent
 
 
 def _issue(home: Home, held: Row[Any], *, dry_run: bool) -> Step:
@@ -107,14 +155,13 @@ def _step(conn: Connection, identity: str) -> tuple[Step, Row[Any] | None]:
 def _queue(
     home: Home, conn: Connection, step: Step, identity: str, carried: Row[Any] | None, *, release: bool
 ) -> None:
-    again = new_id(home.now())
     if step is Step.DELIVER:
         conn.execute(
             update(document)
             .where(document.c.id == identity)
             .values(status="accepted", reason=None, error=None)
         )
-        _forget(conn, f"deliver:{identity}", again)
+        home.engine.unname(conn, uniq=f"deliver:{identity}")
         delivering.queue_delivery(home, conn, identity)
     elif carried is not None and step is Step.READ:
         conn.execute(
@@ -122,22 +169,16 @@ def _queue(
             .where(transmission.c.id == carried.id)
             .values(status="stored", reason=None, error=None, done_at=None)
         )
-        _forget(conn, f"read:{carried.id}", again)
+        home.engine.unname(conn, uniq=f"read:{carried.id}")
         arrive.queue_reading(home, conn, carried.id, carried.partner, release=release)
     elif carried is not None:
         conn.execute(
             update(transmission)
             .where(transmission.c.id == carried.id)
-            .values(status="queued", reason=None, error=None, done_at=None)
+            .values(status="queued", reason=None, error=None, done_at=None, first_sent_at=None)
         )
-        home.config.partner(carried.partner)
-        home.engine.enqueue(
-            conn,
-            lane=f"{sending.addressee(conn, carried)}:out",
-            kind="send",
-            payload={"transmission": carried.id},
-            uniq=f"send:{carried.id}:{again}",
-        )
+        addressed = home.config.partner(sending.addressee(conn, carried))
+        outbound.queue_sending(home, conn, carried.id, addressed, again=True)
     home.note(
         conn,
         "replayed",
@@ -147,8 +188,3 @@ def _queue(
         transmission=carried.id if carried is not None else None,
         correlation=carried.correlation if carried is not None else None,
     )
-
-
-def _forget(conn: Connection, uniq: str, again: str) -> None:
-    """Let a new job have the name of one that has ended; the old one stays as history."""
-    conn.execute(update(job).where(job.c.uniq == uniq).values(uniq=f"{uniq}:until:{again}"))

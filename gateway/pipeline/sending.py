@@ -3,33 +3,42 @@
 AS2: the wire form is built and stored once, so that every attempt carries the same bytes, Message-ID and
 Date. What decides is the receipt, never the HTTP status. A folder: the file appears once (`gateway.folders`).
 
-Retry is for no answer or 408, 425, 429, 5xx; a resend, for a receipt that did not come in time, carries the
-same bytes; other refusals and negative receipts are final until an operator replays them.
+A *retry* is for no answer or 408, 425, 429, 5xx. A *resend* is for an answer of 2xx whose receipt did not come
+in time; it is the same message, or where agreed the same body under a new Message-ID, and then a receipt for
+any of its ids counts. Other refusals and negative receipts are final until an operator has it sent again. A
+receipt that comes after all was given up still closes what it is for.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from contextlib import ExitStack
+import random
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway import as2, channels, orders
 from gateway.as2.signed import micalg
 from gateway.config import As2, Partner
-from gateway.engine import Dead, Done, Job, Retry
+from gateway.engine import Backoff, Dead, Done, Job, Retry
 from gateway.errors import DeadReason, Failure
 from gateway.failpoints import failpoint
 from gateway.folders import place_once
 from gateway.home import Home
 from gateway.http import Answer, Unreachable, refusal
+from gateway.pipeline import outbound
 from gateway.store import after_commit
-from gateway.store.tables import document, transmission
+from gateway.store.tables import as2_former_id, document, new_id, transmission
 from sftp.client import HostKeyChanged, SftpError
 
 Commit = Callable[[Connection], None]  # what a send that was made has to record
+
+TIMED_OUT = frozenset({DeadReason.MDN_TIMEOUT, DeadReason.DELIVERY_EXHAUSTED})
 
 
 def send(home: Home, job: Job) -> Done:
@@ -176,17 +185,19 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
     assert relation.url is not None
     if row.wire_sha256 is None:
         row = _build(home, job, row, relation)
+    elif row.first_sent_at is None:  # an operator asks again
+        row = home.engine.checkpoint(job, lambda conn: _changed(conn, row, first_sent_at=home.now()))
     failpoint("send:built")
     try:
         with home.store.fetch(row.wire_sha256, verify=True) as body:
             answer = channels.post(relation, [tuple(pair) for pair in row.wire_headers], body)
     except (Unreachable, Failure) as error:
-        raise Retry(str(error), after_s=_wait_s(relation, job.attempt)) from error
+        raise _again(home, job, row, relation, str(error)) from error
     failpoint("send:posted")
     if not answer.taken:
         told = f"{relation.url} {refusal(answer, relation.http)}"
         if answer.retryable:
-            raise Retry(told, after_s=_wait_s(relation, job.attempt))
+            raise _again(home, job, row, relation, told, least_s=_retry_after_s(answer, home.now()))
         raise Dead(DeadReason.PEER_REJECTED, told)
     match relation.mdn.mode:
         case "none":
@@ -200,19 +211,63 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
 def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: Answer) -> Commit:
     """The receipt is the answer; an answer without one is no answer."""
     if as2.read_claim(answer.headers, io.BytesIO(answer.body)) is None:
-        raise Retry(
-            f"{relation.url} answered {answer.status} without a receipt", _wait_s(relation, job.attempt)
+        if relation.resend_id == "new":
+            home.engine.checkpoint(job, lambda conn: _renamed(home, conn, row))
+        what = f"{relation.url} answered {answer.status} without a receipt"
+        raise _again(home, job, row, relation, what)
+    wanted, now = expected(home, row, relation), home.now()
+    receipt = as2.parse_receipt(answer.headers, answer.body, expected=wanted, now=now)
+    if receipt.status is as2.ReceiptStatus.INVALID and receipt.signed_with is None:
+        unproved = as2.parse_receipt(
+            answer.headers, answer.body, expected=replace(wanted, signed=False), now=now
         )
-    receipt = as2.parse_receipt(
-        answer.headers, answer.body, expected=expected(home, row, relation), now=home.now()
-    )
+        if unproved.status is as2.ReceiptStatus.FAILED:  # their trouble, but nobody has signed for it
+            raise _again(home, job, row, relation, f"unsigned refusal: {unproved.error}")
     return lambda conn: close(home, conn, row, receipt, answer.body)
 
 
-def _wait_s(relation: As2, attempt: int) -> float:
+def _again(
+    home: Home, job: Job, row: Row[Any], relation: As2, what: str, *, least_s: float = 0.0
+) -> Retry | Dead:
+    """What follows a failed attempt: the next one by the partner's back-off, or the end.
+
+    `least_s` is how long the partner asks us to wait; more than its longest wait is not waited.
+    """
     retry = relation.retry
-    wait = retry.first.total_seconds() * retry.factor ** min(attempt - 1, 40)
-    return min(wait, retry.max.total_seconds())
+    age = home.now() - row.first_sent_at
+    if age >= retry.give_up_after:
+        text = f"given up after {job.attempt} attempts and {age.total_seconds():.0f} s: {what}"
+        return Dead(DeadReason.DELIVERY_EXHAUSTED, text)
+    wait = retry.first.total_seconds() * retry.factor ** min(job.attempt - 1, 40)
+    wait = min(wait, retry.max.total_seconds()) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+    wait = max(wait, min(least_s, retry.max.total_seconds()))
+    return Retry(what, min(wait, (retry.give_up_after - age).total_seconds()))
+
+
+def _retry_after_s(answer: Answer, now: datetime) -> float:
+    """The seconds that Retry-After, seconds or a date, asks us to wait (RFC 9110 10.2.3); 0 without one."""
+    text = (answer.header("Retry-After") or "").strip()
+    if text.isdecimal() and text.isascii():
+        return float(text[:9])
+    with suppress(ValueError, TypeError):
+        at = parsedate_to_datetime(text)
+        return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    return 0.0
+
+
+def _changed(conn: Connection, row: Row[Any], **values: Any) -> Row[Any]:
+    """The transmission with these columns set."""
+    conn.execute(update(transmission).where(transmission.c.id == row.id).values(**values))
+    return conn.execute(select(transmission).where(transmission.c.id == row.id)).one()
+
+
+def _renamed(home: Home, conn: Connection, row: Row[Any]) -> None:
+    """Give a message a new Message-ID and Date: to a partner that knows no repetitions it is another one."""
+    now = home.now()
+    new = {"message-id": outbound.message_id(home, new_id(now)), "date": as2.http_date(now)}
+    headers = [[name, new.get(name.lower(), value)] for name, value in row.wire_headers]
+    conn.execute(insert(as2_former_id), {"message_id": row.message_id, "transmission": row.id})
+    _changed(conn, row, message_id=new["message-id"], wire_headers=headers)
 
 
 def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
@@ -250,26 +305,41 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
     except (Failure, ValueError) as error:
         raise Dead(DeadReason.SECURITY_TOO_WEAK, str(error)) from error
 
-    def record(conn: Connection) -> Row[Any]:
-        conn.execute(
-            update(transmission)
-            .where(transmission.c.id == row.id)
-            .values(
-                wire_sha256=blob.sha256,
-                wire_headers=[list(pair) for pair in built.headers],
-                mics=built.mics,
-                peer=relation.url,
-            )
+    return home.engine.checkpoint(
+        job,
+        lambda conn: _changed(
+            conn,
+            row,
+            wire_sha256=blob.sha256,
+            wire_headers=[list(pair) for pair in built.headers],
+            mics=built.mics,
+            peer=relation.url,
+            first_sent_at=now,
+        ),
+    )
+
+
+def receipted(conn: Connection, spellings: Sequence[str]) -> tuple[Row[Any], str] | None:
+    """The transmission that was sent under a Message-ID, in one of its spellings, and that id."""
+    found = conn.execute(
+        select(transmission).where(
+            transmission.c.direction == "out", transmission.c.message_id.in_(spellings)
         )
-        return conn.execute(select(transmission).where(transmission.c.id == row.id)).one()
+    ).first()
+    if found is not None:
+        return found, found.message_id
+    former = conn.execute(
+        select(transmission, as2_former_id.c.message_id.label("former"))
+        .join(as2_former_id, as2_former_id.c.transmission == transmission.c.id)
+        .where(as2_former_id.c.message_id.in_(spellings))
+    ).first()
+    return None if former is None else (former, former.former)
 
-    return home.engine.checkpoint(job, record)
 
-
-def expected(home: Home, row: Row[Any], relation: As2) -> as2.Expected:
-    """What a receipt must say to be one for this transmission."""
+def expected(home: Home, row: Row[Any], relation: As2, *, message_id: str | None = None) -> as2.Expected:
+    """What a receipt must say to be one for this transmission, sent under this Message-ID or its latest."""
     return as2.Expected(
-        message_id=row.message_id,
+        message_id=message_id or row.message_id,
         as2_from=home.config.us.as2_id or "",
         as2_to=relation.id,
         mics=row.mics or {},
@@ -303,15 +373,16 @@ def _await_receipt(home: Home, conn: Connection, job: Job, row: Row[Any], relati
 
 
 def receipt_overdue(home: Home, job: Job) -> Done:
-    """No receipt in time: send the same bytes again, or give up after as many resends as retries."""
+    """No receipt in time: send the message again, or give up after as many sends as attempts, or its age."""
     identity, sends = job.payload["transmission"], job.payload["sends"]
 
     def commit(conn: Connection) -> None:
         row = conn.execute(select(transmission).where(transmission.c.id == identity)).one()
-        partner = home.config.partners.get(row.partner)
+        relation = partner.as2 if (partner := home.config.partners.get(row.partner)) is not None else None
+        addressed = home.config.partners.get(addressee(conn, row))
         if row.status != "sent":
             return
-        if partner is None or partner.as2 is None or sends >= partner.as2.retry.attempts:
+        if relation is None or addressed is None or _spent(home, row, relation, sends):
             text = f"no receipt for {row.filename} from {row.partner} after {sends} sends"
             conn.execute(
                 update(transmission)
@@ -320,17 +391,58 @@ def receipt_overdue(home: Home, job: Job) -> Done:
             )
             _note(home, conn, row, "failed", f"{DeadReason.MDN_TIMEOUT}: {text}")
             return
-        conn.execute(update(transmission).where(transmission.c.id == identity).values(status="queued"))
+        if relation.resend_id == "new":
+            _renamed(home, conn, row)
+        _changed(conn, row, status="queued")
         _note(home, conn, row, "resent", f"{row.filename} to {row.partner}: no receipt in time")
-        home.engine.enqueue(
-            conn,
-            lane=f"{addressee(conn, row)}:out",
-            kind="send",
-            payload={"transmission": identity, "sends": sends + 1},
-            max_attempts=partner.as2.retry.attempts,
-        )
+        outbound.queue_sending(home, conn, identity, addressed, again=True, sends=sends + 1)
 
     return Done(commit)
+
+
+def _spent(home: Home, row: Row[Any], relation: As2, sends: int) -> bool:
+    """Whether a message has been sent for as often, or for as long, as was agreed."""
+    retry = relation.retry
+    return sends >= retry.attempts or home.now() - row.first_sent_at >= retry.give_up_after
+
+
+def resend(home: Home, conn: Connection, row: Row[Any]) -> None:
+    """Send a message again now because an operator asks: the same bytes under the same Message-ID.
+
+    One that waits for its next attempt does not wait longer; one whose receipt is awaited, or that was given
+    up, has all its attempts again.
+    """
+    if not home.engine.hurry(conn, uniq=f"{outbound.SENDING}{row.id}"):
+        home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{row.step}")
+        _changed(conn, row, status="queued", reason=None, error=None, done_at=None, first_sent_at=None)
+        partner = home.config.partner(addressee(conn, row))
+        outbound.queue_sending(home, conn, row.id, partner, again=True)
+    _note(home, conn, row, "resent", f"{row.filename} to {row.partner}: an operator asked for it")
+
+
+def resubmit(home: Home, conn: Connection, row: Row[Any]) -> str:
+    """Send what a transmission carried as a message of its own because an operator asks; the new one's id.
+
+    The old one stays, with all that is known of it. If it still waited for its receipt or for a person, it
+    does so no longer; its receipt counts when it comes all the same.
+    """
+    identity = outbound.resubmit(home, conn, row, home.config.partner(addressee(conn, row)))
+    text = f"an operator had {row.filename} sent anew, as {identity}"
+    if row.status != "delivered":
+        home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{row.step}")
+        _changed(conn, row, status="resubmitted", error=text, done_at=home.now())
+    home.note(
+        conn, "resubmitted", text, partner=row.partner, correlation=row.correlation, transmission=row.id
+    )
+    home.note(
+        conn,
+        "issued",
+        f"{row.filename} to {row.partner} again, for {row.id} whose Message-ID is {row.message_id}",
+        partner=row.partner,
+        correlation=row.correlation,
+        transmission=identity,
+    )
+    return identity
 
 
 def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, body: bytes) -> None:
@@ -346,12 +458,14 @@ def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, bod
         "mic_match": None if receipt.mic_match is None else int(receipt.mic_match),
     }
     home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{now_is.step}")
+    home.engine.hurry(conn, uniq=f"{outbound.SENDING}{row.id}")  # a resend that waits has no more to do
+    late = "reconciled after timeout: " if now_is.reason in TIMED_OUT else ""
     if receipt.status is as2.ReceiptStatus.DELIVERED:
         conn.execute(update(transmission).where(transmission.c.id == row.id).values(**values))
         proof = "signed receipt" if receipt.signed_with is not None else "receipt"
         proof += ", MIC equal" if receipt.mic_match else ""
         said = (receipt.disposition or "").partition(";")[2].strip()  # after how it was sent, RFC 4130 7.4.3
-        delivered(home, conn, row, f"{proof}: {said}")
+        delivered(home, conn, row, f"{late}{proof}: {said}")
         return
     # An answer that proves nothing is no receipt; over AS2 sync it is also all that will come.
     reason = (
@@ -362,7 +476,7 @@ def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, bod
         .where(transmission.c.id == row.id)
         .values(status="failed", reason=reason, error=receipt.error, done_at=home.now(), **values)
     )
-    _note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {reason}: {receipt.error}")
+    _note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {late}{reason}: {receipt.error}")
 
 
 def delivered(home: Home, conn: Connection, row: Row[Any], proof: str) -> None:
@@ -378,6 +492,11 @@ def delivered(home: Home, conn: Connection, row: Row[Any], proof: str) -> None:
 
 # Asynchronous receipts of ours.
 
+_RECEIPTS = Backoff(
+    base_s=2.0, cap_s=300.0
+)  # soon after they can be reached again: a receipt late is a resend
+RECEIPT_ATTEMPTS = 300  # about a day
+
 
 def send_receipt(home: Home, job: Job) -> Done:
     """POST a stored receipt to the URL that was asked for and allowed."""
@@ -389,10 +508,12 @@ def send_receipt(home: Home, job: Job) -> Done:
         with home.store.fetch(job.payload["body"], verify=True) as body:
             answer = channels.post(relation, [tuple(pair) for pair in job.payload["headers"]], body, to=url)
     except (Unreachable, Failure) as error:
-        raise Retry(str(error)) from error
+        raise Retry(str(error), _RECEIPTS.after(job.attempt)) from error
     if not answer.taken:
         told = f"{url} {refusal(answer, relation.http)}"
-        raise Retry(told) if answer.retryable else Dead(DeadReason.PEER_REJECTED, told)
+        if answer.retryable:
+            raise Retry(told, _RECEIPTS.after(job.attempt))
+        raise Dead(DeadReason.PEER_REJECTED, told)
     text = f"receipt for {job.payload['message_id']} posted to {partner.name}"
     return Done(lambda conn: _note_receipt(home, conn, job, "receipted", text))
 

@@ -12,9 +12,11 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Select,
+    String,
     and_,
     bindparam,
     case,
+    cast,
     func,
     insert,
     literal_column,
@@ -147,6 +149,12 @@ CANCEL = (
     .where(job.c.uniq == bindparam("name"), job.c.state.in_(("ready", "running")))
     .values(state="cancelled", done_at=NOW, **UNLEASED)
     .returning(job.c.id, job.c.lane, job.c.attempts)
+)
+HURRY = update(job).where(job.c.uniq == bindparam("name"), job.c.state == READY).values(run_at=0.0)
+UNNAME = (
+    update(job)
+    .where(job.c.uniq == bindparam("name"), job.c.state.not_in(("ready", "running")))
+    .values(uniq=job.c.uniq + ":" + cast(job.c.id, String))
 )
 REPLAY = (
     update(job)

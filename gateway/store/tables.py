@@ -81,7 +81,7 @@ transmission = Table(
     Column("direction", String(3), nullable=False),  # in | out
     Column("partner", String(64)),  # null: the channel proved no partner
     Column("channel", String(16), nullable=False),  # as2 | sftp | folder | cli
-    # in: stored, done, duplicate, held, refused; out: queued, sent, delivered, failed
+    # in: stored, done, duplicate, held, refused; out: queued, sent, delivered, failed, resubmitted
     Column("status", String(16), nullable=False),
     Column("reason", String(40)),  # a stable dead-letter reason id
     Column("error", Text),  # in words, for the operator
@@ -101,6 +101,7 @@ transmission = Table(
     Column("claim", String(64), unique=True),  # a claimed file's name in work/: makes intake repeatable
     Column("peer", Text),  # where it came from or went to, for the operator
     Column("step", String(16)),  # checkpoint inside a send whose side effect cannot be repeated
+    Column("first_sent_at", Utc),  # the first attempt since an operator last asked for any
     Column("correlation", String(40)),
     Column("created_at", Utc, nullable=False),
     Column("done_at", Utc),
@@ -131,6 +132,14 @@ as2_message = Table(
     Column("receipt", LargeBinary),
     Column("receipt_url", Text),  # asynchronous when set
     Column("created_at", Utc, nullable=False),
+)
+
+# Message-IDs under which a transmission was sent before it got another: a receipt may still name one.
+as2_former_id = Table(
+    "as2_former_id",
+    metadata,
+    Column("message_id", Text, primary_key=True),
+    Column("transmission", String(32), ForeignKey("transmission.id"), nullable=False),
 )
 
 interchange = Table(

@@ -210,6 +210,7 @@ def upgrade() -> None:
         sa.Column("claim", sa.String(length=64), nullable=True),
         sa.Column("peer", sa.Text(), nullable=True),
         sa.Column("step", sa.String(length=16), nullable=True),
+        sa.Column("first_sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("correlation", sa.String(length=40), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
@@ -221,6 +222,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_transmission_message_id", ["message_id"], unique=False)
         batch_op.create_index("ix_transmission_partner_sha256", ["partner", "sha256"], unique=False)
 
+    op.create_table(
+        "as2_former_id",
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("transmission", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["transmission"], ["transmission.id"], name=op.f("fk_as2_former_id_transmission_transmission")
+        ),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_as2_former_id")),
+    )
     op.create_table(
         "as2_message",
         sa.Column("as2_from", sa.Text(), nullable=False),
