@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import NamedTuple
 
 from gateway.config import Address
@@ -23,6 +24,7 @@ from sftp.server import Server as SftpServer
 log = logging.getLogger(__name__)
 
 DRAIN_S = 30.0
+SWEEP_S = 600.0  # between two looks for what broke off and was never gone on with
 
 
 class Addresses(NamedTuple):
@@ -106,8 +108,12 @@ class Server:
 
     def run_until(self, stopping: threading.Event) -> bool:
         """Take changed configuration into force until told to stop; False when the store has failed."""
+        home, sweep_at = self._home, 0.0
         while not stopping.wait(1.0):
-            self._home.reload()
+            home.reload()
+            if time.monotonic() >= sweep_at:
+                sweep_at = time.monotonic() + SWEEP_S
+                home.store.partials.sweep(home.config.server.partial_age.total_seconds())
             if self._home.store.failed.is_set():
                 log.critical("the store failed: %s", self._home.store.failure)
                 return False

@@ -5,6 +5,7 @@
     build_receipt           the MDN that answers it
     build                   compress, sign, encrypt into a spool file
     parse_receipt           whether an answer really is the receipt of what was sent
+    read_transfer           which part of a message that broke off a request brings
 
 No sockets, no clock, no store: `now`, Message-IDs and files are arguments. Content that is not accepted
 raises `As2Error`, which carries the disposition to answer with; a request that is no AS2 message raises
@@ -24,6 +25,7 @@ from gateway.as2.message import (
     http_date,
     open_message,
 )
+from gateway.as2.mime import Headers
 from gateway.as2.receipt import (
     BuiltReceipt,
     Claim,
@@ -35,7 +37,15 @@ from gateway.as2.receipt import (
     parse_receipt,
     read_claim,
 )
-from gateway.as2.request import ReceiptRequest, Request, parse_request_headers, unquoted
+from gateway.as2.request import ReceiptRequest, Request, parse_request_headers, quoted, unquoted
+from gateway.as2.restart import (
+    Transfer,
+    inquiry_headers,
+    read_transfer,
+    told_held,
+    transfer_headers,
+    transfer_id,
+)
 from gateway.as2.signed import Signing, Trust
 
 __all__ = [
@@ -52,6 +62,7 @@ __all__ = [
     "Encryption",
     "Expected",
     "Failure",
+    "Headers",
     "Identity",
     "KeyFileError",
     "Opened",
@@ -62,15 +73,22 @@ __all__ = [
     "ReceiptStatus",
     "Request",
     "Signing",
+    "Transfer",
     "Trust",
     "build",
     "build_receipt",
     "http_date",
+    "inquiry_headers",
     "load_certificate",
     "load_identity",
     "open_message",
     "parse_receipt",
     "parse_request_headers",
+    "quoted",
     "read_claim",
+    "read_transfer",
+    "told_held",
+    "transfer_headers",
+    "transfer_id",
     "unquoted",
 ]

@@ -25,7 +25,7 @@ from gateway.failpoints import failpoint
 from gateway.home import Home
 from gateway.pipeline import sending
 from gateway.pipeline.arrive import queue_reading
-from gateway.store import Blob, BlobWriter
+from gateway.store import Blob, BlobWriter, PartialLocked, PartialRange, WholeWriter
 from gateway.store.tables import as2_message, new_id, transmission
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,20 @@ class Reply(NamedTuple):
     body: bytes = b""
 
 
+Writer = BlobWriter | WholeWriter
+
 BUSY = Reply(503, [("Retry-After", "30")], b"try again later\n")
+
+
+LOCKED = Reply(500, [("Connection", "close")], b"another request is adding to this transfer\n")
+
+
+class _Pieces(Exception):
+    """A message that came in pieces is not accepted.
+
+    A receipt that says so would be final, and whoever knows the name of a transfer could have added to it. So
+    the pieces are forgotten, and what is then sent whole is judged.
+    """
 
 
 class _Posted(NamedTuple):
@@ -107,7 +120,51 @@ class Conversation:
         """
         return self._unknown(request, peer) if self._partner(request) is None else None
 
-    def receive(self, request: as2.Request, writer: BlobWriter, peer: str) -> Reply:
+    def writer(self, request: as2.Request) -> Writer | Reply:
+        """Where to write the body of a partner's request, or the answer to one that cannot be gone on with.
+
+        A body that breaks off is kept if it is part of a transfer that its sender can go on with (AS2
+        Restart); any other leaves nothing. Raises As2Refused, StoreUnavailable.
+        """
+        transfer = as2.read_transfer(request.headers)
+        if transfer is None:
+            return self.home.store.blobs.writer()
+        server = self.home.config.server
+        if transfer.total > server.max_body:
+            raise As2Refused(413, f"a body of {transfer.total} bytes")
+        sender = _sender(request.as2_from, request.as2_to)
+        try:
+            if not transfer.sound:
+                raise PartialRange(self.home.store.partials.held(sender, transfer.id))
+            return self.home.store.partials.writer(
+                sender,
+                transfer.id,
+                start=transfer.start,
+                total=transfer.total,
+                space=server.partial_space,
+            )
+        except PartialRange as refused:
+            return _out_of_range(refused)
+        except PartialLocked:
+            return LOCKED
+
+    def held(self, headers: Headers) -> Reply:
+        """How much of a transfer has come (AS2 Restart): nothing, for whoever is not told.
+
+        Content-Length is what counts, and there is no body: this answers HEAD. Raises StoreUnavailable.
+        """
+        fields = as2.Headers.of(headers)
+        name = as2.transfer_id(fields)
+        ids = [as2.unquoted((fields.all(field) or [""])[0]) for field in ("AS2-From", "AS2-To")]
+        if name is None or self._known_partner(*ids) is None:
+            return Reply(200, [("Content-Length", "0")])
+        try:
+            held = self.home.store.partials.held(_sender(*ids), name)
+        except PartialLocked:
+            return LOCKED
+        return Reply(200, [("Content-Length", str(held))])
+
+    def receive(self, request: as2.Request, writer: Writer, peer: str) -> Reply:
         """Take a request whose body is in `writer`; returns only when its answer may be sent.
 
         A receipt is kept with what it closes, and not at all when it closes nothing: anyone can post one.
@@ -117,15 +174,39 @@ class Conversation:
             claim = as2.read_claim(request.headers.fields, body)
             if claim is not None:
                 body.seek(0)
-                return self._receipt(request, body.read(), claim, peer)
+                data = body.read()
+                writer.forget()
+                return self._receipt(request, data, claim, peer)
         partner = self._partner(request)
         if partner is None:
             return self._unknown(request, peer)
-        wire = writer.commit()
-        with self.home.store.fetch(wire.sha256) as body:
-            return self._once(request, partner, body, wire, peer)
+        try:
+            wire = writer.commit()
+        except PartialRange as refused:
+            return _out_of_range(refused)
+        try:
+            with self.home.store.fetch(wire.sha256) as body:
+                return self._once(request, partner, body, wire, peer, pieces=writer.resumed)
+        except _Pieces as error:
+            writer.forget()
+            text = f"a message in pieces from {partner.name} is to be sent again, whole: {error}"
+            log.warning(text)
+            if self._unproved.worth_telling(partner.name):
+                self.home.store.write(
+                    lambda conn: self.home.note(conn, "refused", text, partner=partner.name)
+                )
+            return BUSY
 
-    def _once(self, request: as2.Request, partner: Partner, body: BinaryIO, wire: Blob, peer: str) -> Reply:
+    def _once(
+        self,
+        request: as2.Request,
+        partner: Partner,
+        body: BinaryIO,
+        wire: Blob,
+        peer: str,
+        *,
+        pieces: bool,
+    ) -> Reply:
         """Answer a message, the same way each time it comes."""
         key = (request.as2_from, request.as2_to, request.message_id)
         with self._alone(key) as alone:
@@ -134,12 +215,15 @@ class Conversation:
             known = self._known(key)
             if known is not None and known.succeeded and known.body_sha256 == wire.sha256:
                 return self._again(partner, known)
-            return self._message(request, partner, body, wire, peer, known)
+            return self._message(request, partner, body, wire, peer, known, pieces=pieces)
 
     def _partner(self, request: as2.Request) -> Partner | None:
-        if request.as2_to != self.home.config.us.as2_id:
+        return self._known_partner(request.as2_from, request.as2_to)
+
+    def _known_partner(self, as2_from: str, as2_to: str) -> Partner | None:
+        if as2_to != self.home.config.us.as2_id:
             return None
-        partner = self.home.config.by_as2(request.as2_from)
+        partner = self.home.config.by_as2(as2_from)
         return partner if partner is not None and partner.status != "draft" else None
 
     @contextmanager
@@ -195,6 +279,7 @@ class Conversation:
                         known.message_id,
                         known.transmission,
                     ),
+                    again=True,
                 )
 
         self.home.store.write(record)
@@ -210,6 +295,8 @@ class Conversation:
         wire: Blob,
         peer: str,
         known: Row[Any] | None,
+        *,
+        pieces: bool,
     ) -> Reply:
         now = self.home.now()
         identity = new_id(now)
@@ -236,6 +323,8 @@ class Conversation:
                 raise As2Error(request.failure, "the headers alone decide it")
             outcome = self._open(request, partner, body, values)
         except As2Error as error:
+            if pieces:
+                raise _Pieces(str(error)) from error
             log.warning("message %s from %s refused: %s", request.message_id, partner.name, error)
             outcome = as2.Outcome(error.disposition)
             values |= {"status": "refused", "reason": error.reason, "error": error.cause, "done_at": now}
@@ -330,15 +419,18 @@ class Conversation:
         if accepted:
             queue_reading(self.home, conn, values["id"], partner.name)
 
-    def _queue_receipt(self, conn: Connection, partner: Partner, receipt: _Posted) -> None:
+    def _queue_receipt(
+        self, conn: Connection, partner: Partner, receipt: _Posted, *, again: bool = False
+    ) -> None:
         """Have a receipt posted; the job holds all it takes, whatever becomes of the message's row.
 
         One that still waits to be posted is not posted twice: whoever asks again can be reached now.
         """
         name = f"receipt:{receipt.transmission}"
-        if self.home.engine.hurry(conn, uniq=name):
-            return
-        self.home.engine.unname(conn, uniq=name)
+        if again:
+            if self.home.engine.hurry(conn, uniq=name):
+                return
+            self.home.engine.unname(conn, uniq=name)
         self.home.engine.enqueue(
             conn,
             lane=f"{partner.name}:receipt",
@@ -427,6 +519,17 @@ def _named(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:
 def _spellings(message_id: str) -> tuple[str, ...]:
     bare = message_id.strip().strip("<>")
     return (message_id, bare, f"<{bare}>")
+
+
+def _sender(as2_from: str, as2_to: str) -> str:
+    """The pair whose transfers are kept together; neither name has a NUL in it."""
+    return f"{as2_from}\0{as2_to}"
+
+
+def _out_of_range(refused: PartialRange) -> Reply:
+    """Draft-harding-as2-restart and RFC 9110 14.4: how many bytes there are to go on from."""
+    held = f"bytes */{refused.held}"
+    return Reply(416, [("Content-Range", held), ("Connection", "close")], b"not what comes next\n")
 
 
 def _sync(receipt: as2.BuiltReceipt) -> Reply:

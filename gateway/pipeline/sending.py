@@ -1,10 +1,11 @@
 """Sending a stored transmission until there is proof that it arrived.
 
 AS2: the wire form is built and stored once, so that every attempt carries the same bytes, Message-ID and
-Date. What decides is the receipt, never the HTTP status. A folder: the file appears once (`gateway.folders`).
+Date, or what the partner still lacks of them (AS2 Restart). What decides is the receipt, never the HTTP
+status. A folder: the file appears once (`gateway.folders`).
 
-A *retry* is for no answer or 408, 425, 429, 5xx. A *resend* is for an answer of 2xx whose receipt did not come
-in time; it is the same message, or where agreed the same body under a new Message-ID, and then a receipt for
+A *retry* is for no answer or 408, 425, 429, 5xx. A *resend* is for an answer of 2xx whose receipt did not
+come in time; it is the same message, or where agreed the same body under a new Message-ID, and then a receipt for
 any of its ids counts. Other refusals and negative receipts are final until an operator has it sent again. A
 receipt that comes after all was given up still closes what it is for.
 """
@@ -12,13 +13,14 @@ receipt that comes after all was given up still closes what it is for.
 from __future__ import annotations
 
 import io
+import os
 import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -183,14 +185,15 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
     relation = partner.as2
     assert relation is not None
     assert relation.url is not None
-    if row.wire_sha256 is None:
+    known = row.wire_sha256 is not None  # an earlier attempt may have brought them something
+    if not known:
         row = _build(home, job, row, relation)
     elif row.first_sent_at is None:  # an operator asks again
         row = home.engine.checkpoint(job, lambda conn: _changed(conn, row, first_sent_at=home.now()))
     failpoint("send:built")
     try:
         with home.store.fetch(row.wire_sha256, verify=True) as body:
-            answer = channels.post(relation, [tuple(pair) for pair in row.wire_headers], body)
+            answer = _post(home, row, relation, body, known=known)
     except (Unreachable, Failure) as error:
         raise _again(home, job, row, relation, str(error)) from error
     failpoint("send:posted")
@@ -206,6 +209,39 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
             return lambda conn: _await_receipt(home, conn, job, row, relation)
         case _:
             return _close_at_once(home, job, row, relation, answer)
+
+
+def _post(home: Home, row: Row[Any], relation: As2, body: BinaryIO, *, known: bool) -> Answer:
+    """Post the message; one that is large where restarting is agreed, from where it broke off if it did.
+
+    The name of a transfer cannot be guessed, and stays with the message. Raises Unreachable.
+    """
+    headers = [(name, value) for name, value in row.wire_headers]
+    total = body.seek(0, os.SEEK_END)
+    body.seek(0)
+    if not relation.restart or total <= relation.restart_above:
+        return channels.post(relation, headers, body)
+    name = f"{row.id}-{row.wire_sha256[:32]}"
+    start = 0
+    if known:
+        us, them = as2.quoted(home.config.us.as2_id or ""), as2.quoted(relation.id)
+        told = channels.head(relation, as2.inquiry_headers(us, them, name))
+        start = as2.told_held(told.headers, told.status)
+    for _ in range(2):  # the second time from where the partner says that it is to go on
+        start = min(start, total - 1) if start <= total else 0
+        if start:
+            _note_restart(home, row, start, total)
+        body.seek(start)
+        answer = channels.post(relation, as2.transfer_headers(headers, name, start, total), body)
+        if answer.status != 416:
+            break
+        start = as2.told_held(answer.headers, answer.status)
+    return answer
+
+
+def _note_restart(home: Home, row: Row[Any], start: int, total: int) -> None:
+    text = f"{row.filename} to {row.partner} goes on at byte {start} of {total}"
+    home.store.write(lambda conn: _note(home, conn, row, "restarted", text))
 
 
 def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: Answer) -> Commit:

@@ -32,6 +32,7 @@ from gateway.store.errors import (
     StoreUnavailable,
     as_store_error,
 )
+from gateway.store.partials import PartialLocked, PartialRange, Partials, WholeWriter
 from gateway.store.tables import payload
 
 __all__ = [
@@ -39,6 +40,9 @@ __all__ = [
     "BlobWriter",
     "Blobs",
     "DiskFull",
+    "PartialLocked",
+    "PartialRange",
+    "Partials",
     "RunnerExists",
     "SchemaTooNew",
     "Store",
@@ -46,6 +50,7 @@ __all__ = [
     "StoreError",
     "StoreFatal",
     "StoreUnavailable",
+    "WholeWriter",
     "after_commit",
 ]
 
@@ -70,6 +75,7 @@ class Store:
     def __init__(self, path: Path, blobs: Blobs) -> None:
         self.path = path
         self.blobs = blobs
+        self.partials = Partials(blobs)
         self.failed = threading.Event()
         self.failure: StoreFatal | None = None
         self._writing = sqlite.engine(path, begin="BEGIN IMMEDIATE")

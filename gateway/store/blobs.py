@@ -134,6 +134,8 @@ class Blobs:
 class BlobWriter:
     """Bytes on their way to becoming a blob."""
 
+    resumed = False  # whether it goes on from bytes that an earlier request has brought
+
     def __init__(self, blobs: Blobs) -> None:
         if not blobs.has_room():
             raise DiskFull("the payload folder has too little room left to begin")
@@ -141,12 +143,16 @@ class BlobWriter:
         self._digest = hashlib.sha256()
         self._size = 0
         self._looked_at = 0
+        self._path: Path | None
+        self._path, self._file = self._begin()
+
+    def _begin(self) -> tuple[Path, BinaryIO]:
+        """The file to write, unbuffered."""
         try:
-            fd, name = tempfile.mkstemp(dir=blobs._temporary)
+            fd, name = tempfile.mkstemp(dir=self._blobs._temporary)
         except OSError as error:
-            raise _unusable(error) from error
-        self._path: Path | None = Path(name)
-        self._file = os.fdopen(fd, "wb", buffering=0)
+            raise unusable(error) from error
+        return Path(name), os.fdopen(fd, "wb", buffering=0)
 
     @property
     def size(self) -> int:
@@ -162,7 +168,7 @@ class BlobWriter:
             while written < len(view):
                 written += self._file.write(view[written:])
         except OSError as error:
-            raise _unusable(error) from error
+            raise unusable(error) from error
         self._size += written
         if self._size - self._looked_at >= _LOOK_EVERY:
             self._looked_at = self._size
@@ -183,15 +189,15 @@ class BlobWriter:
         blob = Blob(self._digest.hexdigest(), self._size)
         final = self._blobs.path(blob.sha256)
         self._blobs._sync(self._file.fileno())
-        self._file.close()
         try:
             self._blobs._make_folder(final.parent)
             # Over an equal file, too: it may be another writer's, renamed but not yet synced into its folder.
             os.replace(self._path, final)
             self._path = None
+            self._file.close()
             self._blobs._sync_folder(final.parent)
         except OSError as error:
-            raise _unusable(error) from error
+            raise unusable(error) from error
         return blob
 
     def abort(self) -> None:
@@ -201,6 +207,10 @@ class BlobWriter:
             self._path.unlink(missing_ok=True)
             self._path = None
 
+    def forget(self) -> None:
+        """Keep nothing of it for a later request, either."""
+        self.abort()
+
     def __enter__(self) -> Self:
         return self
 
@@ -208,7 +218,7 @@ class BlobWriter:
         self.abort()
 
 
-def _unusable(error: OSError) -> Exception:
+def unusable(error: OSError) -> Exception:
     """What an error of the file system means for whoever wants to store."""
     if error.errno in _NO_ROOM:
         return DiskFull(f"the payload folder: {error.strerror}")

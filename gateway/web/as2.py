@@ -1,4 +1,6 @@
-"""The AS2 endpoint: one path, POST only, on a listener of its own that knows no users and no sessions.
+"""The AS2 endpoint: one path, on a listener of its own that knows no users and no sessions.
+
+POST brings messages and receipts; HEAD asks how much of a message has come that broke off (AS2 Restart).
 
 A body is written to the store while it arrives, and its answer is sent only after the commit. What is no AS2
 request gets an HTTP status and leaves nothing behind; what cannot be stored now gets 503, never a negative
@@ -39,7 +41,10 @@ def application(home: Home, draining: Draining) -> Starlette:
     """The ASGI application of the AS2 listener."""
     endpoint = _Endpoint(home, draining)
     starlette = Starlette(
-        routes=[Route(path, endpoint.receive, methods=["POST"]) for path in PATHS],
+        routes=[
+            *(Route(path, endpoint.receive, methods=["POST"]) for path in PATHS),
+            *(Route(path, endpoint.held, methods=["HEAD"]) for path in PATHS),
+        ],
         exception_handlers={404: _plain, 405: _plain, 500: _plain},
     )
     starlette.router.redirect_slashes = False
@@ -79,6 +84,18 @@ class _Endpoint:
             log.error("nothing can be answered now: %s", failure)  # noqa: TRY400 - it says all
             return _response(BUSY)
 
+    async def held(self, http: Request) -> Response:
+        """How much of a transfer is here, as Content-Length; 0 to who asks for nothing known."""
+        if self._draining.is_set() or self._home.store.failed.is_set():
+            return Response(status_code=BUSY.status, headers=dict(BUSY.headers))
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in http.headers.raw]
+        try:
+            reply = await run_in_threadpool(self._conversation.held, headers)
+        except StoreError as error:
+            log.error("what is held cannot be told now: %s", error)  # noqa: TRY400 - it says all
+            reply = BUSY
+        return Response(status_code=reply.status, headers=dict(reply.headers))
+
     def _refuse_by_length(self, http: Request) -> None:
         length = http.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._home.config.server.max_body:
@@ -93,7 +110,9 @@ class _Endpoint:
                 async for _ in self._body(http):
                     pass
             return stranger
-        writer = await run_in_threadpool(self._home.store.blobs.writer)
+        writer = await run_in_threadpool(self._conversation.writer, request)
+        if isinstance(writer, Reply):
+            return writer
         try:
             async for chunk in self._body(http):
                 await run_in_threadpool(writer.write, chunk)
