@@ -5,9 +5,9 @@ Date, or what the partner still lacks of them (AS2 Restart). What decides is the
 status. A folder: the file appears once (`gateway.folders`).
 
 A *retry* is for no answer or 408, 425, 429, 5xx. A *resend* is for an answer of 2xx whose receipt did not
-come in time; it is the same message, or where agreed the same body under a new Message-ID, and then a receipt for
-any of its ids counts. Other refusals and negative receipts are final until an operator has it sent again. A
-receipt that comes after all was given up still closes what it is for.
+come in time; it is the same message, or where agreed the same body under a new Message-ID, and then a receipt
+for any of its ids counts. Other refusals and negative receipts are final until an operator has it sent again.
+A receipt that comes after all was given up still closes what it is for.
 """
 
 from __future__ import annotations
