@@ -25,7 +25,7 @@ from gateway.failpoints import failpoint
 from gateway.home import Home
 from gateway.pipeline import sending
 from gateway.pipeline.arrive import queue_reading
-from gateway.store import Blob, BlobWriter, PartialLocked, PartialRange, WholeWriter
+from gateway.store import Blob, BlobWriter, PartialRange, WholeWriter
 from gateway.store.tables import as2_message, new_id, transmission
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,6 @@ class Reply(NamedTuple):
 Writer = BlobWriter | WholeWriter
 
 BUSY = Reply(503, [("Retry-After", "30")], b"try again later\n")
-
-
-LOCKED = Reply(500, [("Connection", "close")], b"another request is adding to this transfer\n")
 
 
 class _Pieces(Exception):
@@ -120,11 +117,11 @@ class Conversation:
         """
         return self._unknown(request, peer) if self._partner(request) is None else None
 
-    def writer(self, request: as2.Request) -> Writer | Reply:
-        """Where to write the body of a partner's request, or the answer to one that cannot be gone on with.
+    def writer(self, request: as2.Request) -> Writer:
+        """Where to write the body of a partner's request.
 
-        A body that breaks off is kept if it is part of a transfer that its sender can go on with (AS2
-        Restart); any other leaves nothing. Raises As2Refused, StoreUnavailable.
+        One that breaks off is kept if it is part of a transfer that its sender can go on with (AS2 Restart);
+        any other leaves nothing. Raises As2Refused, PartialRange, PartialLocked, StoreUnavailable.
         """
         transfer = as2.read_transfer(request.headers)
         if transfer is None:
@@ -132,43 +129,30 @@ class Conversation:
         server = self.home.config.server
         if transfer.total > server.max_body:
             raise As2Refused(413, f"a body of {transfer.total} bytes")
-        sender = _sender(request.as2_from, request.as2_to)
-        try:
-            if not transfer.sound:
-                raise PartialRange(self.home.store.partials.held(sender, transfer.id))
-            return self.home.store.partials.writer(
-                sender,
-                transfer.id,
-                start=transfer.start,
-                total=transfer.total,
-                space=server.partial_space,
-            )
-        except PartialRange as refused:
-            return _out_of_range(refused)
-        except PartialLocked:
-            return LOCKED
+        sender, partials = _sender(request.as2_from, request.as2_to), self.home.store.partials
+        if not transfer.sound:
+            raise PartialRange(partials.held(sender, transfer.id))
+        return partials.writer(
+            sender, transfer.id, start=transfer.start, total=transfer.total, space=server.partial_space
+        )
 
-    def held(self, headers: Headers) -> Reply:
-        """How much of a transfer has come (AS2 Restart): nothing, for whoever is not told.
+    def held(self, headers: Headers) -> int:
+        """How many bytes of a transfer have come (AS2 Restart): none, for whoever is not told.
 
-        Content-Length is what counts, and there is no body: this answers HEAD. Raises StoreUnavailable.
+        Raises PartialLocked, StoreFatal.
         """
         fields = as2.Headers.of(headers)
         name = as2.transfer_id(fields)
         ids = [as2.unquoted((fields.all(field) or [""])[0]) for field in ("AS2-From", "AS2-To")]
         if name is None or self._known_partner(*ids) is None:
-            return Reply(200, [("Content-Length", "0")])
-        try:
-            held = self.home.store.partials.held(_sender(*ids), name)
-        except PartialLocked:
-            return LOCKED
-        return Reply(200, [("Content-Length", str(held))])
+            return 0
+        return self.home.store.partials.held(_sender(*ids), name)
 
     def receive(self, request: as2.Request, writer: Writer, peer: str) -> Reply:
         """Take a request whose body is in `writer`; returns only when its answer may be sent.
 
         A receipt is kept with what it closes, and not at all when it closes nothing: anyone can post one.
-        Raises StoreUnavailable, StoreFatal.
+        Raises PartialRange, StoreUnavailable, StoreFatal.
         """
         with writer.written() as body:
             claim = as2.read_claim(request.headers.fields, body)
@@ -180,10 +164,7 @@ class Conversation:
         partner = self._partner(request)
         if partner is None:
             return self._unknown(request, peer)
-        try:
-            wire = writer.commit()
-        except PartialRange as refused:
-            return _out_of_range(refused)
+        wire = writer.commit()
         try:
             with self.home.store.fetch(wire.sha256) as body:
                 return self._once(request, partner, body, wire, peer, pieces=writer.resumed)
@@ -524,12 +505,6 @@ def _spellings(message_id: str) -> tuple[str, ...]:
 def _sender(as2_from: str, as2_to: str) -> str:
     """The pair whose transfers are kept together; neither name has a NUL in it."""
     return f"{as2_from}\0{as2_to}"
-
-
-def _out_of_range(refused: PartialRange) -> Reply:
-    """Draft-harding-as2-restart and RFC 9110 14.4: how many bytes there are to go on from."""
-    held = f"bytes */{refused.held}"
-    return Reply(416, [("Content-Range", held), ("Connection", "close")], b"not what comes next\n")
 
 
 def _sync(receipt: as2.BuiltReceipt) -> Reply:

@@ -24,7 +24,7 @@ from gateway.as2 import Request as As2Request
 from gateway.errors import Failure
 from gateway.home import Home
 from gateway.pipeline.conversation import BUSY, Conversation, Reply
-from gateway.store import StoreError
+from gateway.store import PartialLocked, PartialRange, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,11 @@ class _Endpoint:
             return Response(status_code=refused.status)
         except (ClientDisconnect, ConnectionError):
             return Response(status_code=400)
+        except PartialRange as refused:  # how many bytes there are to go on from (RFC 9110 14.4)
+            held = f"bytes */{refused.held}"
+            return Response(status_code=416, headers={"Content-Range": held, "Connection": "close"})
+        except PartialLocked:
+            return Response(status_code=500, headers={"Connection": "close"})
         except StoreError as error:
             log.error("nothing can be stored now: %s", error)  # noqa: TRY400 - it says all
             return _response(BUSY)
@@ -90,11 +95,13 @@ class _Endpoint:
             return Response(status_code=BUSY.status, headers=dict(BUSY.headers))
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in http.headers.raw]
         try:
-            reply = await run_in_threadpool(self._conversation.held, headers)
+            held = await run_in_threadpool(self._conversation.held, headers)
+        except PartialLocked:
+            return Response(status_code=500)
         except StoreError as error:
             log.error("what is held cannot be told now: %s", error)  # noqa: TRY400 - it says all
-            reply = BUSY
-        return Response(status_code=reply.status, headers=dict(reply.headers))
+            return Response(status_code=BUSY.status, headers=dict(BUSY.headers))
+        return Response(headers={"Content-Length": str(held)})
 
     def _refuse_by_length(self, http: Request) -> None:
         length = http.headers.get("content-length", "")
@@ -111,8 +118,6 @@ class _Endpoint:
                     pass
             return stranger
         writer = await run_in_threadpool(self._conversation.writer, request)
-        if isinstance(writer, Reply):
-            return writer
         try:
             async for chunk in self._body(http):
                 await run_in_threadpool(writer.write, chunk)
