@@ -258,7 +258,7 @@ _NEXT = {
     "DOUBTFUL": "decide whether it shall go out as it is; if so, replay it",
     "NOT_AGREED": "add the document to the partner in partners.toml, then replay it",
     "DELIVERY_EXHAUSTED": "see that the partner can be reached, then replay it",
-    "MDN_TIMEOUT": "ask the partner for the receipt; replay it to send the same message again",
+    "MDN_TIMEOUT": "ask the partner whether they have it: resend it, or resubmit it if they want it anew",
     "MDN_INVALID": "compare their certificate and the MIC they return with ours, then replay it",
     "PEER_REJECTED": "ask the partner why; correct what they name, then replay it",
     "SECURITY_TOO_WEAK": "agree on signature, encryption and algorithms; what came too weak is sent again",

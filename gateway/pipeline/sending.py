@@ -507,10 +507,11 @@ def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, bod
     reason = (
         DeadReason.MDN_INVALID if receipt.status is as2.ReceiptStatus.INVALID else DeadReason.PEER_REJECTED
     )
+    status = "failed" if now_is.status != "resubmitted" else now_is.status  # nobody waits for that one
     conn.execute(
         update(transmission)
         .where(transmission.c.id == row.id)
-        .values(status="failed", reason=reason, error=receipt.error, done_at=home.now(), **values)
+        .values(status=status, reason=reason, error=receipt.error, done_at=home.now(), **values)
     )
     _note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {late}{reason}: {receipt.error}")
 

@@ -241,6 +241,52 @@ def test_a_job_for_later_waits_for_its_time_and_holds_up_nothing(
     assert when[1] >= soon - timedelta(milliseconds=2)
 
 
+def test_a_job_that_waits_is_hurried_and_keeps_its_attempts(
+    store: Store, engine: Engine, eventually: Eventually
+) -> None:
+    attempts: list[int] = []
+
+    def work(claimed: Job) -> Done:
+        attempts.append(claimed.attempt)
+        if claimed.attempt < 3:
+            raise Retry("not yet", after_s=3600.0)
+        return Done()
+
+    put(store, engine, "acme:out", 1, uniq="only")
+    put(store, engine, "acme:out", 2, uniq="later", run_at=datetime.now(UTC) + timedelta(hours=1))
+    engine.run({"work": work})
+    for done in (1, 2):
+        eventually(lambda: len(attempts) == done and states(store)["ready"] == 2)  # noqa: B023
+        assert store.write(lambda conn: engine.hurry(conn, uniq="only"))
+    eventually(lambda: states(store) == {"done": 1, "ready": 1})
+    assert attempts == [1, 2, 3]
+    assert not store.write(lambda conn: engine.hurry(conn, uniq="only"))
+    assert not store.write(lambda conn: engine.hurry(conn, uniq="nothing"))
+    store.write(lambda conn: engine.hurry(conn, uniq="later"))
+    eventually(lambda: len(attempts) == 4)
+
+
+def test_the_name_of_a_job_that_has_ended_can_be_given_again(
+    store: Store, engine: Engine, eventually: Eventually
+) -> None:
+    ran: list[int] = []
+
+    def work(claimed: Job) -> Done:
+        ran.append(claimed.payload["n"])
+        return Done()
+
+    put(store, engine, "acme:out", 1, uniq="name", run_at=datetime.now(UTC) + timedelta(hours=1))
+    store.write(lambda conn: engine.unname(conn, uniq="name"))
+    put(store, engine, "acme:out", 2, uniq="name")  # it waits still, so it keeps its name
+    engine.run({"work": work})
+    store.write(lambda conn: engine.hurry(conn, uniq="name"))
+    eventually(lambda: states(store) == {"done": 1})
+    store.write(lambda conn: engine.unname(conn, uniq="name"))
+    put(store, engine, "acme:out", 3, uniq="name")
+    eventually(lambda: ran == [1, 3])
+    assert len(rows(store, select(job.c.id))) == 2
+
+
 def test_a_deadline_is_cancelled_with_the_transaction_that_records_the_answer(
     store: Store, engine: Engine, eventually: Eventually
 ) -> None:

@@ -18,10 +18,12 @@ import pytest
 from as2_sending import AT_ONCE, Script, Sender, header, home_of, receipt, relation, sending, status
 from peers import Answer, Company, Headers, Message, Peer, endpoint, post, request, talk
 from serving import interchange, made, order, partner, running, until
+from sqlalchemy import select
 
 from gateway import queries
 from gateway.config import toml
 from gateway.store import PartialLocked, PartialRange, Store
+from gateway.store.tables import event
 
 BIGMART = ("08", "9254110060")
 PLAIN = ("ZZ", "PLAINMART")
@@ -403,7 +405,8 @@ def test_r5_without_space_for_it_nothing_is_kept(tmp_path: Path) -> None:
 class Wire:
     """A line between two on loopback that breaks as it is told: each connection has its fault, or none.
 
-    A number is the bytes of the request after which both ends are closed; "answer" loses the answer.
+    A number is the bytes of the request after which both ends are closed; "answer" and "half the answer" are
+    lost on their way back.
     """
 
     def __init__(self, target: str, faults: list[int | str | None]) -> None:
@@ -454,6 +457,9 @@ class Wire:
             if fault == "answer" or not back:
                 return onward
             near.settimeout(10)
+            if fault == "half the answer":
+                near.sendall(back[: len(back) // 2])
+                return onward
             near.sendall(back)
             near.settimeout(0.02)
         return onward
@@ -516,6 +522,22 @@ def test_r5_g06_a_message_over_a_bad_line_arrives_once_and_no_byte_much_oftener(
     total = len(payload)
     assert restarts[-1].endswith(f"at byte {row_total(restarts) - 1} of {row_total(restarts)}")
     assert total < sum(wire.carried) < total + 5 * 150_000
+
+
+@pytest.mark.parametrize("fault", ["answer", "half the answer"])
+def test_r1_r3_g06_a_receipt_lost_on_its_way_is_given_again_and_the_message_delivered_once(
+    tmp_path: Path, fault: str
+) -> None:
+    with two_gateways(tmp_path, [fault, fault]) as (us, them, wire):
+        identity = us.send(b"not EDI, and sent as it is" * 100, "small.txt")
+        row = us.comes_to(identity, "delivered", "failed")
+        assert (row.status, row.mic_match) == ("delivered", 1)
+        (arrived,) = queries.transmissions(them.home, "in")
+        assert arrived["message_id"] == row.message_id
+        with them.home.store.read() as conn:
+            repeats = conn.execute(select(event.c.id).where(event.c.name == "duplicate")).all()
+        assert len(repeats) == 2
+    assert len(wire.carried) == 3
 
 
 def row_total(restarts: list[str]) -> int:
