@@ -345,6 +345,8 @@ class Endpoint:
     answer: Callable[[Headers, bytes], Answer]
     received: list[tuple[Headers, bytes]] = field(default_factory=list)
     url: str = ""
+    head: Answer | None = None  # to HEAD; without it, that is not known here
+    asked: int = 0  # how often HEAD has been
 
 
 @contextmanager
@@ -368,6 +370,13 @@ def endpoint(
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def do_HEAD(self) -> None:
+            kept.asked += 1
+            self.send_response(kept.head.status if kept.head is not None else 501)
+            for name, value in kept.head.headers if kept.head is not None else ():
+                self.send_header(name, value)
+            self.end_headers()
 
         def log_message(self, *_: object) -> None:
             """Tests are silent."""

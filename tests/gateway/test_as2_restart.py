@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from as2_sending import AT_ONCE, Script, Sender, header, home_of, receipt, relation, sending, status
 from peers import Answer, Company, Headers, Message, Peer, endpoint, post, request, talk
-from serving import interchange, made, order, partner, running, until
+from serving import Gateway, interchange, made, order, partner, running, until
 from sqlalchemy import select
 
 from gateway import queries
@@ -406,7 +406,7 @@ class Wire:
     """A line between two on loopback that breaks as it is told: each connection has its fault, or none.
 
     A number is the bytes of the request after which both ends are closed; "answer" and "half the answer" are
-    lost on their way back.
+    lost on their way back, and "stall" is a line that carries no more and does not break.
     """
 
     def __init__(self, target: str, faults: list[int | str | None]) -> None:
@@ -414,6 +414,7 @@ class Wire:
         self._target = where.hostname or "", where.port or 80
         self._faults = faults
         self.carried: list[int] = []
+        self.stalled = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}/as2"
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -444,6 +445,9 @@ class Wire:
                 return onward
             if data == b"":
                 return onward
+            if data and fault == "stall" and onward > 500_000:
+                self.stalled.set()
+                continue  # what comes is lost, until whoever sends it is gone
             if data:
                 far.settimeout(10)
                 far.sendall(data)
@@ -474,10 +478,15 @@ RESTART = ("restart = true", "restart_above = 100000", AT_ONCE.replace("8", "30"
 
 
 @contextmanager
-def two_gateways(
-    folder: Path, faults: list[int | str | None], *more: str
-) -> Iterator[tuple[Sender, Sender, Wire]]:
+def two_gateways(folder: Path, faults: list[int | str | None]) -> Iterator[tuple[Sender, Sender, Wire]]:
     """One that sends, one that receives, each the other's partner, and the wire between them."""
+    with two_homes(folder, faults) as (root, them, wire), sending(root, listen=False) as us:
+        yield us, them, wire
+
+
+@contextmanager
+def two_homes(folder: Path, faults: list[int | str | None]) -> Iterator[tuple[Path, Sender, Wire]]:
+    """The same, and the one that sends does not run yet."""
     receiver = made(folder / "them", partner("northwind", "NORTHWIND", ("ZZ", "NORTHWIND")))
     text = (receiver.home / "partners.toml").read_text()
     text = text.replace('as2_id = "NORTHWIND"', 'as2_id = "BIGMARTEDI"')
@@ -491,12 +500,9 @@ def two_gateways(
     with sending(receiver.home) as them:
         wire = Wire(them.as2, faults)
         file = sender.home / "partners.toml"
-        file.write_text(
-            file.read_text() + relation("bigmart", "BIGMARTEDI", wire.url, more=(*RESTART, *more))
-        )
+        file.write_text(file.read_text() + relation("bigmart", "BIGMARTEDI", wire.url, more=RESTART))
         try:
-            with sending(sender.home, listen=False) as us:
-                yield us, them, wire
+            yield sender.home, them, wire
         finally:
             wire.close()
 
@@ -543,6 +549,41 @@ def test_r1_r3_g06_a_receipt_lost_on_its_way_is_given_again_and_the_message_deli
 def row_total(restarts: list[str]) -> int:
     """The bytes of the whole, as the timeline says."""
     return int(restarts[-1].rpartition(" ")[2])
+
+
+def test_r5_a_sender_that_died_while_it_sent_goes_on_from_there(tmp_path: Path) -> None:
+    payload = random.Random(4).randbytes(2_000_000)
+    with two_homes(tmp_path, ["stall"]) as (root, them, wire):
+        (tmp_path / "large.bin").write_bytes(payload)
+        gateway = Gateway(root)
+        identity = gateway.must("send", "bigmart", tmp_path / "large.bin", "--json").json["transmission"]
+        gateway.start()
+        assert gateway.process is not None
+        assert gateway.process.stdout is not None
+        assert wire.stalled.wait(20)
+        gateway.process.kill()
+        gateway.process.wait()
+        gateway.process.stdout.close()
+        with running(gateway):
+            until(lambda: gateway.show(identity)["status"] == "delivered")
+        (arrived,) = queries.transmissions(them.home, "in")
+        assert arrived["sha256"] == hashlib.sha256(payload).hexdigest()
+        assert "restarted" in [event["event"] for event in gateway.show(identity)["events"]]
+    assert sum(wire.carried) < len(payload) + 300_000
+
+
+def test_r5_a_partner_that_is_still_taking_the_request_before_is_asked_again_later(
+    tmp_path: Path, company: Company
+) -> None:
+    with endpoint(script := Script([status(503)])) as url:
+        home = home_of(tmp_path, company, relation("bigmart", "BIGMARTEDI", url.url, more=RESTART))
+        script.answers.append(receipt(Peer("BIGMARTEDI", company, home / "certs" / "us.crt")))
+        url.head = status(500)([], b"")
+        with sending(home, listen=False) as sender:
+            row = sender.comes_to(sender.send(random.Random(5).randbytes(200_000)), "delivered", "failed")
+    assert row.status == "delivered"
+    assert url.asked == 2
+    assert len(script.seen) == 2, "some answer so to every HEAD, and get all of it in the end"
 
 
 def test_r5_a_partner_that_knows_no_restart_gets_all_of_it_again(tmp_path: Path, company: Company) -> None:
