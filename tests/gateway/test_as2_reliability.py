@@ -175,12 +175,10 @@ def test_r1_g08_h8_a_status_that_may_pass_is_retried_with_the_same_bytes_id_and_
 
 @pytest.mark.parametrize("fault", [reset, silence, half_an_answer], ids=lambda fault: fault.__name__)
 def test_r1_g08_no_whole_answer_is_retried_with_the_same_bytes(
-    made_home: Callable[..., Path], company: Company, fault: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    impatient(monkeypatch)
+    made_home: Callable[..., Path], company: Company, fault: Callable[..., None]
+) -> None:
     partner = Fault(status(500), [fault, fault])
-    home = made_home(partner.url, AT_ONCE)
+    home = made_home(partner.url, AT_ONCE, 'http = { answer_within = "1s" }')
     partner.script.answers = [receipt(peer_of(home, company))]
     with sending(home, listen=False) as sender:
         identity = sender.send(payload())
@@ -189,15 +187,6 @@ def test_r1_g08_no_whole_answer_is_retried_with_the_same_bytes(
     assert (row.status, row.mic_match) == ("delivered", 1)
     assert len(partner.requests) == 3
     assert len(set(partner.requests)) == 1
-
-
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a partner that is silent be given up within a second."""
-    import httpx
-
-    from gateway import channels
-
-    monkeypatch.setattr(channels, "TIMEOUT", httpx.Timeout(0.5))
 
 
 @pytest.mark.parametrize("code", REFUSED)
