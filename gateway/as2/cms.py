@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 
 from gateway.as2 import der
 from gateway.as2.errors import As2Error, Failure
-from gateway.as2.keys import Certificate, Identity, KeyFileError
+from gateway.as2.keys import Certificate, Identity, KeyFileError, PublicKey
 from gateway.as2.region import IN_MEMORY, Region, regrouped
 
 try:
@@ -44,6 +44,7 @@ AUTH_ENVELOPED_DATA = der.oid("1.2.840.113549.1.9.16.1.23")
 _CONTENT_TYPE = der.oid("1.2.840.113549.1.9.3")
 _MESSAGE_DIGEST = der.oid("1.2.840.113549.1.9.4")
 _SIGNING_TIME = der.oid("1.2.840.113549.1.9.5")
+_ALGORITHM_PROTECTION = der.oid("1.2.840.113549.1.9.52")
 _RSA = der.oid("1.2.840.113549.1.1.1")
 _OAEP = der.oid("1.2.840.113549.1.1.7")
 _MGF1 = der.oid("1.2.840.113549.1.1.8")
@@ -212,23 +213,30 @@ def _pss_parameters(digest: _Digest) -> bytes:
 
 @dataclass(frozen=True)
 class Signer:
-    """One SignerInfo of a detached signature, its signed attributes in order; nothing is verified yet."""
+    """One SignerInfo of a detached signature, its signed attributes in order; nothing is verified yet.
+
+    `_attributes` is what the signature may be over: the attributes as DER orders them (RFC 5652 section 5.4),
+    and as they stand, since there are senders that sign those.
+    """
 
     digest: str
     message_digest: bytes
-    _attributes: bytes = field(repr=False)
+    _attributes: tuple[bytes, ...] = field(repr=False)
     _scheme: padding.AsymmetricPadding | ec.ECDSA = field(repr=False)
     _signature: bytes = field(repr=False)
 
     def signed_by(self, certificate: Certificate) -> bool:
         """Whether the certificate's key made this signature."""
-        key, scheme = certificate.public_key, self._scheme
+        return any(self._made_over(attributes, certificate.public_key) for attributes in self._attributes)
+
+    def _made_over(self, attributes: bytes, key: PublicKey) -> bool:
+        scheme = self._scheme
         try:
             match key, scheme:
                 case ec.EllipticCurvePublicKey(), ec.ECDSA():
-                    key.verify(self._signature, self._attributes, scheme)
+                    key.verify(self._signature, attributes, scheme)
                 case rsa.RSAPublicKey(), padding.AsymmetricPadding():
-                    key.verify(self._signature, self._attributes, scheme, _DIGESTS[self.digest].hash)
+                    key.verify(self._signature, attributes, scheme, _DIGESTS[self.digest].hash)
                 case _:
                     return False
         except InvalidSignature:
@@ -271,10 +279,13 @@ def _read_signer(fields: Sequence[der.Node]) -> Signer:
     attributes = [attribute.sequence() for attribute in fields[3].children]
     if _only_value(attributes, _CONTENT_TYPE).encoded() != DATA:
         raise _unauthenticated("the content type attribute is not data")
+    _check_protection(attributes, fields)
+    as_they_stand = fields[3].encoded(der.SET)
+    as_der_orders = der.set_of(*(attribute.encoded() for attribute in fields[3].children))
     return Signer(
         digest.name,
         _only_value(attributes, _MESSAGE_DIGEST).primitive(der.OCTETS),
-        fields[3].encoded(der.SET),
+        tuple(dict.fromkeys((as_der_orders, as_they_stand))),
         _signature_scheme(fields[4], digest),
         fields[5].primitive(der.OCTETS),
     )
@@ -288,6 +299,45 @@ def _only_value(attributes: Sequence[Sequence[der.Node]], kind: bytes) -> der.No
     if len(values) != 1:
         raise _unauthenticated("a required signed attribute is missing or doubled")
     return values[0]
+
+
+def _check_protection(attributes: Sequence[Sequence[der.Node]], signer: Sequence[der.Node]) -> None:
+    """The attribute that repeats the algorithms must repeat the ones that are used (RFC 6211 section 3)."""
+    if not any(attribute[0].encoded() == _ALGORITHM_PROTECTION for attribute in attributes):
+        return
+    protected = _only_value(attributes, _ALGORITHM_PROTECTION).sequence()
+    used = [_without_null(signer[2].children), _without_null(signer[4].children)]
+    if [_without_null(node.children) for node in protected] != used or protected[1].tag != 0xA1:
+        raise _unauthenticated("the signature's algorithms are not those that were signed")
+
+
+def _without_null(algorithm: Sequence[der.Node]) -> Sequence[der.Node]:
+    """An algorithm and its parameters, where absent is the same as NULL (RFC 5754 section 2)."""
+    return algorithm[:1] if [node.tag for node in algorithm[1:]] == [der.NULL] else algorithm
+
+
+def pretended_signature(certificate: bytes) -> bytes:
+    """A SignedData that reads like one of this certificate's (DER, may be empty), and which nobody made."""
+    digest = der.sequence(_DIGESTS["sha256"].oid, _NULL)
+    attributes = (
+        _attribute(_CONTENT_TYPE, DATA),
+        _attribute(_SIGNING_TIME, der.tlv(0x17, b"260101000000Z")),
+        _attribute(_MESSAGE_DIGEST, der.tlv(der.OCTETS, os.urandom(32))),
+    )
+    name = der.sequence(_attribute(_CONTENT_TYPE, DATA))
+    signer = der.sequence(
+        der.integer(1),
+        der.sequence(name, der.integer(1)),
+        digest,
+        der.tlv(0xA0, *attributes),
+        der.sequence(_RSA, _NULL),
+        der.tlv(der.OCTETS, os.urandom(256)),
+    )
+    body = der.sequence(
+        der.integer(1), der.tlv(der.SET, digest), der.sequence(DATA), der.tlv(0xA0, certificate),
+        der.tlv(der.SET, signer),
+    )  # fmt: skip
+    return der.sequence(SIGNED_DATA, der.tlv(0xA0, body))
 
 
 def looks_like_attributes(start: bytes) -> bool:
@@ -424,13 +474,13 @@ class Envelope:
     def _content_key(self, size: int) -> bytes:
         """The content key, or a random one: what is wrong with the wrapped key must not show (RFC 3218)."""
         private = self.recipient.key
+        assert isinstance(private, rsa.RSAPrivateKey)  # as _find_recipient sees to
         substitute = os.urandom(size)
+        # A block that is too short, too long or too large costs the same operation as any other.
+        modulus = private.public_key().public_numbers().n
+        block = int.from_bytes(self._wrapped, "big") % modulus
         try:
-            key = (
-                private.decrypt(self._wrapped, self._padding)
-                if isinstance(private, rsa.RSAPrivateKey)
-                else b""
-            )
+            key = private.decrypt(block.to_bytes((private.key_size + 7) // 8, "big"), self._padding)
         except ValueError:
             return substitute
         return key if len(key) == size else substitute

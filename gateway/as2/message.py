@@ -21,7 +21,18 @@ from gateway.as2.keys import Certificate, Identity, KeyFileError
 from gateway.as2.mime import Entity
 from gateway.as2.region import CHUNK, Region, Scratch
 from gateway.as2.request import ReceiptRequest, Request, check_name, quoted, receipt_headers
-from gateway.as2.signed import Digests, Outgoing, Signing, Trust, Verified, digest_name, signed, verify
+from gateway.as2.signed import (
+    Digests,
+    Outgoing,
+    Signing,
+    Trust,
+    Verified,
+    check,
+    digest_name,
+    pretend_to_verify,
+    signed,
+    take_apart,
+)
 
 AS2_VERSION = "1.2"
 MODERN_CIPHERS = frozenset(cms.CIPHERS) - {"3des"}
@@ -235,6 +246,7 @@ class _Opening:
         self._now = now
         self._scratch = scratch
         self._envelope: cms.Envelope | None = None
+        self._checked = False
         self._verified: Verified | None = None
         self._compression: Compression = "none"
 
@@ -245,8 +257,11 @@ class _Opening:
             content_type = entity.headers.get("Content-Type") or "text/plain"
             filename = entity.filename
         except As2Error as error:
-            # Until the signature verifies, whoever sent this may be an attacker who learns from each answer.
+            # Until the signature verifies, whoever sent this may be an attacker who learns from each answer,
+            # and from how long it takes.
             if self._envelope and not self._envelope.exact and not self._verified:
+                if not self._checked:
+                    pretend_to_verify(body.size, self._scratch, self._policy.trust, self._now)
                 raise error.masked() from error
             raise
         mic_algorithm, mic = self._mic(request, entity)
@@ -318,7 +333,9 @@ class _Opening:
         self._require_encryption()
         if self._verified:
             raise mime.malformed("signed twice")
-        verified = verify(entity, self._scratch, self._policy.trust, self._now)
+        part, signers = take_apart(entity, self._scratch)
+        self._checked = True
+        verified = check(part, signers, self._scratch, self._policy.trust, self._now)
         inner = mime.read_entity(verified.part)
         self._verified = verified
         return inner

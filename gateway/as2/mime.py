@@ -258,7 +258,7 @@ def canonical(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         text = carriage_return + chunk
         carriage_return = b"\r" if text.endswith(b"\r") else b""
-        yield re.sub(rb"(?<!\r)\n", b"\r\n", text[: len(text) - len(carriage_return)])
+        yield text[: len(text) - len(carriage_return)].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     yield carriage_return
 
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 
 from gateway.as2 import cms, mime
 from gateway.as2.der import MAX_TREE
 from gateway.as2.errors import As2Error, Failure
 from gateway.as2.keys import Certificate, Identity, KeyFileError
-from gateway.as2.mime import Entity
-from gateway.as2.region import Region, Scratch
+from gateway.as2.mime import Entity, Headers
+from gateway.as2.region import CHUNK, Region, Scratch
 
 MODERN_DIGESTS = frozenset({"sha256", "sha384", "sha512"})
 
+_SIGNATURE_HEADERS = (
+    ("Content-Type", 'application/pkcs7-signature; name="smime.p7s"'),
+    ("Content-Transfer-Encoding", "base64"),
+    ("Content-Disposition", 'attachment; filename="smime.p7s"'),
+)
 _SPELLING = {"sha1": "sha1", "sha256": "sha-256", "sha384": "sha-384", "sha512": "sha-512"}
 
 
@@ -115,13 +123,8 @@ def _signed_body(
     yield b"--" + boundary + b"\r\n"
     yield from entity.observed(digests).chunks()
     signature = cms.sign(digests[signing.digest], signing.identity, signing.digest, now, pss=signing.pss)
-    headers = [
-        ("Content-Type", 'application/pkcs7-signature; name="smime.p7s"'),
-        ("Content-Transfer-Encoding", "base64"),
-        ("Content-Disposition", 'attachment; filename="smime.p7s"'),
-    ]
-    text = base64.encodebytes(signature).replace(b"\n", b"\r\n")
-    yield b"\r\n--" + boundary + b"\r\n" + mime.block(headers) + text + b"--" + boundary + b"--\r\n"
+    head, text = mime.block(_SIGNATURE_HEADERS), base64.encodebytes(signature).replace(b"\n", b"\r\n")
+    yield b"\r\n--" + boundary + b"\r\n" + head + text + b"--" + boundary + b"--\r\n"
 
 
 @dataclass(frozen=True)
@@ -143,26 +146,77 @@ def verify(entity: Entity, scratch: Scratch, trust: Trust, now: datetime) -> Ver
     integrity-check-failed if one of them did but over other content, insufficient-message-security for an
     algorithm or key that is too weak, unexpected-processing-error for MIME that is not two parts.
     """
+    return check(*take_apart(entity, scratch), scratch, trust, now)
+
+
+def take_apart(entity: Entity, scratch: Scratch) -> tuple[Region, list[cms.Signer]]:
+    """The part that was signed, and who claims to have signed it. Raises As2Error as `verify` does."""
     parts = mime.parts(entity, scratch)
     if len(parts) != 2:
         raise mime.malformed(f"a multipart/signed of {len(parts)} parts")
-    part, signature_part = parts
+    return parts[0], _read_signers(parts[1], scratch)
+
+
+def check(
+    part: Region, signers: Sequence[cms.Signer], scratch: Scratch, trust: Trust, now: datetime
+) -> Verified:
+    """Whether one of the signers counts and signed this part. Raises As2Error as `verify` does.
+
+    Whatever is wrong, it is told only after all of the work, so that the time does not tell it.
+    """
+    signer, certificate, problem = _find_signer(signers, trust, now)
     if cms.looks_like_attributes(part.read(0, 4096)):
-        raise As2Error(Failure.AUTHENTICATION, "the signed content looks like signed attributes")
-    signers = _read_signers(signature_part, scratch)
-    accepted = [signer for signer in signers if signer.digest in trust.digests]
-    if not accepted:
-        raise As2Error(Failure.TOO_WEAK, f"signed with {signers[0].digest}")
-    signer, certificate = _find_signer(accepted, trust, now)
-    if not certificate.strong:
-        raise As2Error(Failure.TOO_WEAK, "the signer's key is too short")
-    digest = signer.digest
-    if cms.digest_of(part.chunks(), digest) == signer.message_digest:
-        return Verified(part, digest, signer.message_digest, certificate, canonicalised=False)
-    if cms.digest_of(mime.canonical(part.chunks()), digest) == signer.message_digest:
+        problem = As2Error(Failure.AUTHENTICATION, "the signed content looks like signed attributes")
+    as_received = cms.digest_of(part.chunks(), signer.digest) == signer.message_digest
+    if as_received and certificate and not problem:
+        return Verified(part, signer.digest, signer.message_digest, certificate, canonicalised=False)
+    as_text = cms.digest_of(mime.canonical(part.chunks()), signer.digest) == signer.message_digest
+    if as_text and certificate and not problem:
         part = scratch.keep(mime.canonical(part.chunks()))
-        return Verified(part, digest, signer.message_digest, certificate, canonicalised=True)
-    raise As2Error(Failure.INTEGRITY, "the content differs from what was signed")
+        return Verified(part, signer.digest, signer.message_digest, certificate, canonicalised=True)
+    raise problem or As2Error(Failure.INTEGRITY, "the content differs from what was signed")
+
+
+def pretend_to_verify(size: int, scratch: Scratch, trust: Trust, now: datetime) -> None:
+    """Takes as long as `verify` takes to refuse a multipart/signed of `size` bytes.
+
+    For what fails before there is a signature to verify, where an attacker must not learn from the clock how
+    far it came: RFC 5652 section 14, RFC 3218 section 2.3.
+    """
+    certificate = trust.certificates[0].der if trust.certificates else b""
+    region = scratch.keep([_pretended_body(certificate)])
+    _, signers = take_apart(Entity(_PRETENDED, region, region), scratch)
+    content = Region(_Lines(), 0, size)
+    content.find(_PRETENDED_DELIMITER)
+    with suppress(As2Error):
+        check(content, signers, scratch, trust, now)
+
+
+class _Lines(io.BytesIO):
+    """A file of any number of lines of text, of which only the position exists."""
+
+    _TEXT = b"PO1*1*24*EA*9.95**UP*012345678905~\r\n" * (2 * CHUNK // 36 + 1)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset % CHUNK
+        return offset
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most CHUNK bytes, which is what a Region asks for."""
+        return self._TEXT[self._at : self._at + (CHUNK if size is None or size < 0 else min(size, CHUNK))]
+
+
+_PRETENDED_DELIMITER = b"--=_pretended"
+_PRETENDED = Headers((("Content-Type", 'multipart/signed; boundary="=_pretended"'),))
+
+
+@lru_cache(maxsize=256)
+def _pretended_body(certificate: bytes) -> bytes:
+    signature = base64.encodebytes(cms.pretended_signature(certificate)).replace(b"\n", b"\r\n")
+    return (
+        _PRETENDED_DELIMITER + b"\r\n\r\n\r\n" + _PRETENDED_DELIMITER + b"\r\n"
+        + mime.block(_SIGNATURE_HEADERS) + signature + _PRETENDED_DELIMITER + b"--\r\n"
+    )  # fmt: skip
 
 
 def _read_signers(part: Region, scratch: Scratch) -> list[cms.Signer]:
@@ -177,9 +231,11 @@ def _read_signers(part: Region, scratch: Scratch) -> list[cms.Signer]:
 
 def _find_signer(
     signers: Sequence[cms.Signer], trust: Trust, now: datetime
-) -> tuple[cms.Signer, Certificate]:
+) -> tuple[cms.Signer, Certificate | None, As2Error | None]:
+    """The signer that a pinned certificate vouches for; or the first that could be, and why it is not."""
+    accepted = [signer for signer in signers if signer.digest in trust.digests]
     cause = "signed by none of the partner's certificates"
-    for signer in signers:
+    for signer in accepted:
         for certificate in trust.certificates:
             if not signer.signed_by(certificate):
                 continue
@@ -189,6 +245,10 @@ def _find_signer(
                 cause = (
                     f"certificate {certificate.fingerprint} is itself signed with {certificate.signed_with}"
                 )
+            elif not certificate.strong:
+                return signer, certificate, As2Error(Failure.TOO_WEAK, "the signer's key is too short")
             else:
-                return signer, certificate
-    raise As2Error(Failure.AUTHENTICATION, cause)
+                return signer, certificate, None
+    if not accepted:
+        return signers[0], None, As2Error(Failure.TOO_WEAK, f"signed with {signers[0].digest}")
+    return accepted[0], None, As2Error(Failure.AUTHENTICATION, cause)
