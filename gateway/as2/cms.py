@@ -592,10 +592,34 @@ def _find_recipient(
                 found = named.content == certificate.subject_key_id
             else:
                 issuer, serial = named.sequence()
-                found = issuer.encoded() == certificate.issuer and serial.content == certificate.serial
+                found = _same_serial(serial, certificate) and _same_name(issuer, certificate)
             if found and isinstance(identity.key, rsa.RSAPrivateKey):
                 return identity, fields
     raise _undecryptable("encrypted to none of our certificates")
+
+
+def _same_serial(serial: der.Node, certificate: Certificate) -> bool:
+    """Whether this INTEGER is the certificate's serial number, however many octets either takes for it."""
+    return serial.number() == int.from_bytes(certificate.serial, "big", signed=True)
+
+
+def _same_name(issuer: der.Node, certificate: Certificate) -> bool:
+    """Whether this Name is the certificate's issuer, which a sender may have written anew in other string
+    types (RFC 5280 section 7.1)."""
+    return issuer.encoded() == certificate.issuer or _words(issuer) == _words(der.parse(certificate.issuer))
+
+
+def _words(name: der.Node) -> list[frozenset[tuple[bytes, str]]]:
+    """The attributes of a Name as text without case and superfluous spaces, by relative name."""
+    return [
+        frozenset((kind.content, _text(value)) for kind, value in map(der.Node.sequence, relative.children))
+        for relative in name.sequence()
+    ]
+
+
+def _text(value: der.Node) -> str:
+    charset = {0x0C: "utf-8", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}.get(value.tag, "latin-1")
+    return " ".join(value.content.decode(charset, "replace").casefold().split())
 
 
 def _key_transport(algorithm: der.Node) -> padding.AsymmetricPadding:

@@ -37,6 +37,9 @@ from gateway.as2.signed import (
 MAX_RECEIPT = 1024 * 1024
 """Bytes of a receipt's body; more is none."""
 
+_WORD = re.compile(r"[a-z-]+")
+_REFUSAL = re.compile(r"(error|failure|failed)\b[\s:/]*(.*)", re.DOTALL)
+"""A disposition's type or the first word of its modifier; some write `error: x`, or the modifier twice."""
 _REPORT_FIELD = re.compile(r"([!-9;-~]+)[ \t]*:(.*)")
 
 
@@ -298,15 +301,21 @@ def _mic_matches(text: str | None, mics: Mapping[str, str]) -> bool | None:
 
 
 def _meaning(disposition: str, fields: Headers) -> tuple[ReceiptStatus, str | None]:
-    """RFC 4130 sections 7.4.3 and 7.5; types of mail alone, such as displayed, are refusals."""
+    """RFC 4130 sections 7.4.3 and 7.5. Whatever speaks of an error is one, however it is put together.
+
+    Types of mail alone, such as displayed, are refusals.
+    """
     _, semicolon, rest = disposition.partition(";")
-    kind, slash, modifier = (word.strip() for word in rest.lower().partition("/"))
+    kind, _, modifier = (word.strip() for word in rest.lower().partition("/"))
     severity, _, words = (word.strip() for word in modifier.partition(":"))
-    detail = words or ", ".join(chain(fields.all("Error"), fields.all("Failure"))) or severity or kind
-    if not semicolon or not re.fullmatch(r"[a-z-]+", kind):
+    refusal = _REFUSAL.fullmatch(kind) or _REFUSAL.fullmatch(severity)
+    detail = words or ", ".join(chain(fields.all("Error"), fields.all("Failure")))
+    if not semicolon or not (refusal or _WORD.fullmatch(kind)):
         return ReceiptStatus.INVALID, f"the disposition {disposition[:100]!r} cannot be read"
-    if kind != "processed" or severity in ("error", "failure"):
-        return ReceiptStatus.FAILED, detail
-    if slash and severity != "warning":
+    if refusal:
+        return ReceiptStatus.FAILED, detail or refusal[2].strip() or refusal[1]
+    if kind != "processed":
+        return ReceiptStatus.FAILED, detail or severity or kind
+    if "/" in rest and severity != "warning":
         return ReceiptStatus.INVALID, f"the disposition {disposition[:100]!r} cannot be read"
     return ReceiptStatus.DELIVERED, None

@@ -56,7 +56,8 @@ class ReceiptRequest:
 class Request:
     """An AS2 request's headers. Names are unquoted; `message_id` is what arrived, byte for byte.
 
-    `failure` is set where the headers alone decide that the receipt is negative.
+    It is empty where none did, which only a receipt may be sent without (RFC 4130 section 7.4.2): see
+    `may_be_receipt`. `failure` is set where the headers alone decide that the receipt is negative.
     """
 
     as2_from: str
@@ -80,8 +81,10 @@ def parse_request_headers(pairs: Pairs) -> Request:
     if headers.all("Content-Encoding"):
         raise As2Refused(415, "a content coding is not accepted")
     as2_from, as2_to = _name(headers, "AS2-From"), _name(headers, "AS2-To")
-    message_id = _message_id(headers)
+    content_type = _single(headers, "Content-Type") or "application/octet-stream"
     receipt, failure = _receipt_request(headers)
+    nameless = receipt is None and may_be_receipt(content_type) and not headers.all("Message-ID")
+    message_id = "" if nameless else _message_id(headers)
     if any(char <= " " or char == "\x7f" for char in message_id):
         failure = Failure.MESSAGE_ID
     if as2_from == as2_to:
@@ -92,7 +95,7 @@ def parse_request_headers(pairs: Pairs) -> Request:
         message_id=message_id,
         subject="".join(char for char in _single(headers, "Subject") if " " <= char <= "~")[:255],
         version=_single(headers, "AS2-Version") or "1.0",
-        content_type=_single(headers, "Content-Type") or "application/octet-stream",
+        content_type=content_type,
         receipt=receipt,
         failure=failure,
         features=tuple(
@@ -100,6 +103,12 @@ def parse_request_headers(pairs: Pairs) -> Request:
         ),
         headers=headers,
     )
+
+
+def may_be_receipt(content_type: str) -> bool:
+    """Whether a body of this type can turn out to be a receipt; which it is, its content says."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in ("multipart/signed", "multipart/report", "message/disposition-notification")
 
 
 def _single(headers: Headers, name: str) -> str:

@@ -152,7 +152,7 @@ class Conversation:
         """Take a request whose body is in `writer`; returns only when its answer may be sent.
 
         A receipt is kept with what it closes, and not at all when it closes nothing: anyone can post one.
-        Raises PartialRange, StoreUnavailable, StoreFatal.
+        Raises PartialRange, As2Refused for a message that has no Message-ID, StoreUnavailable, StoreFatal.
         """
         with writer.written() as body:
             claim = as2.read_claim(request.headers.fields, body)
@@ -161,6 +161,8 @@ class Conversation:
                 data = body.read()
                 writer.forget()
                 return self._receipt(request, data, claim, peer)
+        if not request.message_id:
+            raise As2Refused(400, "a message without a Message-ID")
         partner = self._partner(request)
         if partner is None:
             return self._unknown(request, peer)
