@@ -27,7 +27,7 @@ _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(.*)", re.DOTALL)
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.DOTALL)
 _AFTER_DELIMITER = re.compile(rb"(--|-?\Z)?[ \t]*(\r?\n|\Z)")
-"""What follows `--boundary`. Where the body ends there, the two bytes that a wrong length cut off mean the end."""
+"""What follows `--boundary`. Where the body ends there, a wrong length has cut off the `--` of the end."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 Pairs = Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 WAIT_S = 10.0  # for a first attempt at the same message that still runs
 STRANGERS_A_MINUTE = 10
+UNREADABLE_AN_HOUR = 20  # messages of one partner that cannot be decrypted, before no more is tried
 
 Headers = list[tuple[str, str]]
 
@@ -75,6 +77,7 @@ class Conversation:
         self._running: set[tuple[str, str, str]] = set()
         self._ended = threading.Condition()
         self._unproved = _Unproved()
+        self._unreadable = Unreadable()
 
     def request(self, headers: Headers) -> as2.Request:
         """Judge the headers alone, before the body is read. Raises As2Refused."""
@@ -152,7 +155,8 @@ class Conversation:
         """Take a request whose body is in `writer`; returns only when its answer may be sent.
 
         A receipt is kept with what it closes, and not at all when it closes nothing: anyone can post one.
-        Raises PartialRange, As2Refused for a message that has no Message-ID, StoreUnavailable, StoreFatal.
+        Raises PartialRange, As2Refused for a message without a Message-ID or of a partner whose messages
+        cannot be decrypted again and again, StoreUnavailable, StoreFatal.
         """
         with writer.written() as body:
             claim = as2.read_claim(request.headers.fields, body)
@@ -166,6 +170,8 @@ class Conversation:
         partner = self._partner(request)
         if partner is None:
             return self._unknown(request, peer)
+        if self._unreadable.too_many(partner.name, self.home.now()):
+            raise As2Refused(429, f"{partner.name} sends too much that cannot be decrypted")
         wire = writer.commit()
         try:
             with self.home.store.fetch(wire.sha256) as body:
@@ -311,6 +317,8 @@ class Conversation:
             log.warning("message %s from %s refused: %s", request.message_id, partner.name, error)
             outcome = as2.Outcome(error.disposition)
             values |= {"status": "refused", "reason": error.reason, "error": error.cause, "done_at": now}
+            if error.told is as2.Failure.DECRYPTION:
+                self._count_unreadable(partner)
         values["disposition"] = outcome.disposition
         receipt = self._build_receipt(request, outcome, signed=True) if request.receipt is not None else None
         failpoint("receive:stored")
@@ -319,6 +327,20 @@ class Conversation:
         if receipt is None or (request.receipt is not None and request.receipt.async_url is not None):
             return Reply(204)
         return _sync(receipt)
+
+    def _count_unreadable(self, partner: Partner) -> None:
+        """Say once that a partner has sent too much that cannot be decrypted.
+
+        An attack on a key needs many answers, and a wrong certificate does not become right by itself.
+        """
+        if not self._unreadable.add(partner.name, self.home.now()):
+            return
+        text = (
+            f"{UNREADABLE_AN_HOUR} messages of {partner.name} within an hour could not be decrypted: others "
+            "are answered with 429 for now. If they have the right certificate of ours, it is an attack"
+        )
+        log.error("%s", text)
+        self.home.store.write(lambda conn: self.home.note(conn, "alert", text, partner=partner.name))
 
     def _open(
         self, request: as2.Request, partner: Partner, body: BinaryIO, values: dict[str, Any]
@@ -491,6 +513,31 @@ class _Unproved:
                 self._times.clear()
             self._times[key] += 1
             return self._times[key] <= STRANGERS_A_MINUTE
+
+
+class Unreadable:
+    """When messages of each partner could not be decrypted, within the last hour."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times: dict[str, deque[datetime]] = {}
+
+    def add(self, partner: str, now: datetime) -> bool:
+        """Count one; whether it is the one that makes them too many."""
+        with self._lock:
+            times = self._times.setdefault(partner, deque(maxlen=UNREADABLE_AN_HOUR))
+            before = self._full(times, now)
+            times.append(now)
+            return self._full(times, now) and not before
+
+    def too_many(self, partner: str, now: datetime) -> bool:
+        """Whether no more of this partner's messages is to be opened now."""
+        with self._lock:
+            return self._full(self._times.get(partner, deque()), now)
+
+    @staticmethod
+    def _full(times: deque[datetime], now: datetime) -> bool:
+        return len(times) == UNREADABLE_AN_HOUR and now - times[0] < timedelta(hours=1)
 
 
 def _named(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:

@@ -13,6 +13,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from gateway.as2 import cms, der
 
 PKCS7 = "application/pkcs7-mime"
+SIGNED_RECEIPT = (
+    "Disposition-Notification-Options",
+    "signed-receipt-protocol=optional, pkcs7-signature; signed-receipt-micalg=optional, sha-256",
+)
 
 
 def order(size: int) -> bytes:
@@ -105,5 +109,4 @@ def failing(kind: str, us: Company, partner: Company, stranger: Company, size: i
             body = envelope(us, signed_by(stranger, part), key, wrapped(us, key))
         case _:
             raise ValueError(kind)
-    return message(PKCS7, body, ("Disposition-Notification-Options",
-        "signed-receipt-protocol=optional, pkcs7-signature; signed-receipt-micalg=optional, sha-256"))  # fmt: skip
+    return message(PKCS7, body, SIGNED_RECEIPT)

@@ -3,7 +3,7 @@
     python tests/bench/oracle.py [ROUNDS]
 
 For each class of failure the median of opening the message and building its receipt, and for each pair of
-classes the two-sided p of the Mann-Whitney U test, in its normal approximation. Classes take turns in a random
+classes the two-sided p of the Mann-Whitney U test, in its normal approximation. Classes take turns in random
 order. Wanted: medians within 5 %, p above 0.01.
 """
 
