@@ -26,7 +26,7 @@ MAX_FALSE_DELIMITERS = 1000
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(.*)", re.DOTALL)
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.DOTALL)
-_AFTER_DELIMITER = re.compile(rb"(--|-?\Z)?[ \t]*(\r?\n|\Z)")
+_AFTER_DELIMITER = re.compile(rb"(--|-?\Z)?[ \t]*(\r?\n|\r?\Z)")
 """What follows `--boundary`. Where the body ends there, a wrong length has cut off the `--` of the end."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 

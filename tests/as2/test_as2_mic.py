@@ -25,7 +25,13 @@ PAYLOADS = {
     "binary": bytes(range(256)) + b"\n\r\n\n",
     "empty": b"",
 }
-SPELLINGS = {"sha1": "sha1", "sha-256": "sha256", "sha256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
+SPELLINGS = {
+    "sha1": "sha1",
+    "sha-256": "sha256",
+    "sha256": "sha256",
+    "sha-384": "sha384",
+    "sha-512": "sha512",
+}
 PKCS7 = "application/pkcs7-mime"
 
 
@@ -37,7 +43,9 @@ def compressed(whole: bytes) -> bytes:
     """CompressedData, written by a library that is not ours."""
     content = {"content_type": "data", "content": zlib.compress(whole)}
     packed = {"version": "v0", "compression_algorithm": {"algorithm": "zlib"}, "encap_content_info": content}
-    data = asn1.ContentInfo({"content_type": "compressed_data", "content": asn1.CompressedData(packed)}).dump()
+    data = asn1.ContentInfo(
+        {"content_type": "compressed_data", "content": asn1.CompressedData(packed)}
+    ).dump()
     assert isinstance(data, bytes)
     return data
 
@@ -59,7 +67,9 @@ class Maker:
         self._us, self._partner, self._digest = us, partner, digest
 
     def signed(self, whole: bytes) -> bytes:
-        signature = cms.sign(hashlib.new(self._digest, whole).digest(), self._partner.identity, self._digest, NOW)
+        signature = cms.sign(
+            hashlib.new(self._digest, whole).digest(), self._partner.identity, self._digest, NOW
+        )
         content_type, body = multipart_signed(whole, signature)
         return f"Content-Type: {content_type}\r\n\r\n".encode() + body
 
