@@ -51,6 +51,12 @@ def ciphertext(body: bytes) -> bytes:
     return der.parse(body).children[1].children[0].children[2].children[2].content
 
 
+def enveloped(us: Company, plain: bytes) -> bytes:
+    """EnvelopedData in good order."""
+    key = os.urandom(32)
+    return envelope(us, plain, key, wrapped(us, key))
+
+
 def wrapped(us: Company, key: bytes) -> bytes:
     """A content key as a recipient gets it."""
     public = us.certificate.public_key
@@ -60,13 +66,12 @@ def wrapped(us: Company, key: bytes) -> bytes:
 
 def envelope(us: Company, plain: bytes, key: bytes, block: bytes, *, pad: bool = True) -> bytes:
     """EnvelopedData of `plain` under `key`, whose encrypted key is `block`, whatever that is."""
-    shell = cms.encrypt(iter([b""]), [us.certificate], "aes256-cbc")
-    shell_bytes = b"".join(shell)
-    vector = der.parse(shell_bytes).children[1].children[0].children[2].children[1].children[1].content
+    shell = b"".join(cms.encrypt(iter([b""]), [us.certificate], "aes256-cbc"))
+    vector = der.parse(shell).children[1].children[0].children[2].children[1].children[1].content
     missing = 16 - len(plain) % 16
     padded = plain + (bytes((missing,)) * missing if pad else bytes(missing))
     encryptor = Cipher(algorithms.AES(key), modes.CBC(vector)).encryptor()
-    return changed(shell_bytes, key=block, content=encryptor.update(padded) + encryptor.finalize())
+    return changed(shell, key=block, content=encryptor.update(padded) + encryptor.finalize())
 
 
 def not_pkcs1(us: Company, key: bytes) -> bytes:

@@ -210,7 +210,7 @@ def test_a_signature_over_lines_that_lost_their_carriage_returns_delivers_the_si
 @pytest.mark.parametrize("encrypt", [None, "aes256-cbc", "aes256-gcm"])
 @pytest.mark.parametrize("require_signed", [False, True])
 @pytest.mark.parametrize("require_encrypted", [False, True])
-def test_a_message_is_delivered_only_if_it_is_as_strong_as_agreed(
+def test_b01_a_message_is_delivered_only_if_it_is_as_strong_as_agreed(
     *,
     us: Company,
     partner: Company,
@@ -236,7 +236,7 @@ def test_a_message_is_delivered_only_if_it_is_as_strong_as_agreed(
 # B03: whose signature
 
 
-def test_only_a_pinned_certificate_in_its_window_counts(
+def test_b03_only_a_pinned_certificate_in_its_window_counts(
     us: Company, partner: Company, stranger: Company
 ) -> None:
     authority = company("Authority")
@@ -265,7 +265,7 @@ def test_only_a_pinned_certificate_in_its_window_counts(
 
 
 @pytest.mark.external("openssl")
-def test_a_certificate_that_was_signed_with_sha1_counts_only_where_sha1_does(openssl: OpenSSL) -> None:
+def test_b03_a_certificate_that_was_signed_with_sha1_counts_only_where_sha1_does(openssl: OpenSSL) -> None:
     openssl.run(
         "req", "-x509", "-sha1", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Old", "-days", "7000",
         "-keyout", "old.key", "-out", "old.pem",

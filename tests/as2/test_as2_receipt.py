@@ -263,7 +263,7 @@ def test_the_receipt_of_an_opened_message_proves_delivery_to_its_sender(
     assert judge(receipt, expected).status is as2.ReceiptStatus.DELIVERED
 
 
-def test_forged_receipts_prove_nothing(partner: Company, stranger: Company) -> None:
+def test_b10_forged_receipts_prove_nothing(partner: Company, stranger: Company) -> None:
     """B10: none of these makes a message delivered, or failed."""
     sent, expected = sent_message(partner)
     good = good_receipt(sent, partner)

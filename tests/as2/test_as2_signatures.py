@@ -93,7 +93,7 @@ def signed_only(partner: Company) -> as2.Policy:
     ],
 )
 @pytest.mark.parametrize("enveloped", [False, True])
-def test_a_signature_that_is_not_in_order_does_not_authenticate(
+def test_b02_a_signature_that_is_not_in_order_does_not_authenticate(
     form: str, enveloped: bool, partner: Company, stranger: Company, us: Company
 ) -> None:
     good = signature_over(PART, partner)
@@ -153,7 +153,7 @@ def test_a_signature_that_is_not_in_order_does_not_authenticate(
     assert refused(sent, policy) == ("decryption-failed" if enveloped else "authentication-failed")
 
 
-def test_a_signature_over_other_content_is_an_integrity_failure(
+def test_b02_a_signature_over_other_content_is_an_integrity_failure(
     partner: Company, signed_only: as2.Policy
 ) -> None:
     signature = signature_over(PART, partner)
@@ -162,7 +162,7 @@ def test_a_signature_over_other_content_is_an_integrity_failure(
 
 
 @pytest.mark.external("openssl")
-def test_signed_attributes_cannot_be_passed_off_as_content(
+def test_b02_signed_attributes_cannot_be_passed_off_as_content(
     openssl: OpenSSL, partner: Company, signed_only: as2.Policy
 ) -> None:
     """The two forgeries of draft-ietf-lamps-cms-euf-cma-signeddata."""
@@ -190,7 +190,7 @@ def test_one_signer_among_several_is_enough_if_it_is_pinned(
 # B04: wrapping
 
 
-def test_a_multipart_that_is_not_exactly_content_and_signature_is_refused(
+def test_b04_a_multipart_that_is_not_exactly_content_and_signature_is_refused(
     partner: Company, signed_only: as2.Policy
 ) -> None:
     signature = signature_over(PART, partner)
@@ -217,7 +217,7 @@ def test_a_multipart_that_is_not_exactly_content_and_signature_is_refused(
         assert (name, refused(message(kind, data), signed_only)) == (name, "unexpected-processing-error")
 
 
-def test_preamble_and_epilogue_are_neither_verified_nor_delivered(
+def test_b04_preamble_and_epilogue_are_neither_verified_nor_delivered(
     partner: Company, signed_only: as2.Policy
 ) -> None:
     content_type, body = multipart_signed(PART, signature_over(PART, partner))
@@ -235,7 +235,7 @@ DELIMITERS = [b"--=_b", b"\r\n--=_b\r\n", b"\r\n--=_b--\r\n", b"\n--=_b x\n", b"
     removed=st.integers(0, 12),
 )
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_done_to_a_signed_message_only_the_signed_payload_is_delivered(
+def test_b04_whatever_is_done_to_a_signed_message_only_the_signed_payload_is_delivered(
     *, partner: Company, signed_only: as2.Policy, payload: bytes, inserted: bytes, at: int, removed: int
 ) -> None:
     part = entity(payload)
@@ -252,7 +252,7 @@ def test_whatever_is_done_to_a_signed_message_only_the_signed_payload_is_deliver
 # Policy of algorithms (B06)
 
 
-def test_weak_digests_and_keys_are_refused(
+def test_b06_weak_digests_and_keys_are_refused(
     openssl: OpenSSL, partner: Company, signed_only: as2.Policy
 ) -> None:
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -271,7 +271,7 @@ def test_weak_digests_and_keys_are_refused(
 
 
 @pytest.mark.parametrize("options", [("rsa_mgf1_md:sha1",), ("rsa_pss_saltlen:8",)])
-def test_pss_parameters_that_differ_from_the_digest_are_refused(
+def test_b06_pss_parameters_that_differ_from_the_digest_are_refused(
     openssl: OpenSSL, partner: Company, signed_only: as2.Policy, options: tuple[str, ...]
 ) -> None:
     arguments = [word for option in ("rsa_padding_mode:pss", *options) for word in ("-keyopt", option)]
