@@ -1,7 +1,7 @@
 """B05: behind an envelope every failure is answered with the same bytes and after the same work.
 
 Times are measured by tests/bench/oracle.py. Here the work is counted: what takes time in a refusal is to
-hash, to decrypt and to check signatures, and all of it happens in functions of libraries, which a profiler sees.
+hash, to decrypt and to check signatures, which functions of libraries do, and a profiler sees them called.
 """
 
 from __future__ import annotations

@@ -615,7 +615,9 @@ WEAKER = {
 
 
 @pytest.mark.parametrize(("sign", "encrypt"), WEAKER.values(), ids=WEAKER)
-def test_what_is_weaker_than_agreed_is_refused_and_not_read(world: World, sign: bool, encrypt: bool) -> None:
+def test_b01_what_is_weaker_than_agreed_is_refused_and_not_read(
+    world: World, sign: bool, encrypt: bool
+) -> None:
     group = number()
     message = world.bigmart.message(interchange(group, order("PO-WEAK")), sign=sign, encrypt=encrypt)
     receipt = world.bigmart.read(post(world.gateway.as2, message))
@@ -657,7 +659,7 @@ def spoiled(message: Message) -> Message:
     return message._replace(body=message.body[:-20] + bytes(20))
 
 
-def test_every_failure_within_an_envelope_is_told_by_the_same_words(world: World) -> None:
+def test_b05_every_failure_within_an_envelope_is_told_by_the_same_words(world: World) -> None:
     payload = interchange(number(), order("PO-ORACLE"))
     inner = signed(entity(payload), world.bigmart.company)
     base = world.bigmart.message(payload)
@@ -765,7 +767,7 @@ def sent(world: World, name: str) -> tuple[str, list[tuple[str, str]], bytes]:
     return identity, *request
 
 
-def test_a_forged_receipt_never_closes_what_we_sent_and_a_true_one_does(world: World) -> None:
+def test_b10_a_forged_receipt_never_closes_what_we_sent_and_a_true_one_does(world: World) -> None:
     identity, headers, body = sent(world, "forged.txt")
     peer = world.waiting
     opened = peer.open(headers, body)
