@@ -33,7 +33,9 @@ log = logging.getLogger(__name__)
 
 WAIT_S = 10.0  # for a first attempt at the same message that still runs
 STRANGERS_A_MINUTE = 10
-UNREADABLE_AN_HOUR = 20  # messages of one partner that cannot be decrypted, before no more is tried
+UNREADABLE_AN_HOUR = (
+    20  # messages for one partner from one address that cannot be decrypted; no more is tried
+)
 
 Headers = list[tuple[str, str]]
 
@@ -170,8 +172,8 @@ class Conversation:
         partner = self._partner(request)
         if partner is None:
             return self._unknown(request, peer)
-        if self._unreadable.too_many(partner.name, self.home.now()):
-            raise As2Refused(429, f"{partner.name} sends too much that cannot be decrypted")
+        if self._unreadable.too_many((partner.name, peer), self.home.now()):
+            raise As2Refused(429, f"too much comes for {partner.name} from {peer} that cannot be decrypted")
         wire = writer.commit()
         try:
             with self.home.store.fetch(wire.sha256) as body:
@@ -318,7 +320,7 @@ class Conversation:
             outcome = as2.Outcome(error.disposition)
             values |= {"status": "refused", "reason": error.reason, "error": error.cause, "done_at": now}
             if error.told is as2.Failure.DECRYPTION:
-                self._count_unreadable(partner)
+                self._count_unreadable(partner, peer)
         values["disposition"] = outcome.disposition
         receipt = self._build_receipt(request, outcome, signed=True) if request.receipt is not None else None
         failpoint("receive:stored")
@@ -328,16 +330,17 @@ class Conversation:
             return Reply(204)
         return _sync(receipt)
 
-    def _count_unreadable(self, partner: Partner) -> None:
-        """Say once that a partner has sent too much that cannot be decrypted.
+    def _count_unreadable(self, partner: Partner, peer: str) -> None:
+        """Say once that too much cannot be decrypted.
 
-        An attack on a key needs many answers, and a wrong certificate does not become right by itself.
+        An attack on a key needs many answers, and a wrong certificate does not become right by itself. Counted
+        by address, so that nobody shuts a partner out by speaking in its name.
         """
-        if not self._unreadable.add(partner.name, self.home.now()):
+        if not self._unreadable.add((partner.name, peer), self.home.now()):
             return
         text = (
-            f"{UNREADABLE_AN_HOUR} messages of {partner.name} within an hour could not be decrypted: others "
-            "are answered with 429 for now. If they have the right certificate of ours, it is an attack"
+            f"{UNREADABLE_AN_HOUR} messages of {partner.name} from {peer} within an hour could not be decrypted: "
+            "more are answered with 429 for now. If they have the right certificate of ours, it is an attack"
         )
         log.error("%s", text)
         self.home.store.write(lambda conn: self.home.note(conn, "alert", text, partner=partner.name))
@@ -516,28 +519,36 @@ class _Unproved:
 
 
 class Unreadable:
-    """When messages of each partner could not be decrypted, within the last hour."""
+    """When messages could not be decrypted within the last hour, by partner and address."""
+
+    _MANY = 1000
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._times: dict[str, deque[datetime]] = {}
+        self._times: dict[tuple[str, str], deque[datetime]] = {}
 
-    def add(self, partner: str, now: datetime) -> bool:
+    def add(self, key: tuple[str, str], now: datetime) -> bool:
         """Count one; whether it is the one that makes them too many."""
         with self._lock:
-            times = self._times.setdefault(partner, deque(maxlen=UNREADABLE_AN_HOUR))
+            if len(self._times) > self._MANY:
+                self._times = {key: times for key, times in self._times.items() if _recent(times[-1], now)}
+            times = self._times.setdefault(key, deque(maxlen=UNREADABLE_AN_HOUR))
             before = self._full(times, now)
             times.append(now)
             return self._full(times, now) and not before
 
-    def too_many(self, partner: str, now: datetime) -> bool:
-        """Whether no more of this partner's messages is to be opened now."""
+    def too_many(self, key: tuple[str, str], now: datetime) -> bool:
+        """Whether no more is to be opened now that comes for this partner from this address."""
         with self._lock:
-            return self._full(self._times.get(partner, deque()), now)
+            return self._full(self._times.get(key, deque()), now)
 
     @staticmethod
     def _full(times: deque[datetime], now: datetime) -> bool:
-        return len(times) == UNREADABLE_AN_HOUR and now - times[0] < timedelta(hours=1)
+        return len(times) == UNREADABLE_AN_HOUR and _recent(times[0], now)
+
+
+def _recent(at: datetime, now: datetime) -> bool:
+    return now - at < timedelta(hours=1)
 
 
 def _named(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:

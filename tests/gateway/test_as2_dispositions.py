@@ -290,12 +290,17 @@ def test_b05_who_sends_too_much_that_cannot_be_decrypted_is_answered_no_more(wor
     assert post(world.gateway.as2, world.both.message(payload(world.both))).status == 200
 
 
-def test_b05_what_cannot_be_decrypted_is_counted_by_partner_and_hour() -> None:
+def test_b05_what_cannot_be_decrypted_is_counted_by_partner_address_and_hour() -> None:
+    """Nobody shuts a partner out by speaking in its name from elsewhere."""
     counted, now = Unreadable(), datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
-    told = [counted.add("a", now + timedelta(minutes=2 * count)) for count in range(UNREADABLE_AN_HOUR)]
+    key = ("a", "192.0.2.1")
+    told = [counted.add(key, now + timedelta(minutes=2 * count)) for count in range(UNREADABLE_AN_HOUR)]
     assert told == [False] * (UNREADABLE_AN_HOUR - 1) + [True]
     last = now + timedelta(minutes=2 * (UNREADABLE_AN_HOUR - 1))
-    assert counted.too_many("a", last)
-    assert not counted.too_many("b", last)
-    assert not counted.add("a", last)
-    assert not counted.too_many("a", now + timedelta(hours=1, minutes=2))
+    for other in range(3000):
+        counted.add(("a", str(other)), last)
+    assert counted.too_many(key, last)
+    assert not counted.too_many(("a", "192.0.2.2"), last)
+    assert not counted.too_many(("b", "192.0.2.1"), last)
+    assert not counted.add(key, last)
+    assert not counted.too_many(key, now + timedelta(hours=1, minutes=2))
