@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -264,10 +265,16 @@ def _judged(headers: Headers, body: Region, scratch: Scratch, expected: Expected
 
 
 def _read_report(entity: Entity, scratch: Scratch) -> tuple[Headers, str]:
-    """The fields of the notification and the text for people. Raises As2Error if there is no notification."""
+    """The fields of the notification and the text for people. Raises As2Error if there is no notification.
+
+    A part that cannot be read is none: some write the text without a header block.
+    """
     parts = [entity]
     if entity.content_type.main == "multipart":
-        parts = [mime.read_entity(part) for part in mime.parts(entity, scratch)]
+        parts = []
+        for part in mime.parts(entity, scratch):
+            with suppress(As2Error):
+                parts.append(mime.read_entity(part))
     notifications = [part for part in parts if part.content_type.value == "message/disposition-notification"]
     if len(notifications) != 1:
         raise mime.malformed(f"{len(notifications)} disposition notifications")

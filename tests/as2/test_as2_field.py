@@ -210,6 +210,20 @@ def test_a_receipt_whose_length_is_too_short_by_a_few_bytes_is_read(partner: Com
     assert judged(as2.BuiltReceipt(receipt.headers, receipt.body[:-5] + b"x"), expected).status is INVALID
 
 
+def test_a_receipt_whose_text_has_no_header_block_is_read(partner: Company) -> None:
+    """As BizTalk and its successors write theirs; the part for people is then none."""
+    sent, expected = sent_by_us(partner)
+    receipt = by_hand(report(sent), partner)
+    for text in (b"The message was processed.\r\n", b"The message:\r\n\r\nwas processed.\r\n"):
+        part = receipt.body.split(b"\r\n--s\r\n")[0].removeprefix(b"--s\r\n")
+        part = part.replace(b"Content-Type: text/plain\r\n\r\nthanks\r\n", text)
+        content_type, body = multipart_signed(part, signature_over(part, partner))
+        headers = [*receipt.headers[:2], ("Content-Type", content_type)]
+        judgement = judged(as2.BuiltReceipt(headers, body), expected)
+        assert (judgement.status, judgement.text) == (DELIVERED, "")
+        assert as2.read_claim(headers, io.BytesIO(body)) == as2.Claim("<1@sender>", True)
+
+
 def test_a_receipt_in_which_only_what_is_required_stands_is_one(partner: Company) -> None:
     """OpenText: no Message-ID, no recipients, nothing but the fields that prove it."""
     sent, expected = sent_by_us(partner)
