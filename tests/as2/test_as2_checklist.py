@@ -10,6 +10,7 @@ import hashlib
 import io
 import zlib
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from as2_peer import (
@@ -508,6 +509,22 @@ def test_m13_delivered_takes_signature_message_id_and_mic_together(
         by_hand(report(sent, Received_Content_MIC=None), partner),
     ):
         assert judged(what, expected).status is INVALID
+
+
+def test_b10_an_old_receipt_proves_nothing_of_another_message_and_a_mic_makes_no_refusal_a_delivery(
+    partner: Company,
+) -> None:
+    sent, expected = sent_by_us(partner)
+    old = by_hand(report(sent), partner)
+    assert judged(old, expected).status is DELIVERED
+    assert judged(old, replace(expected, message_id="<2@sender>")).status is INVALID
+    for mic in (f"{sent.mics['sha256']}, sha-256", f"{sent.mics['sha512']}, sha-256", "garbage"):
+        refused = report(
+            sent, PREFIX + "processed/error: unexpected-processing-error", Received_Content_MIC=mic
+        )
+        assert judged(by_hand(refused, partner), expected).status is FAILED
+    later = as2.parse_receipt(old.headers, old.body, expected=expected, now=NOW + timedelta(days=400))
+    assert later.status is INVALID
 
 
 # C: compression
