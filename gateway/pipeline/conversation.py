@@ -33,9 +33,7 @@ log = logging.getLogger(__name__)
 
 WAIT_S = 10.0  # for a first attempt at the same message that still runs
 STRANGERS_A_MINUTE = 10
-UNREADABLE_AN_HOUR = (
-    20  # messages for one partner from one address that cannot be decrypted; no more is tried
-)
+UNREADABLE_AN_HOUR = 20  # messages of a partner from one address that cannot be decrypted, before 429
 
 Headers = list[tuple[str, str]]
 
