@@ -275,7 +275,7 @@ def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | N
     partners: dict[str, Partner] = {}
     for name, table in by_name.items() if isinstance(by_name, dict) else ():
         if reading.value(Name, name, ("partner", name)) is not toml.BAD:
-            partner = reading.table(Partner, table, ("partner", name), name=name)
+            partner = reading.table(Partner, _as_profiled(table), ("partner", name), name=name)
             if partner is not toml.BAD:
                 partners[name] = partner
     if not isinstance(by_name, dict):
@@ -301,6 +301,14 @@ def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | N
         warnings=reading.found(),
         stamp=stamp,
     )
+
+
+def _as_profiled(table: object) -> object:
+    """A partner's table with what its AS2 profile makes usual."""
+    match table:
+        case {"as2": {"profile": "1.3"} as relation}:
+            return table | {"as2": {"encrypt": "aes256-gcm"} | relation}
+    return table
 
 
 def _zone(tables: dict[str, Any]) -> tzinfo:

@@ -71,8 +71,8 @@ Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\Z", description=N
 As2Id = Annotated[
     str,
     Meta(
-        pattern=r"^[\x21\x23-\x5b\x5d-\x7e](?:[\x20\x21\x23-\x5b\x5d-\x7e]{0,126}[\x21\x23-\x5b\x5d-\x7e])?\Z",
-        description="an AS2 id of 1 to 128 printable characters without quote or backslash (RFC 4130 6.2)",
+        pattern=r"^[!-~](?:[ -~]{0,126}[!-~])?\Z",
+        description="an AS2 id of 1 to 128 printable characters, without space at its ends (RFC 4130 6.2)",
     ),
 ]
 DocumentType = Annotated[
@@ -354,7 +354,13 @@ class Http(Struct, frozen=True, kw_only=True):
 
 
 class As2(Struct, frozen=True, kw_only=True):
-    """An AS2 relation. What is agreed here is also the least we accept from them."""
+    """An AS2 relation. What is agreed here is also the least we accept from them.
+
+    With profile "1.3" we name our product and encrypt by AES-GCM unless `encrypt` says otherwise; with "1.2"
+    no receipt has a modifier that RFC 4130 does not know; without one it may, and AS2-Version is 1.2.
+    `unauthenticated = "warn"` takes a message, with a warning in its receipt, that was signed by a listed
+    certificate which has expired or is not valid yet, and never behind CBC or PKCS#1 v1.5.
+    """
 
     id: As2Id
     url: str | None = None  # absent: they send to us, we send nothing
@@ -369,6 +375,15 @@ class As2(Struct, frozen=True, kw_only=True):
     restart: bool = False  # large messages go on where they broke off (draft-harding-as2-restart)
     restart_above: Annotated[int, Meta(ge=0, description="a number of bytes")] = 8 << 20
     certs: tuple[Cert, ...] = ()
+    profile: Literal["1.2", "1.3"] | None = None
+    signature: Literal["pkcs1", "pss"] = "pkcs1"  # how an RSA key of ours signs (RFC 8017)
+    key_transport: Literal["pkcs1", "oaep"] = "pkcs1"  # how a content key is encrypted to theirs
+    micalg: Literal["rfc", "hyphen", "plain"] = "rfc"  # how we spell digests
+    encoding: Literal["binary", "base64"] = "binary"  # of the parts inside a message
+    encrypt_to_self: bool = False  # we stay able to read what we sent
+    attachments: bool = False  # several files in one message are sent, and EDIINT-Features says so
+    filenames: Literal["accept", "warn", "reject"] = "accept"  # what an illegal or repeated name leads to
+    unauthenticated: Literal["reject", "warn"] = "reject"
 
     @property
     def legacy(self) -> bool:
