@@ -13,13 +13,24 @@ raises `As2Error`, which carries the disposition to answer with; a request that 
 `mime`, `keys`, `der` and `region`, each knowing only those after it.
 """
 
-from gateway.as2.errors import DUPLICATE, PROCESSED, UNAUTHENTICATED, As2Error, As2Refused, Failure
+from gateway.as2.errors import (
+    DUPLICATE,
+    DUPLICATE_FILENAME,
+    ILLEGAL_FILENAME,
+    PROCESSED,
+    UNAUTHENTICATED,
+    As2Error,
+    As2Refused,
+    Failure,
+)
 from gateway.as2.keys import Certificate, Identity, KeyFileError, load_certificate, load_identity
 from gateway.as2.message import (
+    Attachment,
     Built,
     Compression,
     Encryption,
     Opened,
+    Part,
     Policy,
     build,
     http_date,
@@ -37,7 +48,7 @@ from gateway.as2.receipt import (
     parse_receipt,
     read_claim,
 )
-from gateway.as2.request import ReceiptRequest, Request, parse_request_headers, quoted, unquoted
+from gateway.as2.request import Profile, ReceiptRequest, Request, parse_request_headers, quoted, unquoted
 from gateway.as2.restart import (
     Transfer,
     inquiry_headers,
@@ -50,10 +61,13 @@ from gateway.as2.signed import Signing, Trust
 
 __all__ = [
     "DUPLICATE",
+    "DUPLICATE_FILENAME",
+    "ILLEGAL_FILENAME",
     "PROCESSED",
     "UNAUTHENTICATED",
     "As2Error",
     "As2Refused",
+    "Attachment",
     "Built",
     "BuiltReceipt",
     "Certificate",
@@ -67,7 +81,9 @@ __all__ = [
     "KeyFileError",
     "Opened",
     "Outcome",
+    "Part",
     "Policy",
+    "Profile",
     "Receipt",
     "ReceiptRequest",
     "ReceiptStatus",

@@ -13,6 +13,8 @@ SENT = "automatic-action/MDN-sent-automatically; "
 
 PROCESSED = SENT + "processed"
 DUPLICATE = SENT + "processed/warning: duplicate-document"
+ILLEGAL_FILENAME = SENT + "processed/warning: illegal-filename"
+DUPLICATE_FILENAME = SENT + "processed/warning: duplicate-filename"
 UNAUTHENTICATED = SENT + "processed/warning: authentication-failed, processing continued"
 
 
@@ -45,6 +47,24 @@ class Failure(Enum):
     def reason(self) -> str:
         """The stable dead-letter reason."""
         return self.value[1]
+
+    @property
+    def explanation(self) -> str:
+        """A sentence for people where the modifier is younger than RFC 4130, else nothing."""
+        return _YOUNGER.get(self, "")
+
+    def told(self, *, legacy: bool) -> Failure:
+        """What a receipt says of it: to those who know RFC 4130 alone, the word that has for all the rest."""
+        return Failure.MALFORMED if legacy and self in _YOUNGER else self
+
+
+# Modifiers of draft-ietf-ediint-rfc4130bis section 8.4.3, which asks for words beside them.
+_YOUNGER = {
+    Failure.MESSAGE_ID: "Its Message-ID has a space or a control character.",
+    Failure.FILENAME_ILLEGAL: "Its file name cannot be used as it is.",
+    Failure.FILENAME_DUPLICATE: "A file of this name with other content was received before.",
+    Failure.UNKNOWN_PARTNER: "AS2-From and AS2-To are not a trading relationship here.",
+}
 
 
 class As2Error(Exception):

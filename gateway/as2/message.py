@@ -1,4 +1,4 @@
-"""AS2 messages, out and in (RFC 4130, RFC 5402), in constant memory.
+"""AS2 messages, out and in (RFC 4130, RFC 5402, RFC 6362), in constant memory.
 
 Out: an entity is wrapped in entities, each a generator over the one inside, and the outermost is written to a
 spool file once. In: layers are peeled off from the outside, each read from a file that the layer before left;
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -20,7 +22,7 @@ from gateway.as2.errors import As2Error, Failure
 from gateway.as2.keys import Certificate, Identity, KeyFileError
 from gateway.as2.mime import Entity
 from gateway.as2.region import CHUNK, Region, Scratch
-from gateway.as2.request import ReceiptRequest, Request, check_name, quoted, receipt_headers
+from gateway.as2.request import USUAL, Profile, ReceiptRequest, Request, check_name, quoted, receipt_headers
 from gateway.as2.signed import (
     Digests,
     Outgoing,
@@ -34,10 +36,14 @@ from gateway.as2.signed import (
     take_apart,
 )
 
-AS2_VERSION = "1.2"
 MODERN_CIPHERS = frozenset(cms.CIPHERS) - {"3des"}
 
 Compression = Literal["none", "before-sign", "after-sign"]
+Encoding = Literal["binary", "base64"]
+
+# What is EDI: by its media type (RFC 1767), or by the first segment of X12 (X12.5) and EDIFACT (ISO 9735).
+_EDI_TYPES = frozenset({"application/edi-x12", "application/edifact", "application/edi-consent"})
+_EDI_STARTS = (b"ISA", b"UNA", b"UNB")
 
 
 class Sink(Protocol):
@@ -64,6 +70,16 @@ class Encryption:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file that goes with the payload. `content_id` is used as given, brackets included (RFC 2392)."""
+
+    source: IO[bytes] = field(repr=False)
+    content_type: str = "application/octet-stream"
+    filename: str | None = None
+    content_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Built:
     """A message in its spool file. `headers` are unfolded and complete, Content-Length included.
 
@@ -87,40 +103,36 @@ def build(
     subject: str = "",
     content_type: str = "application/octet-stream",
     filename: str | None = None,
+    content_id: str | None = None,
+    attachments: Sequence[Attachment] = (),
     sign: Signing | None = None,
     encrypt: Encryption | None = None,
     compress: Compression = "none",
+    encoding: Encoding = "binary",
     receipt: ReceiptRequest | None = None,
-    features: tuple[str, ...] = (),
+    profile: Profile = USUAL,
 ) -> Built:
-    """Reads the payload once and writes the body of the request to `spool`.
+    """Reads the payload and then each attachment once, and writes the body of the request to `spool`.
 
-    `message_id` is used as given, brackets included. `features` are the EDIINT-Features (RFC 6017) that the
-    caller really supports. Raises ValueError for values that cannot stand in a header.
+    `message_id` is used as given, brackets included. With attachments the payload is the first part of a
+    multipart/related (RFC 6362). `encoding` is that of parts inside the body; the body itself is binary.
+    Raises ValueError for values that cannot stand in a header, and for more parts than are read.
     """
     check_name(as2_from)
     check_name(as2_to)
     digests = Digests(cms.DIGESTS if receipt else {sign.digest if sign else "sha256"})
-    payload = Outgoing(
-        [
-            ("Content-Type", content_type),
-            ("Content-Transfer-Encoding", "binary"),
-            (
-                "Content-Disposition",
-                "attachment" + (mime.parameter("filename", filename) if filename else ""),
-            ),
-        ],
-        iter(lambda: source.read(CHUNK), b""),
+    payload = _file(Attachment(source, content_type, filename, content_id))
+    if attachments:
+        files = [payload, *(_file(attachment) for attachment in attachments)]
+        payload = _related([_encoded(file, encoding) for file in files], content_type)
+    entity = _wrapped(
+        payload, sign=sign, encrypt=encrypt, compress=compress, encoding=encoding, now=now, digests=digests
     )
-    entity = _wrapped(payload, sign=sign, encrypt=encrypt, compress=compress, now=now, digests=digests)
     headers = [
-        ("AS2-Version", AS2_VERSION),
-        ("AS2-From", quoted(as2_from)),
-        ("AS2-To", quoted(as2_to)),
+        *profile.headers(as2_from, as2_to),
         ("Message-ID", message_id),
         ("Date", http_date(now)),
         *([("Subject", mime.unstructured(subject))] if subject else []),
-        *([("EDIINT-Features", ", ".join(features))] if features else []),
         *(receipt_headers(receipt, notify=quoted(as2_from)) if receipt else []),
         ("MIME-Version", "1.0"),
         *entity.headers,
@@ -135,29 +147,70 @@ def http_date(now: datetime) -> str:
     return format_datetime(now.astimezone(UTC), usegmt=True)
 
 
+def _file(file: Attachment) -> Outgoing:
+    """A file as an entity, its name quoted (RFC 6266)."""
+    disposition = "attachment" + (mime.parameter("filename", file.filename) if file.filename else "")
+    headers = [
+        ("Content-Type", file.content_type),
+        ("Content-Transfer-Encoding", "binary"),
+        ("Content-Disposition", disposition),
+        *([("Content-ID", file.content_id)] if file.content_id else []),
+    ]
+    return Outgoing(headers, iter(lambda: file.source.read(CHUNK), b""))
+
+
+def _related(files: Sequence[Outgoing], content_type: str) -> Outgoing:
+    """Files as one entity (RFC 6362, RFC 2387), whose root is the first and whose `type` is the root's."""
+    if len(files) > mime.MAX_PARTS:
+        raise ValueError(f"a message has at most {mime.MAX_PARTS} files")
+    heads = [mime.block(file.headers) for file in files]  # refuses before anything is written
+    boundary = f"related-{os.urandom(16).hex()}"
+    kind = content_type.partition(";")[0].strip()
+    headers = [("Content-Type", f'multipart/related; type="{kind}"; boundary="{boundary}"')]
+    delimiter = f"--{boundary}".encode()
+
+    def body() -> Iterator[bytes]:
+        for number, (head, file) in enumerate(zip(heads, files, strict=True)):
+            yield (b"\r\n" if number else b"") + delimiter + b"\r\n" + head
+            yield from file.body
+        yield b"\r\n" + delimiter + b"--\r\n"
+
+    return Outgoing(headers, body())
+
+
+def _encoded(entity: Outgoing, encoding: Encoding) -> Outgoing:
+    """A part in base64 where that is asked for; a multipart is text and has the encodings of its parts."""
+    plain = ("Content-Transfer-Encoding", "binary")
+    if encoding == "binary" or plain not in entity.headers:
+        return entity
+    headers = [pair if pair != plain else (plain[0], encoding) for pair in entity.headers]
+    return Outgoing(headers, mime.to_base64(entity.body))
+
+
 def _wrapped(
     payload: Outgoing,
     *,
     sign: Signing | None,
     encrypt: Encryption | None,
     compress: Compression,
+    encoding: Encoding,
     now: datetime,
     digests: Digests,
 ) -> Outgoing:
     """The layers around the payload; the digests see what the MIC is over (RFC 4130 7.3.1, RFC 5402 4)."""
     if not sign and not encrypt and compress == "none":
         return Outgoing(payload.headers, digests.over(payload.body))
-    entity = payload
+    entity = _encoded(payload, encoding)
     if sign:
         if compress == "before-sign":
-            entity = _compressed(entity)
+            entity = _encoded(_compressed(entity), encoding)
         entity = signed(entity, sign, now, digests)
-        if compress == "after-sign":
-            entity = _compressed(entity)
     else:
         entity = entity.observed(digests)
-        if compress != "none":
-            entity = _compressed(entity)
+    if compress == "after-sign" or (compress != "none" and not sign):
+        entity = _compressed(entity)
+        if encrypt:
+            entity = _encoded(entity, encoding)
     return _encrypted(entity, encrypt) if encrypt else entity
 
 
@@ -196,16 +249,36 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One file of a message: which of its parts it is, from 1, and what its headers and its content are.
+
+    `filename` is fit to be shown, `given_filename` what the sender wrote. `content_id` has its brackets.
+    """
+
+    number: int
+    content_type: str
+    filename: str | None
+    given_filename: str | None
+    content_id: str | None
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Opened:
-    """An accepted message, whose payload is in the caller's sink; `size` and `sha256` are the payload's."""
+    """An accepted message, whose payload is in the caller's sink.
+
+    The payload is the message's only part, or of several the first that is EDI, or else the root. What else
+    there is are the attachments, in order.
+    """
 
     mic: str
     """Received-Content-MIC in base64, of the form that verified."""
     mic_algorithm: str
-    filename: str | None
-    content_type: str
-    size: int
-    sha256: str
+    payload: Part
+    attachments: tuple[Part, ...]
+    outdated: bool
+    """Whether the certificate it was signed with has expired or is not valid yet: as a policy lets pass."""
     signed_with: str | None
     """Fingerprint of the partner's certificate, None if unsigned."""
     encrypted_with: str | None
@@ -216,6 +289,22 @@ class Opened:
     canonicalised: bool
     """Whether only the CRLF form of what arrived verified; the payload is that form."""
 
+    @property
+    def filename(self) -> str | None:
+        return self.payload.filename
+
+    @property
+    def content_type(self) -> str:
+        return self.payload.content_type
+
+    @property
+    def size(self) -> int:
+        return self.payload.size
+
+    @property
+    def sha256(self) -> str:
+        return self.payload.sha256
+
 
 def open_message(
     request: Request,
@@ -224,18 +313,21 @@ def open_message(
     policy: Policy,
     payload: Sink,
     now: datetime,
+    attach: Callable[[], Sink] | None = None,
     scratch_dir: Path | None = None,
 ) -> Opened:
     """Opens the message in `body`, a seekable file, and writes its payload to `payload`.
 
-    Raises As2Error for a message that is not accepted; `payload` is untouched then. Errors of our own files
-    pass through. Layers in between are held in unnamed files, in `scratch_dir` if they are large.
+    `attach` gives a sink for each attachment, in order; without it a message that has some is not accepted.
+    Raises As2Error for a message that is not accepted; `payload` is untouched then, and `attach` not called.
+    Errors of our own files pass through. Layers in between are held in unnamed files, in `scratch_dir` if
+    they are large.
 
     Behind CBC or PKCS#1 v1.5 every failure before the signature verifies, a missing signature included, is
     told to the partner as decryption-failed: a receipt that told more would decrypt for an attacker.
     """
     with Scratch(scratch_dir) as scratch:
-        return _Opening(policy, now, scratch).open(request, Region.of(body), payload)
+        return _Opening(policy, now, scratch).open(request, Region.of(body), payload, attach)
 
 
 class _Opening:
@@ -250,12 +342,19 @@ class _Opening:
         self._verified: Verified | None = None
         self._compression: Compression = "none"
 
-    def open(self, request: Request, body: Region, payload: Sink) -> Opened:
+    def open(
+        self, request: Request, body: Region, payload: Sink, attach: Callable[[], Sink] | None
+    ) -> Opened:
         try:
             entity = self._peeled(Entity(request.headers, body, body))
-            content = entity.decoded(self._scratch)
-            content_type = entity.headers.get("Content-Type") or "text/plain"
-            filename = entity.filename
+            files = [
+                _Found(number, part, part.decoded(self._scratch))
+                for number, part in enumerate(mime.leaves(entity, self._scratch), 1)
+            ]
+            root = _root(entity, files)
+            described = [file.described() for file in files]
+            if len(files) > 1 and attach is None:
+                raise mime.malformed("a message of several files")
         except As2Error as error:
             # Until the signature verifies, whoever sent this may be an attacker who learns from each answer,
             # and from how long it takes.
@@ -265,14 +364,16 @@ class _Opening:
                 raise error.masked() from error
             raise
         mic_algorithm, mic = self._mic(request, entity)
-        size, sha256 = _copy(content, payload)
+        parts = []
+        for file, headers in zip(files, described, strict=True):
+            sink = payload if file is root or attach is None else attach()
+            parts.append(Part(*headers, *_copy(file.content, sink)))
         return Opened(
             mic=base64.b64encode(mic).decode(),
             mic_algorithm=mic_algorithm,
-            filename=filename,
-            content_type=content_type,
-            size=size,
-            sha256=sha256,
+            payload=parts[root.number - 1],
+            attachments=tuple(part for part in parts if part.number != root.number),
+            outdated=bool(self._verified and self._verified.outdated),
             signed_with=self._verified.certificate.fingerprint if self._verified else None,
             encrypted_with=self._envelope.cipher if self._envelope else None,
             decrypted_with=self._envelope.recipient.certificate.fingerprint if self._envelope else None,
@@ -337,6 +438,8 @@ class _Opening:
         self._checked = True
         verified = check(part, signers, self._scratch, self._policy.trust, self._now)
         inner = mime.read_entity(verified.part)
+        if verified.outdated and self._envelope and not self._envelope.exact:
+            raise As2Error(Failure.AUTHENTICATION, "signed with a certificate outside its validity")
         self._verified = verified
         return inner
 
@@ -352,6 +455,33 @@ class _Opening:
         return name, cms.digest_of(
             mime.canonical(chunks) if wrapped and entity.encoding != "binary" else chunks, name
         )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file as it lies in the message."""
+
+    number: int
+    entity: Entity
+    content: Region
+
+    def described(self) -> tuple[int, str, str | None, str | None, str | None]:
+        """The fields of a Part that its headers tell. Raises As2Error for headers that stand twice."""
+        entity = self.entity
+        content_type = entity.headers.get("Content-Type") or "text/plain"
+        return self.number, content_type, entity.filename, entity.given_filename, entity.content_id
+
+    @property
+    def is_edi(self) -> bool:
+        start = self.content.read(0, 256).lstrip()
+        return self.entity.content_type.value in _EDI_TYPES or start.startswith(_EDI_STARTS)
+
+
+def _root(entity: Entity, files: Sequence[_Found]) -> _Found:
+    """The file that is the document: the first that is EDI, else the root (RFC 2387 section 3.2)."""
+    start = entity.content_type.parameters.get("start")
+    named: Iterable[_Found] = (file for file in files if start and file.entity.content_id == start)
+    return next((file for file in files if file.is_edi), next(iter(named), files[0]))
 
 
 def _copy(content: Region, payload: Sink) -> tuple[int, str]:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
@@ -20,14 +21,18 @@ MAX_HEAD = 64 * 1024
 MAX_FIELDS = 100
 MAX_PARAMETERS = 64
 MAX_PARTS = 64
+MAX_DEPTH = 8
 MAX_BOUNDARY = 256
 MAX_FALSE_DELIMITERS = 1000
+
+_LINE = 57  # bytes in a line of base64
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(.*)", re.DOTALL)
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.DOTALL)
 _AFTER_DELIMITER = re.compile(rb"(--|-?\Z)?[ \t]*(\r?\n|\r?\Z)")
 """What follows `--boundary`. Where the body ends there, a wrong length has cut off the `--` of the end."""
+_WHOLE = frozenset({"multipart/signed", "multipart/encrypted", "multipart/report"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 Pairs = Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
@@ -80,14 +85,17 @@ class Valued:
 
 
 def structured(field: str) -> Valued:
-    """Reads `value; name=value; name="quoted"`, with RFC 2231 extended and continued names."""
+    """Reads `value; name=value; name="quoted"`, with RFC 2231 extended and continued names.
+
+    A backslash escapes a quote or itself; before anything else it is one, as in names of files from Windows.
+    """
     value, _, rest = field.partition(";")
     found: dict[str, str] = {}
     for count, match in enumerate(_PARAMETER.finditer(";" + rest)):
         if count == MAX_PARAMETERS:
             raise malformed("too many parameters")
         name, quoted, plain = match.groups()
-        text = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else plain.strip()
+        text = re.sub(r'\\(["\\])', r"\1", quoted) if quoted is not None else plain.strip()
         found.setdefault(name.lower(), text)
     return Valued(value.strip().lower(), _joined(found))
 
@@ -119,13 +127,16 @@ def _joined(found: dict[str, str]) -> dict[str, str]:
 
 
 def parameter(name: str, value: str) -> str:
-    """`; name=value`, quoted if needed and extended if not ASCII (RFC 2231). Refuses control characters."""
+    """`; name="value"`, and beside it the extended form if it is not ASCII (RFC 6266 4.3, RFC 2231).
+
+    Refuses control characters.
+    """
     if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
         raise ValueError(f"{name} contains a control character")
-    if not value.isascii():
-        return f"; {name}*=UTF-8''{quote(value, safe='')}"
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'; {name}="{escaped}"'
+    plain = "".join(char if char.isascii() else "_" for char in value)
+    escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
+    extended = "" if value.isascii() else f"; {name}*=UTF-8''{quote(value, safe='')}"
+    return f'; {name}="{escaped}"{extended}'
 
 
 def unstructured(text: str) -> str:
@@ -162,13 +173,29 @@ class Entity:
         return (self.headers.get("Content-Transfer-Encoding") or "binary").strip().lower()
 
     @property
-    def filename(self) -> str | None:
-        """The sender's name for the file, without folders and control characters; never a path of ours."""
+    def given_filename(self) -> str | None:
+        """The name of the file as its sender wrote it, decoded and no more; data, never a path.
+
+        Of Content-Disposition (RFC 2183, 2231, 6266), or else of Content-Type. Octets beyond ASCII are read
+        as UTF-8 where they are that.
+        """
         disposition = structured(self.headers.get("Content-Disposition") or "")
-        name = disposition.parameters.get("filename") or self.content_type.parameters.get("name") or ""
-        name = re.split(r"[/\\]", name)[-1]
-        name = "".join(char for char in name if char.isprintable()).strip()[:255]
+        name = disposition.parameters.get("filename") or self.content_type.parameters.get("name") or None
+        with suppress(UnicodeError):
+            name = name.encode("latin-1").decode() if name else None
+        return name
+
+    @property
+    def filename(self) -> str | None:
+        """The same fit to be shown: without folders and what cannot be printed, cut at 255 characters."""
+        name = re.split(r"[/\\]", self.given_filename or "")[-1]
+        name = "".join(char for char in name if char.isprintable() and char != "\ufffd").strip()[:255]
         return None if name in ("", ".", "..") else name
+
+    @property
+    def content_id(self) -> str | None:
+        """Content-ID as it stands, brackets included (RFC 2045 section 7)."""
+        return self.headers.get("Content-ID") or None
 
     def decoded(self, scratch: Scratch) -> Region:
         """The body without its Content-Transfer-Encoding."""
@@ -237,6 +264,35 @@ def parts(entity: Entity, scratch: Scratch) -> list[Region]:
     raise malformed("a multipart without its end")
 
 
+def leaves(entity: Entity, scratch: Scratch) -> list[Entity]:
+    """What an entity carries: itself, or of a multipart its parts in order (RFC 6362, RFC 2387).
+
+    A multipart among the parts is opened in its place, whatever its subtype, but for one that means something
+    only as a whole: signed, encrypted, report. Raises As2Error for more than 64 parts in all or multiparts
+    more than 8 deep, and for a multipart without its end.
+    """
+    found: list[Entity] = []
+    opened = 0
+
+    def walk(one: Entity, depth: int) -> None:
+        nonlocal opened
+        kind = one.content_type
+        if kind.main != "multipart" or (depth and kind.value in _WHOLE):
+            found.append(one)
+            return
+        if depth == MAX_DEPTH:
+            raise malformed(f"multiparts more than {MAX_DEPTH} deep")
+        inside = parts(one, scratch)
+        opened += len(inside)
+        if opened > MAX_PARTS:
+            raise malformed(f"more than {MAX_PARTS} parts")
+        for part in inside:
+            walk(read_entity(part), depth + 1)
+
+    walk(entity, 0)
+    return found
+
+
 def _delimiters(body: Region, delimiter: bytes) -> Iterator[tuple[int, int, bool]]:
     """Where each delimiter's line break begins, where the next line begins, and whether it is the last."""
     at = false = 0
@@ -261,6 +317,22 @@ def canonical(chunks: Iterable[bytes]) -> Iterator[bytes]:
         carriage_return = b"\r" if text.endswith(b"\r") else b""
         yield text[: len(text) - len(carriage_return)].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     yield carriage_return
+
+
+def to_base64(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes as lines of 76 characters, each ended by CRLF (RFC 2045 section 6.8)."""
+    held = b""
+    for chunk in chunks:
+        data = held + chunk
+        whole = len(data) - len(data) % _LINE
+        held = data[whole:]
+        yield _base64_lines(data[:whole])
+    yield _base64_lines(held)
+
+
+def _base64_lines(data: bytes) -> bytes:
+    text = binascii.b2a_base64(data, newline=False)
+    return b"".join(text[at : at + 76] + b"\r\n" for at in range(0, len(text), 76))
 
 
 def _from_base64(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -18,11 +18,11 @@ from os import urandom
 from typing import IO
 
 from gateway.as2 import mime
-from gateway.as2.errors import PROCESSED, As2Error
-from gateway.as2.message import AS2_VERSION, Opened, http_date
+from gateway.as2.errors import PROCESSED, UNAUTHENTICATED, As2Error, Failure
+from gateway.as2.message import Opened, http_date
 from gateway.as2.mime import Entity, Headers, Pairs
 from gateway.as2.region import Region, Scratch
-from gateway.as2.request import Request, quoted, unquoted
+from gateway.as2.request import USUAL, Profile, Request, quoted, unquoted
 from gateway.as2.signed import (
     MODERN_DIGESTS,
     Digests,
@@ -46,16 +46,23 @@ _REPORT_FIELD = re.compile(r"([!-9;-~]+)[ \t]*:(.*)")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a receipt reports: a disposition, and the MIC if the content was verified."""
+    """What a receipt reports: a disposition, the MIC if the content was verified, and words for people."""
 
     disposition: str
     mic: str | None = None
     mic_algorithm: str | None = None
+    explanation: str = ""
 
     @classmethod
     def accepted(cls, opened: Opened, disposition: str = PROCESSED) -> Outcome:
-        """The message was received and everything about it verified."""
-        return cls(disposition, opened.mic, opened.mic_algorithm)
+        """The message was received and everything about it verified, but perhaps the signer's dates."""
+        told = UNAUTHENTICATED if opened.outdated else disposition
+        return cls(told, opened.mic, opened.mic_algorithm)
+
+    @classmethod
+    def refused(cls, failure: Failure, *, legacy: bool = False) -> Outcome:
+        """The message was not accepted; `legacy` as in `Failure.told`."""
+        return cls(failure.told(legacy=legacy).disposition, explanation=failure.explanation)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ def build_receipt(
     signing: Signing | None,
     message_id: str,
     now: datetime,
-    features: tuple[str, ...] = (),
+    profile: Profile = USUAL,
 ) -> BuiltReceipt:
     """The MDN for a request, signed if the request asks for it and `signing` is given.
 
@@ -83,19 +90,17 @@ def build_receipt(
     """
     if request.receipt is None:
         raise ValueError("the request asks for no receipt")
-    report = _report(request, outcome, now)
+    report = _report(request, outcome, now, signing)
     if request.receipt.signed and signing:
         asked = digest_name(request.receipt.micalg or "")
-        signing = replace(signing, digest=asked) if asked in MODERN_DIGESTS else signing
+        known = MODERN_DIGESTS | ({"sha1"} if signing.legacy else set())
+        signing = replace(signing, digest=asked) if asked in known else signing
         report = signed(report, signing, now, Digests({signing.digest}))
     body = b"".join(report.body)
     headers = [
-        ("AS2-Version", AS2_VERSION),
-        ("AS2-From", quoted(request.as2_to)),
-        ("AS2-To", quoted(request.as2_from)),
+        *profile.headers(request.as2_to, request.as2_from),
         ("Message-ID", message_id),
         ("Date", http_date(now)),
-        *([("EDIINT-Features", ", ".join(features))] if features else []),
         ("MIME-Version", "1.0"),
         *report.headers,
         ("Content-Length", str(len(body))),
@@ -104,7 +109,7 @@ def build_receipt(
     return BuiltReceipt(headers, body)
 
 
-def _report(request: Request, outcome: Outcome, now: datetime) -> Outgoing:
+def _report(request: Request, outcome: Outcome, now: datetime, signing: Signing | None) -> Outgoing:
     message_id = "".join(char if " " <= char <= "~" or char == "\t" else "?" for char in request.message_id)
     recipient = f"rfc822; {quoted(request.as2_to)}"
     fields = [
@@ -117,9 +122,11 @@ def _report(request: Request, outcome: Outcome, now: datetime) -> Outgoing:
     if "failed/failure: " in outcome.disposition:
         fields.append(("Failure", outcome.disposition.partition("failed/failure: ")[2]))
     if outcome.mic and outcome.mic_algorithm:
-        fields.append(("Received-Content-MIC", f"{outcome.mic}, {_spelled(request, outcome.mic_algorithm)}"))
+        spelled = _spelled(request, outcome.mic_algorithm, signing)
+        fields.append(("Received-Content-MIC", f"{outcome.mic}, {spelled}"))
     text = [
         _sentence(outcome.disposition),
+        *([outcome.explanation] if outcome.explanation else []),
         "",
         f"From: {quoted(request.as2_from)}",
         f"To: {quoted(request.as2_to)}",
@@ -150,10 +157,11 @@ def _sentence(disposition: str) -> str:
     return f"The message below was received. Result: {disposition.partition('; ')[2]}."
 
 
-def _spelled(request: Request, digest: str) -> str:
-    """As the partner spells it, if it named this digest."""
+def _spelled(request: Request, digest: str, signing: Signing | None) -> str:
+    """As the partner spells it if it named this digest, else as was agreed."""
     names = request.receipt.micalgs if request.receipt else ()
-    return next((name for name in names if digest_name(name) == digest), micalg(digest))
+    usual = micalg(digest, signing.spelling) if signing else micalg(digest)
+    return next((name for name in names if digest_name(name) == digest), usual)
 
 
 class ReceiptStatus(StrEnum):

@@ -17,6 +17,9 @@ CHUNK = 256 * 1024
 IN_MEMORY = 1024 * 1024
 """A layer of up to this many bytes never touches the disk."""
 
+MAX_IN_MEMORY = 8
+"""So many of them: a message of many parts is not held in memory part by part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -79,6 +82,7 @@ class Scratch:
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
         self._files = ExitStack()
+        self._kept = 0
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +95,12 @@ class Scratch:
     def keep(self, chunks: Iterable[bytes]) -> Region:
         """Writes the chunks down and returns where they are."""
         directory = str(self._directory) if self._directory else None
-        file = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=directory)  # noqa: SIM115 - closed by __exit__
+        self._kept += 1
+        file: IO[bytes]
+        if self._kept <= MAX_IN_MEMORY:
+            file = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=directory)  # noqa: SIM115 - closed by __exit__
+        else:
+            file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - closed by __exit__
         self._files.enter_context(file)
         size = 0
         for chunk in chunks:

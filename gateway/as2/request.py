@@ -197,6 +197,32 @@ def _check_url(url: str) -> None:
         raise As2Refused(400, "the URL of the asynchronous receipt names a user", reason="MDN_URL_REFUSED")
 
 
+@dataclass(frozen=True)
+class Profile:
+    """What the headers of our messages and receipts say of us to one partner.
+
+    `product` is name:version and belongs to version 1.3 (draft-ietf-ediint-rfc4130bis); `features` are tokens
+    of EDIINT-Features (RFC 6017), which stand in all that is sent once they stand in anything.
+    """
+
+    version: str = "1.2"
+    product: str | None = None
+    features: tuple[str, ...] = ()
+
+    def headers(self, sender: str, receiver: str) -> list[tuple[str, str]]:
+        """AS2-Version and who speaks to whom (RFC 4130 section 6)."""
+        return [
+            ("AS2-Version", self.version),
+            *([("AS2-Product", self.product)] if self.product else []),
+            *([("EDIINT-Features", ", ".join(self.features))] if self.features else []),
+            ("AS2-From", quoted(sender)),
+            ("AS2-To", quoted(receiver)),
+        ]
+
+
+USUAL = Profile()
+
+
 def receipt_headers(receipt: ReceiptRequest, notify: str) -> list[tuple[str, str]]:
     """The headers that ask for a receipt. Raises ValueError for a digest nobody knows."""
     headers = [("Disposition-Notification-To", notify)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
+from typing import Literal
 
 from gateway.as2 import cms, mime
 from gateway.as2.der import MAX_TREE
@@ -26,7 +27,8 @@ _SIGNATURE_HEADERS = (
     ("Content-Transfer-Encoding", "base64"),
     ("Content-Disposition", 'attachment; filename="smime.p7s"'),
 )
-_SPELLING = {"sha1": "sha1", "sha256": "sha-256", "sha384": "sha-384", "sha512": "sha-512"}
+Spelling = Literal["rfc", "hyphen", "plain"]
+"""How digests are spelled: as the standards do (sha1, sha-256), sha-1 and sha-256, or sha1 and sha256."""
 
 
 def digest_name(micalg: str) -> str | None:
@@ -36,9 +38,11 @@ def digest_name(micalg: str) -> str | None:
     return name if name in cms.DIGESTS else None
 
 
-def micalg(digest: str) -> str:
-    """How we spell a digest in a header (RFC 8551 section 3.5.3.2; RFC 4130 for sha1)."""
-    return _SPELLING[digest]
+def micalg(digest: str, spelling: Spelling = "rfc") -> str:
+    """How a digest is spelled in a header (RFC 8551 section 3.5.3.2; RFC 4130 for sha1)."""
+    if spelling == "plain" or (spelling == "rfc" and digest == "sha1"):
+        return digest
+    return digest.replace("sha", "sha-")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Signing:
     digest: str = "sha256"
     pss: bool = False
     legacy: bool = False
+    spelling: Spelling = "rfc"
 
     def __post_init__(self) -> None:
         if self.digest not in MODERN_DIGESTS and not (self.legacy and self.digest == "sha1"):
@@ -59,10 +64,14 @@ class Signing:
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose signatures count: these certificates in their windows, with these digests."""
+    """Whose signatures count: these certificates in their windows, with these digests.
+
+    With `outdated` those also count that have expired or are not valid yet, and `Verified` says so.
+    """
 
     certificates: tuple[Certificate, ...] = ()
     digests: frozenset[str] = MODERN_DIGESTS
+    outdated: bool = False
 
 
 class Digests:
@@ -111,7 +120,7 @@ def signed(entity: Outgoing, signing: Signing, now: datetime, digests: Digests) 
         (
             "Content-Type",
             'multipart/signed; protocol="application/pkcs7-signature"; '
-            f'micalg={micalg(signing.digest)}; boundary="{boundary}"',
+            f'micalg={micalg(signing.digest, signing.spelling)}; boundary="{boundary}"',
         )
     ]
     return Outgoing(headers, _signed_body(entity, signing, now, digests, boundary.encode()))
@@ -137,6 +146,8 @@ class Verified:
     certificate: Certificate
     canonicalised: bool
     """Whether the signature covers the CRLF form of what was received; `part` is that form."""
+    outdated: bool
+    """Whether the certificate has expired or is not valid yet."""
 
 
 def verify(entity: Entity, scratch: Scratch, trust: Trust, now: datetime) -> Verified:
@@ -168,12 +179,13 @@ def check(
     if cms.looks_like_attributes(part.read(0, 4096)):
         problem = As2Error(Failure.AUTHENTICATION, "the signed content looks like signed attributes")
     as_received = cms.digest_of(part.chunks(), signer.digest) == signer.message_digest
+    outdated = certificate is not None and not certificate.valid_at(now)
     if as_received and certificate and not problem:
-        return Verified(part, signer.digest, signer.message_digest, certificate, canonicalised=False)
+        return Verified(part, signer.digest, signer.message_digest, certificate, False, outdated)
     as_text = cms.digest_of(mime.canonical(part.chunks()), signer.digest) == signer.message_digest
     if as_text and certificate and not problem:
         part = scratch.keep(mime.canonical(part.chunks()))
-        return Verified(part, signer.digest, signer.message_digest, certificate, canonicalised=True)
+        return Verified(part, signer.digest, signer.message_digest, certificate, True, outdated)
     raise problem or As2Error(Failure.INTEGRITY, "the content differs from what was signed")
 
 
@@ -235,20 +247,24 @@ def _find_signer(
     """The signer that a pinned certificate vouches for; or the first that could be, and why it is not."""
     accepted = [signer for signer in signers if signer.digest in trust.digests]
     cause = "signed by none of the partner's certificates"
+    outdated: tuple[cms.Signer, Certificate] | None = None
     for signer in accepted:
         for certificate in trust.certificates:
             if not signer.signed_by(certificate):
                 continue
-            if not certificate.valid_at(now):
-                cause = f"signed with certificate {certificate.fingerprint} outside its validity"
-            elif certificate.signed_with not in trust.digests:
+            if certificate.signed_with not in trust.digests:
                 cause = (
                     f"certificate {certificate.fingerprint} is itself signed with {certificate.signed_with}"
                 )
+            elif not certificate.valid_at(now):
+                cause = f"signed with certificate {certificate.fingerprint} outside its validity"
+                outdated = (signer, certificate) if certificate.strong else outdated
             elif not certificate.strong:
                 return signer, certificate, As2Error(Failure.TOO_WEAK, "the signer's key is too short")
             else:
                 return signer, certificate, None
     if not accepted:
         return signers[0], None, As2Error(Failure.TOO_WEAK, f"signed with {signers[0].digest}")
+    if outdated and trust.outdated:
+        return *outdated, None
     return accepted[0], None, As2Error(Failure.AUTHENTICATION, cause)
