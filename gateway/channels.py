@@ -5,6 +5,7 @@ Nothing here keeps state. Only configured URLs are contacted, by the options of 
 
 from __future__ import annotations
 
+import importlib.metadata
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -69,7 +70,11 @@ def policy(config: Config, relation: As2, now: datetime) -> as2.Policy:
     legacy = {"sha1"} if relation.sign == "sha1" else set()
     return as2.Policy(
         keys=identities(config, now),
-        trust=as2.Trust(certificates(relation, now), as2.Trust().digests | legacy),
+        trust=as2.Trust(
+            certificates(relation, now),
+            as2.Trust().digests | legacy,
+            outdated=relation.unauthenticated == "warn",
+        ),
         require_signed=relation.sign != "none",
         require_encrypted=relation.encrypt != "none",
         ciphers=as2.Policy.ciphers | ({"3des"} if relation.encrypt == "3des" else set()),
@@ -83,11 +88,47 @@ def signing(config: Config, relation: As2, now: datetime) -> as2.Signing | None:
     identity = signing_identity(config, now)
     if identity is None:
         raise Failure(Code.BAD_KEY, "no key of ours signs at this time", next="tradelane doctor")
-    return as2.Signing(identity, relation.sign, legacy=relation.legacy)
+    return _signing(identity, relation, relation.sign)
 
 
-def encryption(relation: As2, now: datetime) -> as2.Encryption | None:
-    """How we encrypt to a partner. Raises Failure when none of their certificates is usable now."""
+def receipt_signing(config: Config, relation: As2, now: datetime) -> as2.Signing | None:
+    """How we sign a receipt for a partner, where its request names no digest. Raises Failure."""
+    identity = signing_identity(config, now)
+    return None if identity is None else _signing(identity, relation, "sha256")
+
+
+def _signing(identity: as2.Identity, relation: As2, digest: str) -> as2.Signing:
+    return as2.Signing(
+        identity,
+        digest,
+        pss=relation.signature == "pss",
+        legacy=relation.legacy,
+        spelling=relation.micalg,
+    )
+
+
+def features(relation: As2) -> tuple[str, ...]:
+    """The EDIINT-Features (RFC 6017) that are real with a partner."""
+    return ("multiple-attachments",) if relation.attachments else ()
+
+
+def profile(relation: As2) -> as2.Profile:
+    """What our messages and receipts to a partner say of us."""
+    if relation.profile == "1.3":
+        return as2.Profile("1.3", _product(), features(relation))
+    return as2.Profile(features=features(relation))
+
+
+@lru_cache(maxsize=1)
+def _product() -> str:
+    return f"tradelane:{importlib.metadata.version('tradelane')}"
+
+
+def encryption(config: Config, relation: As2, now: datetime) -> as2.Encryption | None:
+    """How we encrypt to a partner, and to ourselves where that was asked for.
+
+    Raises Failure when none of their certificates is usable now.
+    """
     if relation.encrypt == "none":
         return None
     cert = relation.encrypting_cert(now)
@@ -97,8 +138,16 @@ def encryption(relation: As2, now: datetime) -> as2.Encryption | None:
             f"no certificate of {relation.id} encrypts at this time",
             next="tradelane doctor",
         )
-    certificate = _certificate(cert.file, _mtime(cert.file))
-    return as2.Encryption((certificate,), relation.encrypt, legacy=relation.legacy)
+    recipients = [_certificate(cert.file, _mtime(cert.file))]
+    ours = signing_identity(config, now) if relation.encrypt_to_self else None
+    if ours is not None:
+        recipients.append(ours.certificate)
+    return as2.Encryption(
+        tuple(recipients),
+        relation.encrypt,
+        oaep=relation.key_transport == "oaep",
+        legacy=relation.legacy,
+    )
 
 
 def _mtime(path: Path) -> int:

@@ -13,7 +13,7 @@ from gateway.config import Partner
 from gateway.home import Home
 from gateway.pipeline import batching, outbound
 from gateway.store.lane_tables import job
-from gateway.store.tables import document, event, interchange, order, transmission
+from gateway.store.tables import attachment, document, event, interchange, order, transmission
 
 Record = dict[str, Any]
 
@@ -31,8 +31,14 @@ _DOCUMENTS: Select[Any] = select(
     *(column for column in document.c if column.name != "status"), _standing.label("status")
 ).outerjoin(transmission, transmission.c.id == document.c.transmission)
 
-# A transmission, and why the last attempt to send it failed.
-_TRANSMISSIONS: Select[Any] = select(transmission, job.c.error.label("last_error")).outerjoin(
+# A transmission, how many files go with it, and why the last attempt to send it failed.
+_ATTACHED = (
+    select(func.count())
+    .where(attachment.c.transmission == transmission.c.id)
+    .scalar_subquery()
+    .label("attachments")
+)
+_TRANSMISSIONS: Select[Any] = select(transmission, job.c.error.label("last_error"), _ATTACHED).outerjoin(
     job, job.c.uniq == literal(outbound.SENDING) + transmission.c.id
 )
 
@@ -79,6 +85,7 @@ def batches(home: Home, partner: str | None = None) -> list[Record]:
             "channel": None,
             "message_id": None,
             "filename": f"{'-'.join(one.types)}: {one}",
+            "attachments": 0,
             "at": one.since,
             "size": 0,
             "sha256": None,
@@ -102,6 +109,7 @@ def _transmission(row: Row[Any]) -> Record:
         "channel": row.channel,
         "message_id": row.message_id,
         "filename": row.filename,
+        "attachments": row.attachments,
         "at": row.created_at,
         "size": row.size,
         "sha256": row.sha256,
@@ -201,6 +209,8 @@ def one(home: Home, identity: str) -> Record | None:
         return _transmission(found) | {
             "mic": found.mic,
             "wire_sha256": found.wire_sha256,
+            "given_filename": found.given_filename,
+            "parts": _parts(conn, found),
             "interchanges": [
                 {
                     "sender": row.sender,
@@ -221,6 +231,33 @@ def _transmission_row(conn: Connection, identity: str | None) -> Row[Any] | None
     return conn.execute(_TRANSMISSIONS.where(transmission.c.id == identity)).one_or_none()
 
 
+def _parts(conn: Connection, row: Row[Any]) -> list[Record]:
+    """The files of a message that has several, in its order; `document` tells which of them is read."""
+    query = select(attachment).where(attachment.c.transmission == row.id).order_by(attachment.c.ordinal)
+    attached = conn.execute(query).all()
+    if not attached:
+        return []
+    payload_at = _payload_at([one.ordinal for one in attached])
+    return [
+        {
+            "part": number,
+            "document": number == payload_at,
+            "content_id": one.content_id,
+            "filename": one.filename,
+            "given_filename": one.given_filename,
+            "content_type": one.content_type,
+            "size": one.size,
+            "sha256": one.sha256,
+        }
+        for number, one in sorted([*((one.ordinal, one) for one in attached), (payload_at, row)])
+    ]
+
+
+def _payload_at(ordinals: list[int]) -> int:
+    """Which part the payload is: the one that no attachment is."""
+    return next(number for number in range(1, len(ordinals) + 2) if number not in ordinals)
+
+
 def _events(conn: Connection, where: Any) -> list[Record]:
     return [
         {
@@ -235,18 +272,20 @@ def _events(conn: Connection, where: Any) -> list[Record]:
     ]
 
 
-def payload(home: Home, identity: str) -> str | None:
-    """The SHA-256 of the payload that a transmission, or a document's transmission, carried."""
+def payload(home: Home, identity: str, part: int | None = None) -> str | None:
+    """The SHA-256 of the payload that a transmission, or a document's transmission, carried.
+
+    With `part`, of that file of its message, counted from 1; None where it has no such.
+    """
     with home.store.read() as conn:
-        found = (
-            conn.execute(select(transmission.c.sha256).where(transmission.c.id == identity)).scalar()
-            or conn.execute(
-                select(transmission.c.sha256)
-                .join(document, document.c.transmission == transmission.c.id)
-                .where(document.c.id == identity)
-            ).scalar()
+        row = _transmission_row(conn, identity) or _transmission_row(
+            conn, conn.execute(select(document.c.transmission).where(document.c.id == identity)).scalar()
         )
-    return str(found) if found is not None else None
+        if row is None:
+            return None
+        if part is None or (part == 1 and not row.attachments):
+            return str(row.sha256)
+        return next((one["sha256"] for one in _parts(conn, row) if one["part"] == part), None)
 
 
 def order_chain(home: Home, number: str) -> Record | None:

@@ -129,10 +129,15 @@ def _card(found: dict[str, Any]) -> str:
     lines = []
     for key, value in found.items():
         if (
-            key not in {"events", "problems", "document", "documents", "interchanges", "transmitted"}
+            key not in {"events", "problems", "document", "documents", "interchanges", "transmitted", "parts"}
             and value
         ):
             lines.append(f"{key.replace('_', ' '):22} {output.cell(value)}")
+    lines += [
+        f"part {one['part']:<17} {one['filename'] or '-'}  {one['content_type']}  {one['size']} bytes"
+        + ("  the document" if one["document"] else "")
+        for one in found.get("parts") or ()
+    ]
     lines += [f"{'problem':22} {_place(problem)}: {problem['message']}" for problem in _problems(found)]
     lines += [
         f"{'document':22} {inside['id']}  {inside['type']} "
@@ -149,15 +154,20 @@ def _timeline(events: Iterable[dict[str, Any]]) -> list[str]:
 
 @doc.command()
 @click.argument("id")
-def raw(id: str) -> None:
-    """The payload bytes, unchanged, on stdout."""
+@click.option("--part", type=click.IntRange(min=1), help="Of a message with several files: this one.")
+def raw(id: str, part: int | None) -> None:
+    """The payload bytes, unchanged, on stdout.
+
+    `doc show` numbers the files of a message that has several; without --part it is the one that is read.
+    """
     from gateway import queries
 
     with open_home() as home:
-        if (sha256 := queries.payload(home, id)) is None:
+        if (sha256 := queries.payload(home, id, part)) is None:
+            what = "it has not been written" if part is None else f"it has no part {part}"
             raise Failure(
                 Code.DOCUMENT_UNKNOWN,
-                f"{_get(home, id)['type']} {id} has no bytes: it has not been written",
+                f"{_get(home, id).get('type') or 'transmission'} {id} has no bytes: {what}",
                 next=f"tradelane doc show {id} --json",
             )
         with home.store.fetch(sha256, verify=True) as stream:

@@ -19,7 +19,7 @@ from gateway.cli.parameters import ADDRESS, INPUT
 from gateway.errors import Code, Exit, Failure
 
 if TYPE_CHECKING:
-    from gateway.config import Address
+    from gateway.config import Address, Partner
     from gateway.home import Home
 
 _POLL_S = 0.1
@@ -89,23 +89,34 @@ def serve(as2: Address | None, web: Address | None, sftp: Address | None) -> Non
     "--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait."
 )
 @click.option("--content-type", help="Its MIME type; found from the content otherwise.")
+@click.option(
+    "--attach", type=INPUT, multiple=True, help="A file that goes with it; may stand more than once."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 def send(
-    partner: str, file: BinaryIO, wait: bool, timeout: float, content_type: str | None, dry_run: bool
+    partner: str,
+    file: BinaryIO,
+    wait: bool,
+    timeout: float,
+    content_type: str | None,
+    attach: tuple[BinaryIO, ...],
+    dry_run: bool,
 ) -> None:
     """Send a file to a partner as it is, by the partner's channel.
 
-    It is stored first and sent by the running server; with no server running, --wait sends it itself.
+    It is stored first and sent by the running server; with no server running, --wait sends it itself. With
+    --attach it leaves as one AS2 message of several files, to a partner that has `attachments = true`.
     """
     _log_to_stderr(verbose=False)
     with open_home() as home:
-        _send(home, partner, file, wait, timeout, content_type, dry_run)
+        _send(home, partner, file, attach, wait, timeout, content_type, dry_run)
 
 
 def _send(
     home: Home,
     partner: str,
     file: BinaryIO,
+    attach: tuple[BinaryIO, ...],
     wait: bool,
     timeout: float,
     content_type: str | None,
@@ -122,19 +133,40 @@ def _send(
             f"{partner} is a draft" if to.status == "draft" else f"no channel leads to {partner}",
             next=f"tradelane partner show {partner}",
         )
-    name = "stdin" if file is sys.stdin.buffer else Path(file.name).name
+    attachments = [(one, _name(one)) for one in attach]
+    _check_attachments(home.config.hub(to), len(attachments))
+    name = _name(file)
     if dry_run:
-        output.value(
-            {"partner": partner, "channel": channel, "filename": name}, f"would send {name} to {partner}"
-        )
+        told = {"partner": partner, "channel": channel, "filename": name, "attachments": len(attachments)}
+        output.value(told, f"would send {' and '.join([name, *(n for _, n in attachments)])} to {partner}")
         return
-    identity = dispatch.dispatch(home, to, file, filename=name, content_type=content_type)
+    identity = dispatch.dispatch(
+        home, to, file, filename=name, content_type=content_type, attachments=attachments
+    )
     if wait:
         with output.progress(f"waiting for the receipt of {name} from {partner}"):
             _wait(home, identity, timeout)
     result = queries.sent(home, identity)
     output.value(result, lambda: _told(result, partner))
     output.finish(_exit_of(result) if wait else Exit.OK)
+
+
+def _name(file: BinaryIO) -> str:
+    return "stdin" if file is sys.stdin.buffer else Path(file.name).name
+
+
+def _check_attachments(carrier: Partner, count: int) -> None:
+    """Refuse attachments that whoever carries the file does not take."""
+    from gateway.as2.mime import MAX_PARTS
+
+    if count and not (carrier.channel == "as2" and carrier.as2 is not None and carrier.as2.attachments):
+        raise Failure(
+            Code.NO_CHANNEL,
+            f"nothing goes with a file to {carrier.name}: its as2 table has no attachments = true",
+            next=f"tradelane partner show {carrier.name}",
+        )
+    if count >= MAX_PARTS:
+        raise Failure(Code.USAGE, f"{count} attachments: at most {MAX_PARTS - 1} go with a file")
 
 
 def _wait(home: Home, identity: str, timeout: float) -> None:

@@ -306,8 +306,8 @@ def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | N
 def _as_profiled(table: object) -> object:
     """A partner's table with what its AS2 profile makes usual."""
     match table:
-        case {"as2": {"profile": "1.3"} as relation}:
-            return table | {"as2": {"encrypt": "aes256-gcm"} | relation}
+        case {"as2": {"profile": "1.3"} as relation, **rest}:
+            return {**rest, "as2": {"encrypt": "aes256-gcm", **relation}}
     return table
 
 

@@ -219,6 +219,9 @@ def doubts(top: File, partners: Mapping[str, Partner]) -> _Problems:
             yield (*here, "as2"), "SHA-1 or 3DES protects these messages: agree on sha256 and aes256-cbc"
         if partner.as2 and partner.as2.http.user and (partner.as2.url or "").startswith("http:"):
             yield (*here, "as2", "http", "user"), "its password goes unprotected: their url is not https"
+        if partner.as2 and partner.as2.unauthenticated == "warn":
+            told = "messages signed with an expired certificate of theirs are taken: ask for their new one"
+            yield (*here, "as2", "unauthenticated"), told
         if partner.as2 and partner.as2.mdn.mode == "async" and top.server.public_url is None:
             yield (
                 (*here, "as2", "mdn"),

@@ -11,29 +11,30 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from gateway import as2, channels
 from gateway.as2 import As2Error, As2Refused
-from gateway.config import Partner
+from gateway.config import As2, Partner
 from gateway.errors import DeadReason
 from gateway.failpoints import failpoint
 from gateway.home import Home
-from gateway.pipeline import sending
+from gateway.pipeline import outbound, sending
 from gateway.pipeline.arrive import queue_reading
-from gateway.store import Blob, BlobWriter, PartialRange, WholeWriter
-from gateway.store.tables import as2_message, new_id, transmission
+from gateway.store import Blob, BlobWriter, PartialRange, StoreUnavailable, WholeWriter
+from gateway.store.tables import as2_message, attachment, new_id, transmission
 
 log = logging.getLogger(__name__)
 
 WAIT_S = 10.0  # for a first attempt at the same message that still runs
 STRANGERS_A_MINUTE = 10
 UNREADABLE_AN_HOUR = 20  # messages of a partner from one address that cannot be decrypted, before 429
+NAMES_KEPT = timedelta(days=90)  # for so long, a partner's file name with other content is a duplicate
 
 Headers = list[tuple[str, str]]
 
@@ -203,7 +204,7 @@ class Conversation:
                 return BUSY
             known = self._known(key)
             if known is not None and known.succeeded and known.body_sha256 == wire.sha256:
-                return self._again(partner, known)
+                return self._again(request, partner, known)
             return self._message(request, partner, body, wire, peer, known, pieces=pieces)
 
     def _partner(self, request: as2.Request) -> Partner | None:
@@ -244,10 +245,12 @@ class Conversation:
         if request.receipt is None or request.receipt.async_url is not None:
             return Reply(403, [], b"no such trading relationship\n")
         failure = request.failure or as2.Failure.UNKNOWN_PARTNER
-        return _sync(self._build_receipt(request, as2.Outcome(failure.disposition), signed=False))
+        return _sync(self._build_receipt(request, as2.Outcome.refused(failure), None))
 
-    def _again(self, partner: Partner, known: Row[Any]) -> Reply:
+    def _again(self, request: as2.Request, partner: Partner, known: Row[Any]) -> Reply:
         """The stored answer, byte for byte; asynchronous ones are posted once more."""
+        if known.receipt is None and request.receipt is not None:
+            known = self._answered_anew(request, partner, known)
 
         def record(conn: Connection) -> None:
             self.home.note(
@@ -276,6 +279,29 @@ class Conversation:
             return Reply(204)
         return Reply(200, [(name, value) for name, value in known.receipt_headers], known.receipt)
 
+    def _answered_anew(self, request: as2.Request, partner: Partner, known: Row[Any]) -> Row[Any]:
+        """A duplicate whose receipt is not kept is told that it is one (RFC 4130 7.5.6), from now on."""
+        with self.home.store.read() as conn:
+            mic = conn.execute(
+                select(transmission.c.mic).where(transmission.c.id == known.transmission)
+            ).scalar()
+        value, _, digest = (mic or "").partition(", ")
+        outcome = as2.Outcome(as2.DUPLICATE, value or None, digest or None)
+        receipt = self._build_receipt(request, outcome, partner.as2)
+        assert request.receipt is not None
+        values = {
+            "receipt_headers": [list(pair) for pair in receipt.headers],
+            "receipt": receipt.body,
+            "receipt_url": request.receipt.async_url,
+        }
+        key = (known.as2_from, known.as2_to, known.message_id)
+
+        def record(conn: Connection) -> Row[Any]:
+            conn.execute(update(as2_message).where(*_named(key)).values(values))
+            return conn.execute(select(as2_message).where(*_named(key))).one()
+
+        return self.home.store.write(record)
+
     def _message(
         self,
         request: as2.Request,
@@ -287,6 +313,7 @@ class Conversation:
         *,
         pieces: bool,
     ) -> Reply:
+        assert partner.as2 is not None
         now = self.home.now()
         identity = new_id(now)
         values: dict[str, Any] = {
@@ -303,26 +330,43 @@ class Conversation:
             "peer": peer,
             "created_at": now,
         }
-        try:
-            if known is not None and known.succeeded:
-                raise As2Error(
-                    as2.Failure.DIFFERENT_CONTENT, f"its Message-ID is that of {known.transmission}"
-                )
-            if request.failure is not None:
-                raise As2Error(request.failure, "the headers alone decide it")
-            outcome = self._open(request, partner, body, values)
-        except As2Error as error:
-            if pieces:
-                raise _Pieces(str(error)) from error
-            log.warning("message %s from %s refused: %s", request.message_id, partner.name, error)
-            outcome = as2.Outcome(error.disposition)
-            values |= {"status": "refused", "reason": error.reason, "error": error.cause, "done_at": now}
-            if error.told is as2.Failure.DECRYPTION:
-                self._count_unreadable(partner, peer)
-        values["disposition"] = outcome.disposition
-        receipt = self._build_receipt(request, outcome, signed=True) if request.receipt is not None else None
-        failpoint("receive:stored")
-        self.home.store.write(lambda conn: self._record(conn, request, partner, values, receipt, known))
+        attachments: list[dict[str, Any]] = []
+        with ExitStack() as names:
+            try:
+                if known is not None and known.succeeded:
+                    raise As2Error(
+                        as2.Failure.DIFFERENT_CONTENT, f"its Message-ID is that of {known.transmission}"
+                    )
+                if request.failure is not None:
+                    raise As2Error(request.failure, "the headers alone decide it")
+                opened = self._open(request, partner.as2, body)
+                values |= {"filename": opened.filename, "given_filename": _given(opened.payload)}
+                outcome = as2.Outcome.accepted(opened, self._judged_names(names, partner, opened))
+            except As2Error as error:
+                if pieces:
+                    raise _Pieces(str(error)) from error
+                log.warning("message %s from %s refused: %s", request.message_id, partner.name, error)
+                outcome = as2.Outcome.refused(error.told, legacy=partner.as2.profile == "1.2")
+                values |= {"status": "refused", "reason": error.reason, "error": error.cause, "done_at": now}
+                if error.told is as2.Failure.DECRYPTION:
+                    self._count_unreadable(partner, peer)
+            else:
+                values |= {
+                    "size": opened.size,
+                    "sha256": opened.sha256,
+                    "content_type": opened.content_type,
+                    "content_id": opened.payload.content_id,
+                    "mic": f"{opened.mic}, {opened.mic_algorithm}",
+                }
+                attachments = [_columns(identity, part) for part in opened.attachments]
+            values["disposition"] = outcome.disposition
+            receipt = (
+                self._build_receipt(request, outcome, partner.as2) if request.receipt is not None else None
+            )
+            failpoint("receive:stored")
+            self.home.store.write(
+                lambda conn: self._record(conn, request, partner, values, attachments, receipt, known)
+            )
         failpoint("receive:committed")
         if receipt is None or (request.receipt is not None and request.receipt.async_url is not None):
             return Reply(204)
@@ -343,41 +387,87 @@ class Conversation:
         log.error("%s", text)
         self.home.store.write(lambda conn: self.home.note(conn, "alert", text, partner=partner.name))
 
-    def _open(
-        self, request: as2.Request, partner: Partner, body: BinaryIO, values: dict[str, Any]
-    ) -> as2.Outcome:
-        """Prove the message and store its payload. Raises As2Error."""
-        assert partner.as2 is not None
+    def _open(self, request: as2.Request, relation: As2, body: BinaryIO) -> as2.Opened:
+        """Prove the message and store its files. Raises As2Error."""
         now = self.home.now()
-        with self.home.store.blobs.writer() as payload:
+        with ExitStack() as stack:
+            writers: list[BlobWriter] = []
+
+            def writer() -> BlobWriter:
+                writers.append(stack.enter_context(self.home.store.blobs.writer()))
+                return writers[-1]
+
             opened = as2.open_message(
                 request,
                 body,
-                policy=channels.policy(self.home.config, partner.as2, now),
-                payload=payload,
+                policy=channels.policy(self.home.config, relation, now),
+                payload=writer(),
+                attach=writer,
                 now=now,
                 scratch_dir=self.home.store.blobs.root / "tmp",
             )
-            blob = payload.commit()
-        values |= {
-            "size": blob.size,
-            "sha256": blob.sha256,
-            "filename": opened.filename,
-            "content_type": opened.content_type,
-            "mic": f"{opened.mic}, {opened.mic_algorithm}",
-        }
-        return as2.Outcome.accepted(opened)
+            for one in writers:
+                one.commit()
+        return opened
 
-    def _build_receipt(self, request: as2.Request, outcome: as2.Outcome, *, signed: bool) -> as2.BuiltReceipt:
-        now = self.home.now()
-        identity = channels.signing_identity(self.home.config, now) if signed else None
-        host = (self.home.config.us.as2_id or "tradelane").replace(" ", "-")
+    def _judged_names(self, names: ExitStack, partner: Partner, opened: as2.Opened) -> str:
+        """What the agreement says of the files' names, as a disposition (FN-MDN). Raises As2Error.
+
+        Each name is held until `names` is closed, so that of two files at once one is the second.
+        """
+        assert partner.as2 is not None
+        if (policy := partner.as2.filenames) == "accept":
+            return as2.PROCESSED
+        files = (opened.payload, *opened.attachments)
+        odd = next((part.given_filename for part in files if _given(part)), None)
+        for name in sorted({part.filename for part in files if part.filename}):
+            if not names.enter_context(self._alone((partner.name, "", name))):
+                raise StoreUnavailable(f"another file named {name} is being taken in from {partner.name}")
+        with self.home.store.read() as conn:
+            seen = next((part.filename for part in files if self._seen(conn, partner, part, files)), None)
+        if policy == "reject" and odd is not None:
+            raise As2Error(as2.Failure.FILENAME_ILLEGAL, f"its file name is {odd[:200]!r}")
+        if policy == "reject" and seen is not None:
+            raise As2Error(as2.Failure.FILENAME_DUPLICATE, f"{seen} came before, with other content")
+        if odd is not None:
+            return as2.ILLEGAL_FILENAME
+        return as2.DUPLICATE_FILENAME if seen is not None else as2.PROCESSED
+
+    def _seen(self, conn: Connection, partner: Partner, part: as2.Part, beside: Sequence[as2.Part]) -> bool:
+        """Whether a file of this name with other content was accepted before, or stands beside it."""
+        name, sha256 = part.filename, part.sha256
+        if name is None:
+            return False
+        if any(other.filename == name and other.sha256 != sha256 for other in beside):
+            return True
+        accepted = (
+            transmission.c.partner == partner.name,
+            transmission.c.direction == "in",
+            transmission.c.mic.is_not(None),
+            transmission.c.created_at > self.home.now() - NAMES_KEPT,
+        )
+        payloads = select(transmission.c.id).where(
+            *accepted, transmission.c.filename == name, transmission.c.sha256 != sha256
+        )
+        attached = (
+            select(transmission.c.id)
+            .join(attachment, attachment.c.transmission == transmission.c.id)
+            .where(*accepted, attachment.c.filename == name, attachment.c.sha256 != sha256)
+        )
+        return any(conn.execute(query.limit(1)).first() is not None for query in (payloads, attached))
+
+    def _build_receipt(
+        self, request: as2.Request, outcome: as2.Outcome, relation: As2 | None
+    ) -> as2.BuiltReceipt:
+        """A receipt as was agreed; an unsigned one for whom nothing was agreed with."""
+        config, now = self.home.config, self.home.now()
         return as2.build_receipt(
             request,
             outcome,
-            signing=as2.Signing(identity) if identity is not None else None,
-            message_id=f"<{new_id(now)}@{host}>",
+            signing=channels.receipt_signing(config, relation, now) if relation is not None else None,
+            message_id=outbound.message_id(self.home, new_id(now)),
             now=now,
+            profile=channels.profile(relation) if relation is not None else as2.Profile(),
         )
 
     def _record(
@@ -386,6 +476,7 @@ class Conversation:
         request: as2.Request,
         partner: Partner,
         values: dict[str, Any],
+        attachments: list[dict[str, Any]],
         receipt: as2.BuiltReceipt | None,
         known: Row[Any] | None,
     ) -> None:
@@ -393,6 +484,8 @@ class Conversation:
         accepted = values["status"] == "stored"
         key = (request.as2_from, request.as2_to, request.message_id)
         conn.execute(insert(transmission), values)
+        if attachments:
+            conn.execute(insert(attachment), attachments)
         url = request.receipt.async_url if request.receipt is not None else None
         headers = [list(pair) for pair in receipt.headers] if receipt is not None else None
         if known is None or not known.succeeded:
@@ -417,9 +510,10 @@ class Conversation:
             self._queue_receipt(
                 conn, partner, _Posted(url, headers, receipt.body, request.message_id, values["id"])
             )
-        what = (
-            f"{values.get('filename') or 'a message'}, {values['size']} bytes, from {partner.name} over AS2"
-        )
+        what = f"{values.get('filename') or 'a message'}, {values['size']} bytes"
+        if attachments:
+            what += f", and {len(attachments)} with it"
+        what += f", from {partner.name} over AS2"
         name, text = ("received", what) if accepted else ("refused", f"{what}: {values['error']}")
         self.home.note(conn, name, text, partner=partner.name, transmission=values["id"])
         if accepted:
@@ -553,6 +647,26 @@ def _named(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:
     """The row of a message, by AS2-From, AS2-To and Message-ID."""
     columns = as2_message.c.as2_from, as2_message.c.as2_to, as2_message.c.message_id
     return tuple(column == value for column, value in zip(columns, key, strict=True))
+
+
+def _given(part: as2.Part) -> str | None:
+    """The name of a file as its sender wrote it, where it could not be kept as it is."""
+    given = part.given_filename
+    return given.replace("\0", "\ufffd") if given is not None and given != part.filename else None
+
+
+def _columns(transmission_id: str, part: as2.Part) -> dict[str, Any]:
+    """An attachment as its row."""
+    return {
+        "transmission": transmission_id,
+        "ordinal": part.number,
+        "content_id": part.content_id,
+        "filename": part.filename,
+        "given_filename": _given(part),
+        "content_type": part.content_type,
+        "size": part.size,
+        "sha256": part.sha256,
+    }
 
 
 def _spellings(message_id: str) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mimetypes
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from typing import Any, BinaryIO, NamedTuple
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, update
 
 from edi.problems import NotEdi
 from edi.tree import Group, Interchange, Transaction
@@ -15,17 +16,38 @@ from gateway.home import Home
 from gateway.numbers import plain
 from gateway.pipeline import outbound
 from gateway.store import Blob
-from gateway.store.tables import document
+from gateway.store.tables import attachment, document, transmission
+
+_UNKNOWN = "application/octet-stream"
+
+
+class Attached(NamedTuple):
+    """A stored file that goes with another in one AS2 message."""
+
+    blob: Blob
+    filename: str
+    content_type: str
 
 
 def dispatch(
-    home: Home, partner: Partner, stream: BinaryIO, *, filename: str, content_type: str | None = None
+    home: Home,
+    partner: Partner,
+    stream: BinaryIO,
+    *,
+    filename: str,
+    content_type: str | None = None,
+    attachments: Sequence[tuple[BinaryIO, str]] = (),
 ) -> str:
     """Queue a file for a partner; its transmission id. Raises StoreUnavailable, StoreFatal.
 
-    Transactions found in it are recorded, so that the partner's acknowledgment of them is expected.
+    Transactions found in it are recorded, so that the partner's acknowledgment of them is expected. Each of
+    `attachments`, a stream and its name, goes with it as it is.
     """
     blob = home.store.blobs.put(stream)
+    attached = [
+        Attached(home.store.blobs.put(file), name, mimetypes.guess_type(name)[0] or _UNKNOWN)
+        for file, name in attachments
+    ]
     with home.store.fetch(blob.sha256) as stored:
         found = transactions(stored)
     kind = content_type or mimetypes.guess_type(filename)[0]
@@ -40,7 +62,8 @@ def dispatch(
             blob,
             found,
             filename=filename,
-            content_type=kind or "application/octet-stream",
+            content_type=kind or _UNKNOWN,
+            attached=attached,
         )
     )
 
@@ -54,11 +77,14 @@ def queue(
     *,
     filename: str,
     content_type: str,
+    attached: Sequence[Attached] = (),
     cause: str | None = None,
 ) -> str:
     """Queue stored bytes with the `transactions` found in them; the transmission id."""
     now = home.now()
     identity = outbound.queue_file(home, conn, partner, blob, filename=filename, content_type=content_type)
+    if attached:
+        _attach(home, conn, identity, attached)
     for number, values in enumerate(found, 1):
         ack = home.config.ack(partner, values["type"])
         expected = ack.mode != "none"
@@ -83,11 +109,39 @@ def queue(
     home.note(
         conn,
         "issued",
-        f"{filename}, {blob.size} bytes, to {partner.name}",
+        f"{filename}, {blob.size} bytes{_with_it(attached)}, to {partner.name}",
         partner=partner.name,
         transmission=identity,
     )
     return identity
+
+
+def _attach(home: Home, conn: Connection, identity: str, attached: Sequence[Attached]) -> None:
+    """Record the files that go with a transmission's, each with a Content-ID that stays (RFC 2392)."""
+
+    def content_id(ordinal: int) -> str:
+        return outbound.message_id(home, f"{identity}.{ordinal}")
+
+    conn.execute(update(transmission).where(transmission.c.id == identity).values(content_id=content_id(1)))
+    conn.execute(
+        insert(attachment),
+        [
+            {
+                "transmission": identity,
+                "ordinal": ordinal,
+                "content_id": content_id(ordinal),
+                "filename": file.filename,
+                "content_type": file.content_type,
+                "size": file.blob.size,
+                "sha256": file.blob.sha256,
+            }
+            for ordinal, file in enumerate(attached, 2)
+        ],
+    )
+
+
+def _with_it(attached: Sequence[Attached]) -> str:
+    return f", and {len(attached)} with it" if attached else ""
 
 
 def transactions(stream: BinaryIO) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ from gateway.home import Home
 from gateway.http import Answer, Unreachable, refusal
 from gateway.pipeline import outbound
 from gateway.store import after_commit
-from gateway.store.tables import as2_former_id, document, new_id, transmission
+from gateway.store.tables import as2_former_id, attachment, document, new_id, transmission
 from sftp.client import HostKeyChanged, SftpError
 
 Commit = Callable[[Connection], None]  # what a send that was made has to record
@@ -311,6 +311,14 @@ def _renamed(home: Home, conn: Connection, row: Row[Any]) -> None:
 def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
     """Build the wire form and store it before the first send, so that every attempt is the same bytes."""
     config, now = home.config, home.now()
+    with home.store.read() as conn:
+        attached = conn.execute(
+            select(attachment).where(attachment.c.transmission == row.id).order_by(attachment.c.ordinal)
+        ).all()
+    if attached and not relation.attachments:
+        raise Dead(
+            DeadReason.SECURITY_TOO_WEAK, f"{row.partner} takes one file in a message: attachments = false"
+        )
     receipt = None
     if relation.mdn.mode != "none":
         url = home.as2_url if relation.mdn.mode == "async" else None
@@ -319,7 +327,8 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
                 "an asynchronous receipt needs our own URL, which a running server or public_url tells"
             )
         digest = relation.sign if relation.sign != "none" else "sha256"
-        receipt = as2.ReceiptRequest(signed=relation.mdn.signed, micalgs=(micalg(digest),), async_url=url)
+        spelled = micalg(digest, relation.micalg)
+        receipt = as2.ReceiptRequest(signed=relation.mdn.signed, micalgs=(spelled,), async_url=url)
     try:
         with ExitStack() as stack:
             source = stack.enter_context(home.store.fetch(row.sha256, verify=True))
@@ -334,10 +343,22 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
                 subject=row.filename or "",
                 content_type=row.content_type or "application/octet-stream",
                 filename=row.filename,
+                content_id=row.content_id,
+                attachments=[
+                    as2.Attachment(
+                        stack.enter_context(home.store.fetch(one.sha256, verify=True)),
+                        one.content_type,
+                        one.filename,
+                        one.content_id,
+                    )
+                    for one in attached
+                ],
                 sign=channels.signing(config, relation, now),
-                encrypt=channels.encryption(relation, now),
+                encrypt=channels.encryption(config, relation, now),
                 compress=relation.compress,
+                encoding=relation.encoding,
                 receipt=receipt,
+                profile=channels.profile(relation),
             )
             blob = spool.commit()
     except (Failure, ValueError) as error:

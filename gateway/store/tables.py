@@ -85,8 +85,10 @@ transmission = Table(
     Column("status", String(16), nullable=False),
     Column("reason", String(40)),  # a stable dead-letter reason id
     Column("error", Text),  # in words, for the operator
-    Column("filename", Text),
+    Column("filename", Text),  # fit to be shown
+    Column("given_filename", Text),  # as the partner wrote it, where that differs: data, never a path
     Column("content_type", Text),
+    Column("content_id", Text),  # of the payload, where other files go with it
     Column("size", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),  # of the payload; names its blob
     Column("wire_sha256", String(64)),  # of the AS2 body as it crossed the wire; names its blob
@@ -106,8 +108,24 @@ transmission = Table(
     Column("created_at", Utc, nullable=False),
     Column("done_at", Utc),
     Index("ix_transmission_partner_sha256", "partner", "sha256"),
+    Index("ix_transmission_partner_filename", "partner", "filename"),
     Index("ix_transmission_message_id", "message_id"),
     Index("ix_transmission_created_at", "created_at"),
+)
+
+# The files that go with the payload of a transmission in one AS2 message (RFC 6362).
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("transmission", String(32), ForeignKey("transmission.id"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),  # which part of the message, from 1; the payload is one too
+    Column("content_id", Text),
+    Column("filename", Text),
+    Column("given_filename", Text),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Index("ix_attachment_filename", "filename"),
 )
 
 # Payloads too small to be worth a file of their own; the others are blobs. Either way the digest is the name.

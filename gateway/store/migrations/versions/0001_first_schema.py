@@ -195,7 +195,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=40), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("filename", sa.Text(), nullable=True),
+        sa.Column("given_filename", sa.Text(), nullable=True),
         sa.Column("content_type", sa.Text(), nullable=True),
+        sa.Column("content_id", sa.Text(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("wire_sha256", sa.String(length=64), nullable=True),
@@ -220,6 +222,7 @@ def upgrade() -> None:
     with op.batch_alter_table("transmission", schema=None) as batch_op:
         batch_op.create_index("ix_transmission_created_at", ["created_at"], unique=False)
         batch_op.create_index("ix_transmission_message_id", ["message_id"], unique=False)
+        batch_op.create_index("ix_transmission_partner_filename", ["partner", "filename"], unique=False)
         batch_op.create_index("ix_transmission_partner_sha256", ["partner", "sha256"], unique=False)
 
     op.create_table(
@@ -248,6 +251,24 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("as2_from", "as2_to", "message_id", name=op.f("pk_as2_message")),
     )
+    op.create_table(
+        "attachment",
+        sa.Column("transmission", sa.String(length=32), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("content_id", sa.Text(), nullable=True),
+        sa.Column("filename", sa.Text(), nullable=True),
+        sa.Column("given_filename", sa.Text(), nullable=True),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["transmission"], ["transmission.id"], name=op.f("fk_attachment_transmission_transmission")
+        ),
+        sa.PrimaryKeyConstraint("transmission", "ordinal", name=op.f("pk_attachment")),
+    )
+    with op.batch_alter_table("attachment", schema=None) as batch_op:
+        batch_op.create_index("ix_attachment_filename", ["filename"], unique=False)
+
     op.create_table(
         "document",
         sa.Column("id", sa.String(length=40), nullable=False),
