@@ -148,7 +148,7 @@ def http_date(now: datetime) -> str:
 
 
 def _file(file: Attachment) -> Outgoing:
-    """A file as an entity, its name quoted (RFC 6266)."""
+    """A file as an entity."""
     disposition = "attachment" + (mime.parameter("filename", file.filename) if file.filename else "")
     headers = [
         ("Content-Type", file.content_type),

@@ -127,16 +127,16 @@ def _joined(found: dict[str, str]) -> dict[str, str]:
 
 
 def parameter(name: str, value: str) -> str:
-    """`; name="value"`, and beside it the extended form if it is not ASCII (RFC 6266 4.3, RFC 2231).
+    """`; name="value"`, or the extended form alone if it is not ASCII (RFC 2231). Refuses control characters.
 
-    Refuses control characters.
+    A plain form beside it, as RFC 6266 has, is what readers of mail would take instead.
     """
     if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
         raise ValueError(f"{name} contains a control character")
-    plain = "".join(char if char.isascii() else "_" for char in value)
-    escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
-    extended = "" if value.isascii() else f"; {name}*=UTF-8''{quote(value, safe='')}"
-    return f'; {name}="{escaped}"{extended}'
+    if not value.isascii():
+        return f"; {name}*=UTF-8''{quote(value, safe='')}"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'; {name}="{escaped}"'
 
 
 def unstructured(text: str) -> str:
