@@ -316,9 +316,7 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
             select(attachment).where(attachment.c.transmission == row.id).order_by(attachment.c.ordinal)
         ).all()
     if attached and not relation.attachments:
-        raise Dead(
-            DeadReason.SECURITY_TOO_WEAK, f"{row.partner} takes one file in a message: attachments = false"
-        )
+        raise Dead(DeadReason.NOT_AGREED, f"{row.partner} takes one file in a message: attachments = false")
     receipt = None
     if relation.mdn.mode != "none":
         url = home.as2_url if relation.mdn.mode == "async" else None
