@@ -25,7 +25,7 @@ from edi.schema import (
 from edi.structure import first_use
 from edi.tree import PartyId, Separators
 from gateway import edi, keys
-from gateway.config import Agreement, Config, Edifact, Partner
+from gateway.config import Agreement, As2, Config, Edifact, Partner
 from gateway.edi import Body, Envelope, Syntax
 from gateway.errors import Failure
 
@@ -144,12 +144,27 @@ def _connection(config: Config, partner: Partner) -> Iterator[tuple[str, str]]:
             name = "their certificate" + (f" {number}" if len(as2.certs) > 1 else "")
             yield name, _certificate(cert.file)
         yield "messages", f"signed by {as2.sign}, encrypted by {as2.encrypt}, compressed: {as2.compress}"
+        if further := _further(as2):
+            yield "and", ", ".join(further)
         yield "receipts", f"{as2.mdn.mode}, {'signed' if as2.mdn.signed else 'unsigned'}"
     if account := partner.sftp_account:
         yield "their SFTP user with us", account.user
         yield "folders", f"they put into {account.inbox} and get from {account.outbox}"
     if (poll := partner.sftp_poll) and poll.enabled:
         yield "their SFTP server", f"{poll.host}:{poll.port}, user {poll.user or ''}"
+
+
+def _further(as2: As2) -> list[str]:
+    """What was agreed about AS2 beyond the usual and matters to them."""
+    told = {
+        f"AS2-Version {as2.profile}": as2.profile is not None,
+        "RSASSA-PSS": as2.signature == "pss",
+        "RSAES-OAEP": as2.key_transport == "oaep",
+        "parts in base64": as2.encoding == "base64",
+        "several files in a message": as2.attachments,
+        f"illegal and repeated file names: {as2.filenames}": as2.filenames != "accept",
+    }
+    return [words for words, agreed in told.items() if agreed]
 
 
 def _as_unb(party: PartyId) -> str:

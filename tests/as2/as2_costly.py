@@ -67,6 +67,15 @@ def bomb(nested: int) -> Sent:
     return message(PKCS7, packed)
 
 
+def nested_files(count: int) -> Sent:
+    """Multiparts in each other, every one of them with its end."""
+    opening = b"".join(
+        b"--%05d\r\nContent-Type: multipart/mixed; boundary=%05d\r\n\r\n" % (n, n + 1) for n in range(count)
+    )
+    closing = b"".join(b"\r\n--%05d--" % n for n in range(count, -1, -1))
+    return message("multipart/mixed; boundary=00000", opening + b"--%05d\r\n\r\nx" % count + closing)
+
+
 CASES = {
     "a zip bomb": lambda: bomb(0),
     "a zip bomb in two others": lambda: bomb(2),
@@ -90,6 +99,13 @@ CASES = {
     ),
     "10,000 nested multiparts": lambda: nested_multiparts(10_000),
     "100,000 parts": lambda: message("multipart/signed; boundary=a", b"--a\r\n\r\n" * 100_000 + b"--a--"),
+    "10,000 files nested in each other": lambda: nested_files(10_000),
+    "100,000 files": lambda: message("multipart/related; boundary=a", b"--a\r\n\r\n" * 100_000 + b"--a--"),
+    "64 multiparts of 10,000 lines that look like the boundary each": lambda: message(
+        "multipart/mixed; boundary=a",
+        (b"--a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\r\n--bc" * 10_000 + b"\r\n") * 64
+        + b"--a--",
+    ),
     "a boundary of 200 KB": lambda: message(f"multipart/signed; boundary={'a' * 200_000}", b"--a"),
     "100,000 parameters": lambda: message(
         "multipart/signed" + "".join(f"; boundary*{n}=a" for n in range(100_000)), b"--a"

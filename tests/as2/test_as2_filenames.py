@@ -8,7 +8,7 @@ from email import policy as email_policy
 
 import pytest
 from as2_peer import Sent, build, message, open_message
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import as2
@@ -67,6 +67,7 @@ def test_f3_the_name_is_that_of_the_payload_and_not_of_what_is_around_it() -> No
     assert open_message(sent, OPEN_DOOR)[0].filename == "inner.edi"
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=80))
 def test_f3_whatever_a_name_is_what_is_shown_of_it_is_no_path_and_steers_nothing(name: str) -> None:
     entity = mime.Entity(
