@@ -43,7 +43,7 @@ def on_a_terminal(*args: object, width: int = 100, **environment: str) -> str:
 
 
 def test_help_loads_nothing_but_click() -> None:
-    heavy = {"rich", "msgspec", "cryptography", "sqlalchemy", "paramiko", "tomlkit", "starlette", "httpx"}
+    heavy = {"rich", "msgspec", "cryptography", "sqlalchemy", "paramiko", "tomlkit", "starlette", "h11"}
     code = (
         "import sys\n"
         "from gateway.cli import main\n"
