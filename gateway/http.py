@@ -111,6 +111,14 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", port
 
 
+def check(http: Http) -> None:
+    """Whether every file and secret that it names can be used. Raises Failure."""
+    _context(http, named=True)
+    for secret in (http.password, http.proxy_password):
+        if secret is not None:
+            secret.read()
+
+
 def exchange(method: str, url: str, headers: Headers, http: Http, *, body: BinaryIO | None = None) -> Answer:
     """Make one request, `body` from where it stands to its end, and read its answer.
 

@@ -206,6 +206,7 @@ def _checks(config: Config) -> Iterator[Check]:
         yield Check("configuration", "warn", f"{key}: {message}", f"partners.toml:{line}")
     yield from _our_keys(config)
     yield from _their_certificates(config)
+    yield from _ways_to_them(config)
     yield from _folders(config)
     yield from _database(config)
     yield from _ports(config)
@@ -246,6 +247,23 @@ def _their_certificates(config: Config) -> Iterator[Check]:
             yield _fitness(name, certificate, now)
         if partner.as2 and partner.as2.encrypt != "none" and partner.as2.encrypting_cert(now) is None:
             yield Check(partner.name, "fail", "no certificate to encrypt to now", "look at encrypt_from")
+
+
+def _ways_to_them(config: Config) -> Iterator[Check]:
+    """Whether what `as2.http` of each partner names can be used."""
+    from gateway import http
+    from gateway.config import Http
+
+    for partner in config.partners.values():
+        if partner.as2 is None or partner.as2.http == Http():
+            continue
+        name = f"{partner.name} http"
+        try:
+            http.check(partner.as2.http)
+        except Failure as failure:
+            yield _failed(name, failure, draft=partner.status == "draft")
+        else:
+            yield Check(name, "ok", "its files and secrets can be used")
 
 
 def _fitness(name: str, certificate: Certificate, now: datetime) -> Check:

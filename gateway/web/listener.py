@@ -117,6 +117,8 @@ class _Bounded(HttpToolsProtocol):
         if from_one > MAX_FROM_ONE and address not in ("127.0.0.1", "::1"):
             log.warning("%d connections from %s: no more are taken", from_one - 1, address)
             transport.abort()
+        elif len(self.connections) > MAX_CONNECTIONS + MAX_FROM_ONE:  # too many even to be told
+            transport.abort()
         self._in_head, self._in_body, self._begun = True, False, False
         self._raw: bytes | None = None  # the head so far, where it began with a packet
         self._folded = False  # whether the parser waits for the head to be whole

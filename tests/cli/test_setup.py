@@ -5,6 +5,7 @@ import shutil
 import socket
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cli_running import Ran, Run
@@ -168,3 +169,26 @@ def test_a_missing_home_is_exit_4_and_names_init(run: Run, tmp_path: Path) -> No
         ran.err
         == f"NO-HOME  {tmp_path}/nowhere: no partners.toml there\nNext: tradelane init {tmp_path}/nowhere\n"
     )
+
+
+def test_doctor_tells_whether_tls_files_and_passwords_of_partners_can_be_used(
+    run: Run, home: Path, add_bigmart: Callable[..., Ran], their_cert: Path
+) -> None:
+    assert add_bigmart().exit == 0
+    file, password = home / "partners.toml", home / "secrets" / "http"
+    password.write_text("pw")
+    password.chmod(0o640)
+    shutil.copy(their_cert, home / "certs/tls.crt")
+    http = 'user = "us"\npassword = "file:secrets/http"\nca = "certs/tls.crt"\n'
+    file.write_text(f"{file.read_text()}\n[partner.bigmart.as2.http]\n{http}")
+
+    def told() -> dict[str, str | None]:
+        (line,) = [line for line in run("doctor", "--json").lines if line["check"] == "bigmart http"]
+        return {key: line[key] for key in ("verdict", "fix")}
+
+    run = partial(run, "--home", home)
+    assert told() == {"verdict": "warn", "fix": f"chmod 600 {password}"}
+    password.chmod(0o600)
+    assert told() == {"verdict": "ok", "fix": None}
+    (home / "certs/tls.crt").write_text("none")
+    assert told() == {"verdict": "warn", "fix": "tradelane doctor"}
