@@ -364,7 +364,7 @@ def _read(wire: _Wire, http: Http, *, whole: bool) -> Answer:
         b"",
     )
     if not answer.taken:
-        with suppress(OSError, h11.RemoteProtocolError, _TooLong):  # the status has said what counts
+        with suppress(OSError, h11.RemoteProtocolError):  # the status has said what counts
             return answer._replace(body=_content(wire, answer, MAX_REASON))
         return answer
     if not whole:
@@ -375,17 +375,13 @@ def _read(wire: _Wire, http: Http, *, whole: bool) -> Answer:
     return answer._replace(body=_content(wire, answer, MAX_ANSWER))
 
 
-class _TooLong(ConnectionError):
-    """A body over its limit."""
-
-
 def _content(wire: _Wire, answer: Answer, most: int) -> bytes:
     content = bytearray()
     try:
         for chunk in wire.body():
             content += chunk
             if len(content) > most:
-                raise _TooLong(f"the answer is over {most} bytes")
+                raise ConnectionError(f"the answer is over {most} bytes")
     except h11.RemoteProtocolError:
         length = answer.header("Content-Length") or ""
         if not length.isdecimal() or int(length) - len(content) > SHORT:
@@ -423,9 +419,10 @@ def _context(http: Http, *, named: bool) -> ssl.SSLContext:
     key = http.key.name if http.key is not None else None
     files = [Path(file) for file in (http.ca, http.cert, key) if file is not None]
     try:
-        return _made(http.ca, http.cert, key, named, tuple(file.stat().st_mtime_ns for file in files))
+        changed = tuple(file.stat().st_mtime_ns for file in files)
+        return _made(http.ca, http.cert, key, http.ciphers, named, changed)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        names = ", ".join(map(str, files))
+        names = ", ".join(map(str, [*files, *([http.ciphers] if http.ciphers else [])]))
         raise Failure(
             Code.BAD_CERTIFICATE, f"TLS cannot use {names}: {error}", next="tradelane doctor"
         ) from error
@@ -433,7 +430,12 @@ def _context(http: Http, *, named: bool) -> ssl.SSLContext:
 
 @lru_cache(maxsize=256)
 def _made(
-    ca: Path | None, cert: Path | None, key: str | None, named: bool, changed: tuple[int, ...]
+    ca: Path | None,
+    cert: Path | None,
+    key: str | None,
+    ciphers: str | None,
+    named: bool,
+    changed: tuple[int, ...],
 ) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=_trusted(ca) if ca is not None else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -442,6 +444,8 @@ def _made(
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = named
+    if ciphers is not None:
+        context.set_ciphers(ciphers)
     if cert is not None:
         context.load_cert_chain(cert, key, password="")  # rather than ask on a terminal
     return context

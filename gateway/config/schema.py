@@ -345,6 +345,7 @@ class Http(Struct, frozen=True, kw_only=True):
     cert: Path | None = None
     key: Secret | None = None
     ca: Path | None = None  # absent: what the system trusts
+    ciphers: str | None = None  # of TLS 1.2, as OpenSSL writes them; absent: those with forward secrecy
     proxy: Address | None = None
     proxy_user: str | None = None
     proxy_password: Secret | None = None
