@@ -212,12 +212,13 @@ class Engine:
     def hurry(self, conn: Connection, *, uniq: str) -> bool:
         """Let the job of this name begin now, though its time has not come; whether it had not ended yet.
 
-        It keeps its place in its lane, and the attempts it has had.
+        It keeps the attempts it has had, and its place in its lane: what waits before it for a next attempt
+        begins now, too.
         """
-        row = conn.execute(select(job.c.lane, job.c.state).where(job.c.uniq == uniq)).one_or_none()
+        row = conn.execute(select(job.c.id, job.c.lane, job.c.state).where(job.c.uniq == uniq)).one_or_none()
         if row is None or row.state not in {"ready", "running"}:
             return False
-        conn.execute(sql.HURRY, {"name": uniq})
+        conn.execute(sql.HURRY, {"of_lane": row.lane, "up_to": row.id})
         self._look_at(conn, row.lane)
         return True
 

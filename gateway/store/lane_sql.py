@@ -150,7 +150,16 @@ CANCEL = (
     .values(state="cancelled", done_at=NOW, **UNLEASED)
     .returning(job.c.id, job.c.lane, job.c.attempts)
 )
-HURRY = update(job).where(job.c.uniq == bindparam("name"), job.c.state == READY).values(run_at=0.0)
+HURRY = (
+    update(job)
+    .where(
+        job.c.lane == bindparam("of_lane"),
+        job.c.state == READY,
+        job.c.id <= bindparam("up_to"),
+        or_(job.c.id == bindparam("up_to"), job.c.attempts > 0),
+    )
+    .values(run_at=0.0)
+)
 UNNAME = (
     update(job)
     .where(job.c.uniq == bindparam("name"), job.c.state.not_in(("ready", "running")))

@@ -159,7 +159,9 @@ class PartialWriter(BlobWriter):
             file.close()
             if start == 0:
                 path.unlink(missing_ok=True)
-            raise unusable(error) if isinstance(error, OSError) else error from error
+            if isinstance(error, OSError):
+                raise unusable(error) from error
+            raise
         self._size = self._looked_at = start
 
     def _begin(self) -> tuple[Path, BinaryIO]:

@@ -266,6 +266,27 @@ def test_a_job_that_waits_is_hurried_and_keeps_its_attempts(
     eventually(lambda: len(attempts) == 4)
 
 
+def test_what_waits_before_a_hurried_job_begins_too_and_keeps_its_place(
+    store: Store, engine: Engine, eventually: Eventually
+) -> None:
+    ran: list[int] = []
+
+    def work(claimed: Job) -> Done:
+        ran.append(claimed.payload["n"])
+        if claimed.payload["n"] == 1 and claimed.attempt == 1:
+            raise Retry("not yet", after_s=3600.0)
+        return Done()
+
+    put(store, engine, "acme:out", 1)
+    put(store, engine, "acme:out", 2, uniq="second")
+    put(store, engine, "acme:out", 3)
+    engine.run({"work": work})
+    eventually(lambda: ran == [1] and states(store) == {"ready": 3})
+    store.write(lambda conn: engine.hurry(conn, uniq="second"))
+    eventually(lambda: states(store) == {"done": 3})
+    assert ran == [1, 1, 2, 3]
+
+
 def test_the_name_of_a_job_that_has_ended_can_be_given_again(
     store: Store, engine: Engine, eventually: Eventually
 ) -> None:

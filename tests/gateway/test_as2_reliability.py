@@ -452,8 +452,9 @@ def test_r1_a_receipt_after_the_attempts_were_exhausted_reconciles(
             sender.comes_to(identity, "delivered")
 
 
-def test_r1_a_receipt_before_the_answer_to_the_message_is_right(
-    made_home: Callable[..., Path], company: Company
+@pytest.mark.parametrize("before", [0, 1], ids=["to the message", "to its resend"])
+def test_r1_a_receipt_before_the_answer_is_right(
+    made_home: Callable[..., Path], company: Company, before: int
 ) -> None:
     home_as2: list[Sender] = []
     peer: list[Peer] = []
@@ -462,7 +463,7 @@ def test_r1_a_receipt_before_the_answer_to_the_message_is_right(
         assert bring(home_as2[0], peer[0].receipt_for(headers, body)) == 204
         return Answer(204, [], b"")
 
-    with endpoint(script := Script([early])) as url:
+    with endpoint(script := Script([*[status(204)] * before, early])) as url:
         home = made_home(url.url, ASYNC_NOW, AT_ONCE)
         peer.append(peer_of(home, company))
         with sending(home) as sender:
@@ -471,7 +472,7 @@ def test_r1_a_receipt_before_the_answer_to_the_message_is_right(
             sender.comes_to(identity, "delivered")
             follows = sender.send(payload())  # the lane goes on
             sender.comes_to(follows, "delivered")
-    assert len(script.seen) == 2
+    assert len(script.seen) == 2 + before
 
 
 def test_r1_a_receipt_ends_the_wait_for_the_next_attempt_and_lets_the_lane_go_on(
