@@ -343,13 +343,13 @@ class Conversation:
                 values |= {"filename": opened.filename, "given_filename": _given(opened.payload)}
                 outcome = as2.Outcome.accepted(opened, self._judged_names(names, partner, opened))
             except As2Error as error:
+                if error.told is as2.Failure.DECRYPTION:
+                    self._count_unreadable(partner, peer)
                 if pieces:
                     raise _Pieces(str(error)) from error
                 log.warning("message %s from %s refused: %s", request.message_id, partner.name, error)
                 outcome = as2.Outcome.refused(error.told, legacy=partner.as2.profile == "1.2")
                 values |= {"status": "refused", "reason": error.reason, "error": error.cause, "done_at": now}
-                if error.told is as2.Failure.DECRYPTION:
-                    self._count_unreadable(partner, peer)
             else:
                 values |= {
                     "size": opened.size,

@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from gateway import queries
 from gateway.config import toml
+from gateway.pipeline.conversation import UNREADABLE_AN_HOUR
 from gateway.store import PartialLocked, PartialRange, Store
 from gateway.store.tables import event
 
@@ -332,6 +333,21 @@ def test_r5_a_stranger_that_adds_to_a_transfer_harms_it_no_more_than_a_broken_li
     assert held(sender, "poison-1") == 0
     assert peer.read(post(sender.as2, part(message, "poison-1", 0))).disposition == "processed"
     until(lambda: erp_has(sender, "PO-POISON"))
+
+
+def test_r5_b05_what_cannot_be_decrypted_counts_however_it_came(tmp_path: Path, company: Company) -> None:
+    home = home_of(tmp_path, company, partner("bigmart", "BIGMARTEDI", BIGMART))
+    peer = Peer("BIGMARTEDI", company, home / "certs" / "us.crt")
+    message = peer.message(b"x")
+    spoiled = message._replace(body=message.body[:-20] + bytes(20))
+    total = len(spoiled.body)
+    codes = []
+    with sending(home) as sender:
+        for number in range(UNREADABLE_AN_HOUR + 1):
+            break_off(sender, part(spoiled, f"bad-{number}", 0, total - 1), total)
+            held(sender, f"bad-{number}", over=0)
+            codes.append(post(sender.as2, part(spoiled, f"bad-{number}", total - 1)).status)
+    assert codes == [503] * UNREADABLE_AN_HOUR + [429]
 
 
 def test_r5_other_content_under_a_known_id_is_refused_however_it_came(
