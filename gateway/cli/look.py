@@ -243,6 +243,8 @@ def _place(problem: dict[str, Any]) -> str:
 
 def _next(found: dict[str, Any], inside: list[dict[str, Any]]) -> str:
     """What a person does now."""
+    if found["status"] == "resubmitted":
+        return "nothing: it was sent anew; a receipt for it still counts"
     if found.get("ack") == "overdue":
         return "ask the partner for its acknowledgment; a late one still counts"
     if found.get("ack") == "rejected":

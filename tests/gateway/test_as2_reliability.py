@@ -608,6 +608,8 @@ def test_r1_what_was_given_up_and_resubmitted_waits_for_nobody_and_its_late_rece
             _, new = replay.resubmit(sender.home, identity)
             assert new is not None
             assert sender.row(identity).status == "resubmitted"
+            explained = Gateway(home).must("doc", "explain", identity, "--json").json
+            assert (explained["status"], explained["next"].split(":")[0]) == ("resubmitted", "nothing")
             assert sender.dead(identity) == []
             with pytest.raises(Failure):
                 replay.resend(sender.home, identity)
