@@ -272,7 +272,7 @@ _NEXT = {
     "DELIVERY_EXHAUSTED": "see that the partner can be reached, then replay it",
     "MDN_TIMEOUT": "ask the partner whether they have it: resend it, or resubmit it if they want it anew",
     "MDN_INVALID": "compare their certificate and the MIC they return with ours, then replay it",
-    "PEER_REJECTED": "ask the partner why; correct what they name, then replay it",
+    "PEER_REJECTED": "ask the partner why; correct what they name, then resubmit it",
     "SECURITY_TOO_WEAK": "agree on signature, encryption and algorithms; what came too weak is sent again",
     "AUTH_FAILED": "ask the partner which certificate they sign with; add it to partners.toml",
     "DECRYPT_FAILED": "ask the partner which of our certificates they encrypt to; send them the current one",

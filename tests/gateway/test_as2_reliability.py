@@ -30,6 +30,7 @@ from as2_sending import (
 from peers import Answer, Company, Endpoint, Headers, Peer, endpoint, post
 from serving import Gateway, interchange, order, partner, until
 
+from gateway.config import toml
 from gateway.errors import Code, Failure
 from gateway.pipeline import conversation, replay
 
@@ -568,6 +569,32 @@ def test_r1_resubmit_sends_the_same_content_as_a_new_message_and_keeps_the_old_o
     assert len(script.seen) == 2
     assert header(script.seen[1][0], "Message-ID") == after.message_id != before.message_id
     assert [peer.open(*seen).payload for seen in script.seen] == [data, data]
+
+
+def test_r1_resubmit_builds_the_message_anew_by_what_is_agreed_now(
+    made_home: Callable[..., Path], company: Company
+) -> None:
+    script = Script()
+    with endpoint(script) as url:
+        home = made_home(url.url, AT_ONCE, 'encrypt = "none"')
+        peer = peer_of(home, company)
+        script.answers = [
+            receipt(peer, disposition="processed/error: insufficient-message-security"),
+            receipt(peer),
+        ]
+        with sending(home, listen=False) as sender:
+            identity = sender.send(data := payload())
+            sender.comes_to(identity, "failed")
+            file = home / "partners.toml"
+            toml.replace(file, file.read_bytes().replace(b'encrypt = "none"', b'encrypt = "aes256-cbc"'))
+            assert sender.home.reload()
+            _, new = replay.resubmit(sender.home, identity)
+            assert new is not None
+            sender.comes_to(new, "delivered")
+            assert sender.row(identity).status == "resubmitted"
+    kinds = [header(headers, "Content-Type").partition(";")[0] for headers, _ in script.seen]
+    assert kinds == ["multipart/signed", "application/pkcs7-mime"]
+    assert peer.open(*script.seen[1]).payload == data
 
 
 def test_r1_the_command_line_resends_and_resubmits(made_home: Callable[..., Path], company: Company) -> None:
