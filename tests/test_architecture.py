@@ -29,7 +29,7 @@ LEVELS = [
     {"engine", "as2", "erp", "http"},
     {"home", "channels", "numbers", "derivation"},
     {"orders", "pipeline"},
-    {"queries", "intake", "sheet"},
+    {"queries", "intake", "sheet", "wire", "diagnosis", "evidence"},
     {"web", "simulate"},
     {"server"},
     {"cli", "__main__"},

@@ -33,6 +33,7 @@ from gateway.as2.message import (
     Part,
     Policy,
     build,
+    covered,
     http_date,
     open_message,
 )
@@ -47,6 +48,7 @@ from gateway.as2.receipt import (
     build_receipt,
     parse_receipt,
     read_claim,
+    read_report,
 )
 from gateway.as2.request import Profile, ReceiptRequest, Request, parse_request_headers, quoted, unquoted
 from gateway.as2.restart import (
@@ -93,6 +95,7 @@ __all__ = [
     "Trust",
     "build",
     "build_receipt",
+    "covered",
     "http_date",
     "inquiry_headers",
     "load_certificate",
@@ -102,6 +105,7 @@ __all__ = [
     "parse_request_headers",
     "quoted",
     "read_claim",
+    "read_report",
     "read_transfer",
     "told_held",
     "transfer_headers",

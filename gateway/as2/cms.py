@@ -622,6 +622,69 @@ def _text(value: der.Node) -> str:
     return " ".join(value.content.decode(charset, "replace").casefold().split())
 
 
+@dataclass(frozen=True)
+class Recipient:
+    """How an envelope names whom it is for, or a signature by whom it is: a certificate, or a key identifier.
+
+    `issuer` is the DER of a Name, `serial` the content octets of an INTEGER; both are empty where only
+    `key_id`, the subject key identifier, is given. `algorithm` is that of the key transport, in words.
+    """
+
+    issuer: bytes = b""
+    serial: bytes = b""
+    key_id: bytes = b""
+    algorithm: str = ""
+
+    def names(self, certificate: Certificate) -> bool:
+        """Whether this certificate is meant."""
+        if self.key_id:
+            return self.key_id == certificate.subject_key_id
+        serials = (int.from_bytes(one, "big", signed=True) for one in (self.serial, certificate.serial))
+        return len(set(serials)) == 1 and _same_name(der.parse(self.issuer), certificate)
+
+
+def _recipient_named(node: der.Node, algorithm: str = "") -> Recipient:
+    if node.tag == 0x80:
+        return Recipient(key_id=node.content, algorithm=algorithm)
+    issuer, serial = node.sequence()
+    return Recipient(issuer.encoded(), serial.primitive(der.INTEGER), algorithm=algorithm)
+
+
+def read_recipients(region: Region) -> tuple[str, list[Recipient]]:
+    """The content cipher by name, or the hex of its identifier, and whom an envelope is for.
+
+    Nothing is decrypted or judged. Raises As2Error (decryption-failed) for what cannot be read.
+    """
+    try:
+        recipients, _, algorithm = _open_content(region)
+        identifier = algorithm.sequence()[0]
+        cipher = _CIPHER_BY_OID.get(identifier.encoded())
+        found = []
+        for recipient in recipients[:MAX_RECIPIENTS]:
+            if recipient.tag == der.SEQUENCE:
+                kind = recipient.children[2].sequence()[0].encoded()
+                transport = {_RSA: "RSA PKCS#1 v1.5", _OAEP: "RSA OAEP"}.get(kind, "unknown")
+                found.append(_recipient_named(recipient.children[1], transport))
+    except (der.DerError, IndexError, ValueError) as error:
+        raise _undecryptable(f"the envelope cannot be read: {error}") from error
+    return cipher.name if cipher else f"OID {identifier.content.hex()}", found
+
+
+def read_signer_names(data: bytes) -> tuple[list[Recipient], list[bytes]]:
+    """How each signer of a SignedData names its certificate, and the certificates that came along, as DER.
+
+    Nothing is verified or judged. Raises As2Error (authentication-failed) for what cannot be read.
+    """
+    try:
+        fields = list(der.parse(data).sequence()[1].sequence(0xA0)[0].sequence())
+        certificates = fields[3].children if fields[3].tag == 0xA0 else ()
+        signers = fields[-1].sequence(der.SET)[:MAX_SIGNERS]
+        names = [_recipient_named(signer.sequence()[1]) for signer in signers]
+    except (der.DerError, IndexError, ValueError) as error:
+        raise _unauthenticated(f"the signature cannot be read: {error}") from error
+    return names, [one.encoded() for one in certificates[:MAX_CERTIFICATES] if one.tag == der.SEQUENCE]
+
+
 def _key_transport(algorithm: der.Node) -> padding.AsymmetricPadding:
     found, *parameters = algorithm.sequence()
     if found.encoded() == _RSA:

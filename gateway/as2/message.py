@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -121,10 +120,9 @@ def build(
     check_name(as2_from)
     check_name(as2_to)
     digests = Digests(cms.DIGESTS if receipt else {sign.digest if sign else "sha256"})
-    payload = _file(Attachment(source, content_type, filename, content_id))
-    if attachments:
-        files = [payload, *(_file(attachment) for attachment in attachments)]
-        payload = _related([_encoded(file, encoding) for file in files], content_type)
+    payload = _payload(
+        Attachment(source, content_type, filename, content_id), attachments, encoding, message_id
+    )
     entity = _wrapped(
         payload, sign=sign, encrypt=encrypt, compress=compress, encoding=encoding, now=now, digests=digests
     )
@@ -140,6 +138,38 @@ def build(
     mime.block(headers)  # refuses before anything is written
     size = sum(spool.write(chunk) for chunk in entity.body)
     return Built([*headers, ("Content-Length", str(size))], size, digests.mics())
+
+
+def covered(
+    source: IO[bytes],
+    *,
+    message_id: str,
+    content_type: str = "application/octet-stream",
+    filename: str | None = None,
+    content_id: str | None = None,
+    attachments: Sequence[Attachment] = (),
+    signed: bool = True,
+    compress: Compression = "none",
+    encoding: Encoding = "binary",
+) -> Iterator[bytes]:
+    """What the MIC is over of a message that `build` made and wrapped (RFC 4130 section 7.3.1)."""
+    root = Attachment(source, content_type, filename, content_id)
+    entity = _encoded(_payload(root, attachments, encoding, message_id), encoding)
+    if signed and compress == "before-sign":
+        entity = _encoded(_compressed(entity), encoding)
+    return entity.chunks()
+
+
+def _payload(
+    root: Attachment, attachments: Sequence[Attachment], encoding: Encoding, message_id: str
+) -> Outgoing:
+    """The innermost entity: a file, or several as one. The same message has the same, boundary included."""
+    payload = _file(root)
+    if not attachments:
+        return payload
+    files = [payload, *(_file(attachment) for attachment in attachments)]
+    boundary = f"related-{hashlib.sha256(message_id.encode()).hexdigest()[:32]}"
+    return _related([_encoded(file, encoding) for file in files], root.content_type, boundary)
 
 
 def http_date(now: datetime) -> str:
@@ -159,12 +189,11 @@ def _file(file: Attachment) -> Outgoing:
     return Outgoing(headers, iter(lambda: file.source.read(CHUNK), b""))
 
 
-def _related(files: Sequence[Outgoing], content_type: str) -> Outgoing:
+def _related(files: Sequence[Outgoing], content_type: str, boundary: str) -> Outgoing:
     """Files as one entity (RFC 6362, RFC 2387), whose root is the first and whose `type` is the root's."""
     if len(files) > mime.MAX_PARTS:
         raise ValueError(f"a message has at most {mime.MAX_PARTS} files")
     heads = [mime.block(file.headers) for file in files]  # refuses before anything is written
-    boundary = f"related-{os.urandom(16).hex()}"
     kind = content_type.partition(";")[0].strip()
     headers = [("Content-Type", f'multipart/related; type="{kind}"; boundary="{boundary}"')]
     delimiter = f"--{boundary}".encode()

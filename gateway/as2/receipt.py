@@ -231,6 +231,19 @@ def read_claim(pairs: Pairs, body: IO[bytes]) -> Claim | None:
         return None
 
 
+def read_report(pairs: Pairs, body: bytes) -> tuple[Headers, str]:
+    """The fields of a receipt and its text for people, of which nothing is verified.
+
+    Raises As2Error where there is no disposition notification in it.
+    """
+    region = Region.of(io.BytesIO(body))
+    with Scratch() as scratch:
+        entity = Entity(Headers.of(pairs), region, region)
+        if entity.content_type.value == "multipart/signed":
+            entity = mime.read_entity(mime.parts(entity, scratch)[0])
+        return _read_report(entity, scratch)
+
+
 def parse_receipt(pairs: Pairs, body: bytes, *, expected: Expected, now: datetime) -> Receipt:
     """Judges an answer. Never raises for what the answer contains.
 

@@ -26,6 +26,10 @@ main = Root(
         "batch": ("gateway.cli.batch:batch", "Documents that wait to leave together."),
         "control": ("gateway.cli.control:control", "Control numbers: what comes next, and setting it."),
         "dead": ("gateway.cli.look:dead", "What was held, refused or given up, and waits for a person."),
+        "evidence": (
+            "gateway.cli.evidence:evidence",
+            "A transmission with its proofs, for others to verify.",
+        ),
         "edi": ("gateway.cli.edi:edi", "Look into, check, answer and write EDI files."),
         "map": ("gateway.cli.maps:map_", "What of documents a map carries, and what not."),
     },

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -178,16 +179,32 @@ def raw(id: str, part: int | None) -> None:
 
 @doc.command()
 @click.argument("id")
-def explain(id: str) -> None:
-    """What is wrong with a document, where, and what to do next."""
-    from gateway import queries
+@click.option(
+    "--save-certificate",
+    "save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the certificate that came with its signature, PEM. It is not trusted by that.",
+)
+def explain(id: str, save: Path | None) -> None:
+    """What is wrong with a document or transmission, where, and what to do next.
+
+    Of an AS2 message that failed its stored bytes are looked into: which form of the content was signed, by
+    whom, to whom it was encrypted. None of this is told to the partner.
+    """
+    from gateway import diagnosis, queries
     from gateway.pipeline.replay import BY_NUMBER, Step, replay
 
     with open_home() as home:
         found = _get(home, id)
         written = queries.payload(home, id) is not None
         replayable = replay(home, id, dry_run=True) is not Step.NOTHING
+        findings = diagnosis.diagnose(home, id)
+        if save is not None:
+            _save_certificate(home, id, save)
     inside = [one for one in found.get("documents") or () if one["status"] in {"rejected", "held"}]
+    proposed = dict.fromkeys(command for one in findings for command in one.commands)
+    again = any(command.startswith("tradelane doc re") for command in proposed)
     release = " --release" if found["status"] == "held" and found.get("reason") in BY_NUMBER else ""
     told = {
         "id": id,
@@ -196,11 +213,22 @@ def explain(id: str) -> None:
         "error": found.get("error"),
         "problems": _problems(found),
         "answers": _answers(found),
-        "next": _next(found, inside),
+        "diagnosis": [
+            {
+                "code": one.code,
+                "text": one.text,
+                "advice": one.advice,
+                "commands": list(one.commands),
+                "facts": dict(one.facts),
+            }
+            for one in findings
+        ],
+        "next": "; ".join(one.advice for one in findings) or _next(found, inside),
         "commands": [
             *(f"tradelane doc explain {one['id']}" for one in inside),
+            *proposed,
             f"tradelane doc raw {id}" if written else f"tradelane doc show {id} --json",
-            *([f"tradelane doc replay {id}{release}"] if replayable else []),
+            *([f"tradelane doc replay {id}{release}"] if replayable and not again else []),
         ],
     }
     output.value(
@@ -210,11 +238,27 @@ def explain(id: str) -> None:
                 f"{told['status']}: {told['error'] or 'no error'}",
                 *(f"  {_place(problem)}: {problem['message']}" for problem in told["problems"]),
                 *(f"  {answer}" for answer in told["answers"]),
+                *(f"  {finding['text']}" for finding in told["diagnosis"]),
                 f"Next: {told['next']}",
                 *(f"      {command}" for command in told["commands"]),
             ]
         ),
     )
+
+
+def _save_certificate(home: Home, identity: str, file: Path) -> None:
+    from gateway import diagnosis, keys
+    from gateway.config.toml import replace
+
+    certificate = diagnosis.embedded_certificate(home, identity)
+    if certificate is None:
+        raise Failure(
+            Code.BAD_CERTIFICATE,
+            "no certificate came with its signature that made it",
+            next=f"tradelane doc explain {identity}",
+        )
+    replace(file, keys.as_pem(keys.parse_certificate(certificate.der, where=str(file))))
+    output.note(f"wrote {file}: SHA-256 {certificate.fingerprint}")
 
 
 def _answers(found: dict[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from edi.tree import PartyId
     from gateway.config import Config, Partner
+    from gateway.config.preset import Preset
 
 ORDERS = frozenset({"850", "875", "ORDERS"})  # what a route can stand on
 
@@ -44,6 +45,7 @@ def partner() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Their certificate, PEM or DER; it is copied into certs/.",
 )
+@click.option("--preset", metavar="NAME", help="Their AS2 product, see `tradelane partner presets`.")
 @click.option("--sign", type=click.Choice(SIGN), default="sha256", show_default=True)
 @click.option("--encrypt", type=click.Choice(ENCRYPT), default="aes256-cbc", show_default=True)
 @click.option(
@@ -72,14 +74,16 @@ def partner() -> None:
 @click.option("--route", metavar="3pl:NAME", help="The warehouse that fulfils their orders.")
 @click.option("--live", is_flag=True, help="Trade at once, instead of status draft.")
 @click.option("--dry-run", is_flag=True, help="Show the change and make none.")
-def add(name: str, **given: Any) -> None:
+@click.pass_context
+def add(context: click.Context, /, name: str, **given: Any) -> None:
     """Add a partner to partners.toml.
 
-    What is not told by a flag stays as [defaults] says; comments in the file are kept, and the former file
-    goes to backups/.
+    What is not told by a flag stays as [defaults] says, or as the preset does; comments in the file are kept,
+    and the former file goes to backups/.
     """
     from gateway import config, keys
 
+    _leave_to_preset(context, given)
     _refuse_contradicting(given)
     _refuse_taken(output.config(), name, given)
     home = output.home()
@@ -105,17 +109,29 @@ def add(name: str, **given: Any) -> None:
     loaded = config.load(home)
     added = loaded.partner(name)
     output.value(_described(loaded, added), lambda: f"added {name}: {added.role}, {added.status}")
+    for remark in config.presets()[given["preset"]].notes if given["preset"] else ():
+        output.note(f"preset {given['preset']}: {remark}")
     for line, key, message in loaded.warnings:
         if key.startswith(f"partner.{name}"):
             output.note(f"partners.toml:{line}: {key}: {message}")
     output.note("Next: tradelane doctor")
 
 
+def _leave_to_preset(context: click.Context, given: dict[str, Any]) -> None:
+    """With a preset, only the flags that were given are written: the others are the preset's to say."""
+    if given["preset"] is None:
+        return
+    preset_named(given["preset"])
+    for flag in ("sign", "encrypt", "compress", "mdn", "mdn_signed"):
+        if context.get_parameter_source(flag) is click.core.ParameterSource.DEFAULT:
+            given[flag] = None
+
+
 def _refuse_contradicting(given: dict[str, Any]) -> None:
     if not given["isa"] and not given["unb"]:
         raise click.UsageError("--isa or --unb says by which id they name themselves in an interchange")
-    if not given["as2_id"] and (given["as2_url"] or given["cert"]):
-        raise click.UsageError("--as2-url and --cert need --as2-id")
+    if not given["as2_id"] and (given["as2_url"] or given["cert"] or given["preset"]):
+        raise click.UsageError("--as2-url, --cert and --preset need --as2-id")
     if given["as2_id"] and not given["cert"] and (given["sign"] != "none" or given["encrypt"] != "none"):
         raise click.UsageError("--as2-id needs --cert, or --sign none --encrypt none")
     if given["sftp_key"] and not given["sftp_user"]:
@@ -173,8 +189,10 @@ def _table(given: dict[str, Any], cert_file: str, ssh_keys: tuple[str, ...]) -> 
         as2 = table["as2"] = {"id": given["as2_id"]}
         if given["as2_url"]:
             as2["url"] = given["as2_url"]
-        as2 |= {key: given[key] for key in ("sign", "encrypt", "compress")}
-        as2["mdn"] = {"mode": given["mdn"], "signed": given["mdn_signed"]}
+        as2 |= {key: given[key] for key in ("preset", "sign", "encrypt", "compress") if given[key]}
+        mdn = {"mode": given["mdn"], "signed": given["mdn_signed"]}
+        if told := {key: value for key, value in mdn.items() if value is not None}:
+            as2["mdn"] = told
         if given["cert"]:
             as2["certs"] = [{"file": cert_file}]
     if given["sftp_user"]:
@@ -259,6 +277,138 @@ def show(name: str) -> None:
 partner.add_command(sheet)
 
 
+@partner.command("presets")
+@click.argument("name", required=False)
+def presets_(name: str | None) -> None:
+    """What AS2 products need: the presets for [partner.NAME.as2], what each sets, and why."""
+    from gateway import config
+
+    chosen = {name: preset_named(name)} if name else config.presets()
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "title": preset.title,
+            "sets": preset.keys,
+            "why": preset.why,
+            "notes": list(preset.notes),
+            "source": preset.source,
+        }
+        for name, preset in chosen.items()
+    ]
+    if output.settings().json:
+        output.rows(rows, {})
+        return
+    for number, row in enumerate(rows):
+        if number:
+            output.line("")
+        output.line(f"{row['name']}: {row['title']}", bold=True)
+        sets = ", ".join(f"{key} = {_toml(value)}" for key, value in row["sets"].items())
+        for label, text in (
+            ("sets", sets or "nothing"),
+            ("why", row["why"]),
+            *(("note", remark) for remark in row["notes"]),
+            ("source", row["source"]),
+        ):
+            output.line(f"  {label:7} {text}")
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of this name. Raises UsageError with the nearest."""
+    from gateway import config
+    from gateway.config.toml import suggest
+
+    found = config.presets().get(name)
+    if found is None:
+        raise click.UsageError(
+            f"no preset is named {name!r}{suggest(name, config.presets())}: see `tradelane partner presets`"
+        )
+    return found
+
+
+def _toml(value: object) -> str:
+    from gateway.config.toml import inline
+
+    return inline(value)
+
+
+@partner.command("rotate-cert")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--encrypt-from",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
+    metavar="DATE",
+    help="Encrypt to it from then on, our time; without it, it only verifies while the old one is there.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the change and make none.")
+def rotate_cert(name: str, file: Path, encrypt_from: datetime | None, *, dry_run: bool) -> None:
+    """List a new certificate of a partner's beside those it has: what either signs is accepted at once.
+
+    Ask the partner for its fingerprint by another way than the one it came by. Take the old one out of
+    partners.toml, or give it verify_until, when it has gone.
+    """
+    from gateway import config, keys
+
+    loaded = output.config()
+    found = loaded.partner(name)
+    if found.as2 is None:
+        raise click.UsageError(f"{name} has no as2 table")
+    certificate = keys.read_certificate(file)
+    fingerprint = keys.fingerprint(certificate)
+    if fingerprint in {_certificate(cert.file)["sha256"] for cert in found.as2.certs}:
+        output.value(
+            {"name": name, "sha256": fingerprint, "diff": ""}, f"{name} has it already: {fingerprint}"
+        )
+        return
+    target = f"certs/{name}-{fingerprint.replace(':', '')[:8].lower()}.crt"
+    entry: dict[str, Any] = {"file": target} | ({"encrypt_from": encrypt_from} if encrypt_from else {})
+    copied = None if dry_run else _copy_certificate(loaded.home / target, keys.as_pem(certificate))
+    try:
+        diff = config.add_cert(loaded.home, name, entry, dry_run=dry_run)
+    except BaseException:
+        if copied:
+            copied.unlink()
+        raise
+    output.value({"name": name, "sha256": fingerprint, "diff": diff}, diff)
+    output.note(f"SHA-256 {fingerprint}: compare it with the partner, by telephone if need be")
+
+
+@partner.command("set")
+@click.argument("name")
+@click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.option("--dry-run", is_flag=True, help="Show the change and make none.")
+def set_(name: str, changes: tuple[str, ...], *, dry_run: bool) -> None:
+    """Set keys of a partner in partners.toml: `as2.compress=none`, `as2.mdn.mode=async`, `status=live`.
+
+    A value is TOML, or a text as it stands; a key without a value is taken out. A running server takes the
+    change up within a second.
+    """
+    from gateway import config
+
+    try:
+        diff = config.set_keys(output.home(), name, dict(map(_change, changes)), dry_run=dry_run)
+    except config.ConfigInvalid as error:
+        config.load(output.home())  # if the file is wrong already, that is what is told
+        told = "\n".join(f"{key}: {message}" for _, key, message in error.problems)
+        raise click.UsageError(told) from error
+    output.value({"name": name, "dry_run": dry_run, "diff": diff}, diff or f"{name}: nothing to change")
+
+
+def _change(text: str) -> tuple[tuple[str, ...], Any]:
+    import tomllib
+
+    key, equals, value = text.partition("=")
+    path = tuple(key.split("."))
+    if not equals or not all(path):
+        raise click.UsageError(f"{text!r}: expected KEY=VALUE, such as as2.compress=none")
+    if not value:
+        return path, None
+    try:
+        return path, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return path, value
+
+
 def _described(config: Config, partner: Partner) -> dict[str, Any]:
     """Every setting as JSON types, and of each certificate what identifies it."""
     import msgspec
@@ -270,6 +420,7 @@ def _described(config: Config, partner: Partner) -> dict[str, Any]:
         described[key] = _id(party)
     described["aliases"] = [_id(alias) for alias in partner.aliases]
     if partner.as2:
+        described["as2"]["from_preset"] = dict(config.from_presets.get(partner.name, {}))
         for table, cert in zip(described["as2"]["certs"], partner.as2.certs, strict=True):
             table.update(_certificate(cert.file))
     return described
@@ -318,6 +469,10 @@ def _lines(config: Config, partner: Partner) -> Iterator[tuple[str, object]]:
     if as2 := partner.as2:
         yield "AS2 id", as2.id
         yield "  url", as2.url or "none: they only send to us"
+        if as2.preset:
+            keys = config.from_presets[partner.name].items()
+            given = ", ".join(f"{key} = {_toml(value)}" for key, value in keys)
+            yield "  preset", f"{as2.preset}, which gives {given or 'nothing that is not written'}"
         yield "  messages", f"sign {as2.sign}, encrypt {as2.encrypt}, compress {as2.compress}"
         signed = "signed" if as2.mdn.signed else "unsigned"
         yield "  receipt", f"{as2.mdn.mode}, {signed}, due in {duration(as2.mdn.due)}"

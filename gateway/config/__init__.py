@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import tomllib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -30,6 +30,7 @@ import msgspec
 
 from edi.tree import PartyId, Syntax
 from gateway.config import checks, toml
+from gateway.config.preset import merged, presets
 from gateway.config.schema import (
     X12,
     Ack,
@@ -86,10 +87,13 @@ __all__ = [
     "SftpAccount",
     "SftpPoll",
     "Us",
+    "add_cert",
     "add_partner",
     "edit",
     "load",
+    "presets",
     "read",
+    "set_keys",
 ]
 
 FILE = "partners.toml"
@@ -132,6 +136,8 @@ class Config:
     erp: Erp
     partners: Mapping[str, Partner]
     warnings: tuple[toml.Found, ...] = ()
+    from_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By partner: the keys of its `as2` that its preset gives, dotted, with their values."""
     stamp: tuple[int, int, int] | None = field(default=None, compare=False)
 
     @cached_property
@@ -154,12 +160,7 @@ class Config:
     def partner(self, name: str) -> Partner:
         """The partner of this name. Raises Failure PARTNER_UNKNOWN with the nearest name."""
         if (partner := self.partners.get(name)) is None:
-            raise Failure(
-                Code.PARTNER_UNKNOWN,
-                f"no partner is named {name!r}{toml.suggest(name, self.partners)}",
-                where=str(self.home / FILE),
-                next="tradelane partner list",
-            )
+            raise unknown_partner(self.home, name, self.partners)
         return partner
 
     def hub(self, partner: Partner) -> Partner:
@@ -251,6 +252,41 @@ def add_partner(home: Path, name: str, table: Mapping[str, Any], *, dry_run: boo
     return edit(home, change, dry_run=dry_run)
 
 
+def set_keys(home: Path, name: str, changes: Mapping[tuple[str, ...], Any], *, dry_run: bool = False) -> str:
+    """Set keys of a partner's table, each by its path; None takes one out. Otherwise as `edit`."""
+
+    def change(document: TOMLDocument) -> None:
+        partners: Any = document.get("partner", {})
+        if name not in partners:
+            raise unknown_partner(home, name, partners)
+        for path, value in changes.items():
+            toml.put(partners[name], path, value)
+
+    return edit(home, change, dry_run=dry_run)
+
+
+def add_cert(home: Path, name: str, cert: Mapping[str, Any], *, dry_run: bool = False) -> str:
+    """List a certificate of a partner's beside those it has. Otherwise as `edit`."""
+
+    def change(document: TOMLDocument) -> None:
+        partners: Any = document.get("partner", {})
+        if name not in partners:
+            raise unknown_partner(home, name, partners)
+        toml.append(partners[name]["as2"], "certs", cert)
+
+    return edit(home, change, dry_run=dry_run)
+
+
+def unknown_partner(home: Path, name: str, known: Iterable[str]) -> Failure:
+    """The failure for a name that no partner has, with the nearest."""
+    return Failure(
+        Code.PARTNER_UNKNOWN,
+        f"no partner is named {name!r}{toml.suggest(name, known)}",
+        where=str(home / FILE),
+        next="tradelane partner list",
+    )
+
+
 def _stamp(file: Path) -> tuple[int, int, int] | None:
     with suppress(OSError):
         found = file.stat()
@@ -273,7 +309,9 @@ def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | N
         defaults = top.defaults
         reading.fallbacks = {Ack: defaults.ack, Mdn: defaults.mdn, Retry: defaults.retry}
     partners: dict[str, Partner] = {}
-    for name, table in by_name.items() if isinstance(by_name, dict) else ():
+    from_presets: dict[str, dict[str, Any]] = {}
+    for name, written in by_name.items() if isinstance(by_name, dict) else ():
+        table, from_presets[name] = _with_preset(reading, name, written)
         if reading.value(Name, name, ("partner", name)) is not toml.BAD:
             partner = reading.table(Partner, _as_profiled(table), ("partner", name), name=name)
             if partner is not toml.BAD:
@@ -299,6 +337,7 @@ def _read(text: str, home: Path, *, files: bool, stamp: tuple[int, int, int] | N
         erp=msgspec.structs.replace(top.erp, folder=home / top.erp.folder),
         partners=types.MappingProxyType(partners),
         warnings=reading.found(),
+        from_presets=types.MappingProxyType(from_presets),
         stamp=stamp,
     )
 
@@ -309,6 +348,23 @@ def _as_profiled(table: object) -> object:
         case {"as2": {"profile": "1.3"} as relation, **rest}:
             return {**rest, "as2": {"encrypt": "aes256-gcm", **relation}}
     return table
+
+
+def _with_preset(reading: toml.Reading, name: str, table: Any) -> tuple[Any, dict[str, Any]]:
+    """A partner's table over what its preset gives, and what that is."""
+    here: toml.Place = ("partner", name, "as2")
+    match table:
+        case {"as2": {"preset": str(chosen)} as relation}:
+            preset = presets().get(chosen)
+            if preset is None:
+                message = f"no preset is named {chosen!r}{toml.suggest(chosen, presets())}"
+                reading.problem((*here, "preset"), f"{message}: see `tradelane partner presets`")
+                return table, {}
+            whole, given = merged(preset, relation)
+            for key in given:
+                reading.origins[(*here, *key.split("."))] = f"from preset {chosen!r}"
+            return table | {"as2": whole}, given
+    return table, {}
 
 
 def _zone(tables: dict[str, Any]) -> tzinfo:

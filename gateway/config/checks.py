@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from edi.tree import PartyId
 from gateway.config import toml
+from gateway.config.preset import presets
 from gateway.config.schema import (
     ACKNOWLEDGMENTS,
     NO_ISA,
@@ -222,6 +223,10 @@ def doubts(top: File, partners: Mapping[str, Partner]) -> _Problems:
         if partner.as2 and partner.as2.unauthenticated == "warn":
             told = "messages signed with an expired certificate of theirs are taken: ask for their new one"
             yield (*here, "as2", "unauthenticated"), told
+        if partner.as2 and partner.as2.preset and partner.as2.url is not None:
+            preset = presets()[partner.as2.preset]
+            if preset.port_in_url and urlsplit(partner.as2.url).port is None:
+                yield (*here, "as2", "url"), f"{preset.title} needs the port in the URL, as in HOST:443"
         if partner.as2 and partner.as2.mdn.mode == "async" and top.server.public_url is None:
             yield (
                 (*here, "as2", "mdn"),

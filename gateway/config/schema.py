@@ -385,6 +385,7 @@ class As2(Struct, frozen=True, kw_only=True):
     attachments: bool = False  # several files in one message are sent, and EDIINT-Features says so
     filenames: Literal["accept", "warn", "reject"] = "accept"  # what an illegal or repeated name leads to
     unauthenticated: Literal["reject", "warn"] = "reject"
+    preset: str | None = None  # one of `presets`: what their product needs, where nothing is written
 
     @property
     def legacy(self) -> bool:

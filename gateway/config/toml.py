@@ -15,7 +15,7 @@ import stat
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,11 +69,14 @@ class Reading:
         self.text = text
         self.leaves = leaves
         self.fallbacks: dict[Any, Struct] = {}
+        self.origins: dict[Place, str] = {}  # where values come from that do not stand in the text
         self._problems: list[tuple[Place, str]] = []
 
     def problem(self, place: Place, message: str) -> Any:
         """Note a problem; returns BAD."""
-        self._problems.append((place, message))
+        around = (place[:length] for length in range(len(place), 0, -1))
+        origin = next((self.origins[one] for one in around if one in self.origins), "")
+        self._problems.append((place, f"{message} ({origin})" if origin else message))
         return BAD
 
     def found(self) -> tuple[Found, ...]:
@@ -320,6 +323,35 @@ def table(values: Mapping[str, Any], blocks: frozenset[str]) -> Table:
                 tables.append(table(item, blocks))
             made[key] = tables
     return made
+
+
+def put(table: Any, path: Sequence[str], value: object) -> None:
+    """Set a key below a tomlkit table, making the tables on the way; None takes it out."""
+    import tomlkit
+
+    key, *rest = path
+    if rest and isinstance(table.get(key), dict):
+        put(table[key], rest, value)
+    elif value is None:
+        if not rest:
+            table.pop(key, None)
+    else:
+        for part in reversed(rest):
+            value = {part: value}
+        table[key] = tomlkit.value(inline(value))
+
+
+def append(table: Any, key: str, value: Mapping[str, Any]) -> None:
+    """Add a table to an array of a tomlkit table, in the way the array is written."""
+    import tomlkit
+    from tomlkit.items import AoT
+
+    if isinstance(table.get(key), AoT):
+        table[key].append(tomlkit.item(value))
+    elif key in table:
+        table[key].append(tomlkit.value(inline(value)))
+    else:
+        table[key] = tomlkit.value(inline([value]))
 
 
 def inline(value: object) -> str:

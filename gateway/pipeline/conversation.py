@@ -572,8 +572,9 @@ class Conversation:
             text = f"{DeadReason.MDN_INVALID}: a receipt for {row.filename} proves nothing: {receipt.error}"
             # Counted by what it is about, so that no noise elsewhere can hide it.
             if self._unproved.worth_telling(row.id):
-                self.home.store.write(
-                    lambda conn: self.home.note(
+
+                def record(conn: Connection) -> None:
+                    self.home.note(
                         conn,
                         "invalid",
                         text,
@@ -581,9 +582,13 @@ class Conversation:
                         correlation=row.correlation,
                         transmission=row.id,
                     )
-                )
+                    sending.keep_unproved(self.home, conn, row, receipt, request.headers.fields, data)
+
+                self.home.store.write(record)
             return Reply(204)
-        self.home.store.write(lambda conn: sending.close(self.home, conn, row, receipt, data))
+        self.home.store.write(
+            lambda conn: sending.close(self.home, conn, row, receipt, request.headers.fields, data)
+        )
         failpoint("receipt:committed")
         return Reply(204)
 

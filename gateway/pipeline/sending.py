@@ -251,7 +251,7 @@ def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: A
     if as2.read_claim(answer.headers, io.BytesIO(answer.body)) is None:
         if relation.resend_id == "new":
             home.engine.checkpoint(job, lambda conn: _renamed(home, conn, row))
-        what = f"{relation.url} answered {answer.status} without a receipt"
+        what = f"{relation.url} answered {answer.status} without a receipt: {_shown(answer)}"
         raise _again(home, job, row, relation, what)
     wanted, now = expected(home, row, relation), home.now()
     receipt = as2.parse_receipt(answer.headers, answer.body, expected=wanted, now=now)
@@ -261,7 +261,14 @@ def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: A
         )
         if unproved.status is as2.ReceiptStatus.FAILED:  # their trouble, but nobody has signed for it
             raise _again(home, job, row, relation, f"unsigned refusal: {unproved.error}")
-    return lambda conn: close(home, conn, row, receipt, answer.body)
+    return lambda conn: close(home, conn, row, receipt, answer.headers, answer.body)
+
+
+def _shown(answer: Answer) -> str:
+    """What an answer that is no receipt is instead: its type, its size, how it begins."""
+    kind = next((value for name, value in answer.headers if name.lower() == "content-type"), "no type")
+    start = " ".join(answer.body[:400].decode("utf-8", "replace").split())[:120]
+    return f"{kind[:80]}, {len(answer.body)} bytes" + (f", {start!r}" if start else "")
 
 
 def _again(
@@ -502,18 +509,20 @@ def resubmit(home: Home, conn: Connection, row: Row[Any]) -> str:
     return identity
 
 
-def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, body: bytes) -> None:
+def close(
+    home: Home,
+    conn: Connection,
+    row: Row[Any],
+    receipt: as2.Receipt,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+) -> None:
     """Record what a receipt says. Only a valid positive one makes the transmission delivered."""
     now_is = conn.execute(select(transmission).where(transmission.c.id == row.id)).one()
     if now_is.status == "delivered":
         _note(home, conn, row, "duplicate", f"another receipt for {row.filename} from {row.partner}")
         return
-    values = {
-        "disposition": receipt.disposition,
-        "receipt_signed": int(receipt.signed_with is not None),
-        "receipt_sha256": home.store.keep(conn, body).sha256,
-        "mic_match": None if receipt.mic_match is None else int(receipt.mic_match),
-    }
+    values = {"disposition": receipt.disposition} | _kept(home, conn, receipt, headers, body)
     home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{now_is.step}")
     home.engine.hurry(conn, uniq=f"{outbound.SENDING}{row.id}")  # a resend that waits has no more to do
     late = "reconciled after timeout: " if now_is.reason in TIMED_OUT else ""
@@ -535,6 +544,36 @@ def close(home: Home, conn: Connection, row: Row[Any], receipt: as2.Receipt, bod
         .values(status=status, reason=reason, error=receipt.error, done_at=home.now(), **values)
     )
     _note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {late}{reason}: {receipt.error}")
+
+
+def _kept(
+    home: Home,
+    conn: Connection,
+    receipt: as2.Receipt,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+) -> dict[str, Any]:
+    return {
+        "receipt_signed": int(receipt.signed_with is not None),
+        "receipt_headers": [list(pair) for pair in headers],
+        "receipt_sha256": home.store.keep(conn, body).sha256,
+        "mic_match": None if receipt.mic_match is None else int(receipt.mic_match),
+    }
+
+
+def keep_unproved(
+    home: Home,
+    conn: Connection,
+    row: Row[Any],
+    receipt: as2.Receipt,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+) -> None:
+    """Keep a receipt that proves nothing, to be explained: the last, but never instead of one they signed."""
+    now_is = conn.execute(select(transmission).where(transmission.c.id == row.id)).one()
+    if now_is.disposition is None and (receipt.signed_with is not None or not now_is.receipt_signed):
+        values = _kept(home, conn, receipt, headers, body)
+        conn.execute(update(transmission).where(transmission.c.id == row.id).values(**values))
 
 
 def delivered(home: Home, conn: Connection, row: Row[Any], proof: str) -> None:

@@ -99,7 +99,8 @@ transmission = Table(
     Column("disposition", Text),
     Column("receipt_signed", Integer),  # 0 | 1; null while there is none
     Column("mic_match", Integer),
-    Column("receipt_sha256", String(64)),  # blob of the MDN that closed it
+    Column("receipt_sha256", String(64)),  # blob of the MDN that closed it, or that last proved nothing
+    Column("receipt_headers", JSON),
     Column("claim", String(64), unique=True),  # a claimed file's name in work/: makes intake repeatable
     Column("peer", Text),  # where it came from or went to, for the operator
     Column("step", String(16)),  # checkpoint inside a send whose side effect cannot be repeated

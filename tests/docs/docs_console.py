@@ -35,6 +35,7 @@ _MARK = "-- example"
 # From the longest to the shortest, so that a part is not replaced before the whole.
 _VARYING = [
     (re.compile(r"sha256:[0-9a-f]{64}|\b[0-9a-f]{64}\b"), "SHA256"),
+    (re.compile(r"-(?:[0-9a-f]{8}|[0-9a-f]{16})\.(crt|pem)\b"), r"-SHA256.\1"),
     (re.compile(r"(?:[0-9A-F]{2}:)+[0-9A-F]{0,2}(\s+[0-9A-F:]+$)?", re.M), "FINGERPRINT"),
     (re.compile(r"\b1[0-9a-hjkmnp-tv-z]{19}(-\d+)?\b"), "ID"),
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?"), "TIME"),

@@ -15,6 +15,7 @@ OUTSIDE = {
     "README.md": ["make"],
     "docs/partners.md": ["openssl", "curl", "sftp", "ssh-keygen"],
     "docs/deploy.md": ["curl"],
+    "docs/diagnosis.md": ["openssl", "curl", "unzip"],
 }
 
 
@@ -25,7 +26,7 @@ def short_path() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.external("make, curl, openssl, sftp and ssh-keygen")
+@pytest.mark.external("make, curl, openssl, unzip, sftp and ssh-keygen")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_a_page_do_what_it_shows(page: str, short_path: Path) -> None:
     missing = [program for program in OUTSIDE.get(page, ()) if shutil.which(program) is None]

@@ -209,6 +209,7 @@ def upgrade() -> None:
         sa.Column("receipt_signed", sa.Integer(), nullable=True),
         sa.Column("mic_match", sa.Integer(), nullable=True),
         sa.Column("receipt_sha256", sa.String(length=64), nullable=True),
+        sa.Column("receipt_headers", sa.JSON(), nullable=True),
         sa.Column("claim", sa.String(length=64), nullable=True),
         sa.Column("peer", sa.Text(), nullable=True),
         sa.Column("step", sa.String(length=16), nullable=True),
