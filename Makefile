@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test interop lint types bench clean
 
 $(READY): pyproject.toml requirements.lock
 	@echo "Setting up $(VENV), once ..."
@@ -17,6 +17,13 @@ demo: $(READY)  ## one order, end to end, on loopback
 
 test: $(READY)  ## everything that is promised, proved
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+interop: $(READY) build/pyas2lib/bin/python  ## every kind of message with every peer; ARGS=--long adds 100 MiB
+	$(BIN)/python tests/interop/interop_run.py $(ARGS)
+
+build/pyas2lib/bin/python:
+	@$(PYTHON) -m venv build/pyas2lib
+	@$@ -m pip install --quiet --disable-pip-version-check pyas2lib==1.4.4 || { rm -rf build/pyas2lib; exit 1; }
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -81,14 +81,15 @@ def test_openssl_decrypts_the_triple_des_of_a_legacy_agreement(openssl: OpenSSL,
 
 
 @pytest.mark.parametrize("size", [100, 2_000_000], ids=["DER", "BER"])
-def test_openssl_reads_the_structure_of_our_authenticated_encryption(
-    openssl: OpenSSL, us: Company, size: int
+@pytest.mark.parametrize("oaep", [False, True], ids=["pkcs1", "oaep"])
+def test_openssl_decrypts_our_authenticated_encryption(
+    *, openssl: OpenSSL, us: Company, size: int, oaep: bool
 ) -> None:
-    # OpenSSL 3.0 cannot decrypt AuthEnvelopedData from the command line; 3.2 can.
-    sent = build(bytes(size), encrypt=as2.Encryption((us.certificate,), "aes256-gcm", oaep=True))
+    sent = build(bytes(size), encrypt=as2.Encryption((us.certificate,), "aes256-gcm", oaep=oaep))
     printed = openssl.run("cms", "-cmsout", "-print", "-inform", "DER", data=sent.body)
     assert b"authEnvelopedData" in printed
     assert b"aes-256-gcm" in printed
+    assert openssl.decrypt(us, sent.body).endswith(b"\r\n\r\n" + bytes(size))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())

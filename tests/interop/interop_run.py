@@ -104,11 +104,14 @@ def matrix(results: Sequence[Result], peers: Sequence[str], reasons: Reasons) ->
     """Layers and receipts by peer and direction."""
     table = _table(peers, "layers, from the payload outwards", "receipt")
     for layers, receipt in product(LAYERS, RECEIPTS):
+        here = _like(results, layers=layers, receipt=receipt)
         cells = [
-            cell(_like(results, peer=peer, direction=direction, layers=layers, receipt=receipt), reasons, counted=False)
+            cell(_like(here, peer=peer, direction=direction), reasons, counted=False)
             for peer, direction in product(peers, DIRECTIONS)
-        ]  # fmt: skip
-        table.add_row(layers if receipt == RECEIPTS[0] else "", receipt, *cells, end_section=receipt == RECEIPTS[-1])
+        ]
+        table.add_row(
+            layers if receipt == RECEIPTS[0] else "", receipt, *cells, end_section=receipt == RECEIPTS[-1]
+        )
     return table
 
 
@@ -176,9 +179,8 @@ def main() -> int:
         for line in result.wrong:
             console.print(Text(f"     {line}"))
     console.print(Text(f"\n{'; '.join(versions)}"))
-    console.print(
-        Text(f"{len(ran)} cases in {time.monotonic() - begun:.0f} s, {len(failed)} failed; {len(refused)} not possible")
-    )
+    took = f"{len(ran)} cases in {time.monotonic() - begun:.0f} s"
+    console.print(Text(f"{took}, {len(failed)} failed; {len(refused)} not possible"))
     return 1 if failed else 0
 
 

@@ -1,7 +1,7 @@
 """Gateways and peers that trade: what a case of the matrix needs, and how it is judged.
 
-Two gateways, because one signs with one key: one of RSA, and one of an elliptic curve for outbound ECDSA. Each has
-a partner for everything that is agreed in some case. The peers are processes that share no code with ours.
+Two gateways, because one signs with one key: one of RSA, and one of an elliptic curve for outbound ECDSA.
+Each has a partner for everything agreed in some case. Peers are processes that share no code with ours.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from click.testing import CliRunner
 from interop_matrix import HUGE, LAYERS, PAYLOADS, Case
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
-from gateway import queries
+from gateway import as2, channels, queries
 from gateway.cli import main
 from gateway.config import Address
 from gateway.home import Home
@@ -35,6 +35,14 @@ from gateway.store.tables import transmission
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "tests" / "peers"
 JAVA = ROOT / "build" / "peers" / "bouncycastle"
+PACKAGES = (
+    "default-jdk-headless",
+    "libbcmail-java",
+    "libbcpkix-java",
+    "libbcprov-java",
+    "libbcutil-java",
+    "libmail-java",
+)
 JARS = ("bcmail", "bcpkix", "bcprov", "bcutil", "javax.mail", "javax.activation")
 PATIENCE_S = 120.0
 PROCESSED = "automatic-action/MDN-sent-automatically; processed"
@@ -75,9 +83,7 @@ def _jars() -> list[str]:
     files = [f"/usr/share/java/{name}.jar" for name in JARS]
     for file in files:
         if not Path(file).exists():
-            raise Unavailable(
-                f"needs {file}: apt-get install libbcmail-java libbcpkix-java libbcprov-java libbcutil-java libmail-java"
-            )
+            raise Unavailable(f"needs {file}: apt-get install {' '.join(PACKAGES)}")
     return files
 
 
@@ -91,7 +97,8 @@ def _compiled() -> Path:
         _needs("javac")
         made = JAVA / f"{digest}.{os.getpid()}"  # another test process may compile at the same time
         subprocess.run(
-            ["javac", "-Xlint:all,-path", "-Werror", "-proc:none", "-d", made, "-cp", os.pathsep.join(_jars()), *sources],
+            ["javac", "-Xlint:all,-path", "-Werror", "-proc:none",
+             "-d", made, "-cp", os.pathsep.join(_jars()), *sources],
             check=True,
         )  # fmt: skip
         try:
@@ -110,7 +117,11 @@ class Peer:
         self._lock = threading.Lock()
         with open(self.log, "wb") as log:
             self._process = subprocess.Popen(
-                [*command(name), str(keys)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+                [*command(name), str(keys)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         ready = self._line()
         self.url, self.versions = ready["url"], ready["versions"]
@@ -150,8 +161,8 @@ def make_keys(folder: Path) -> None:
 
 def _make_pair(folder: Path, name: str, subject: str, kind: str, *options: str) -> None:
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", kind, *options, "-nodes", "-days", "30", "-subj", f"/CN={subject}",
-         "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt"],
+        ["openssl", "req", "-x509", "-newkey", kind, *options, "-nodes", "-days", "30",
+         "-subj", f"/CN={subject}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt"],
         check=True, capture_output=True,
     )  # fmt: skip
     (folder / f"{name}.key").chmod(0o600)
@@ -176,12 +187,13 @@ def _partner(case: Case, name: str, keys: Path, url: str) -> str:
         f'encrypt = "{case.cipher if layers.encrypt else "none"}"',
         f'compress = "{layers.compress}"',
         f'mdn = {{ mode = "{mode or "none"}", signed = {str(receipt == "signed").lower()} }}',
+        'retry = { attempts = 2, first = "1s" }',
         f"certs = [{', '.join(certs)}]",
     ]
     if case.scheme == "pss":
-        lines.append('sign_padding = "pss"')
+        lines.append('signature = "pss"')
     if case.transport == "oaep":
-        lines.append('encrypt_padding = "oaep"')
+        lines.append('key_transport = "oaep"')
     return "\n".join(lines) + "\n\n"
 
 
@@ -270,6 +282,26 @@ class World:
             return self._out(case, ours, peer, sha256)
         return self._in(case, ours, peer, sha256, options)
 
+    def wire(self, case: Case) -> bytes:
+        """The body of the last message of what was agreed in a case, as it crossed the wire."""
+        return self._blob(case, "wire_sha256")
+
+    def receipt(self, case: Case) -> bytes:
+        """The body of the last receipt that we got."""
+        return self._blob(case, "receipt_sha256")
+
+    def _blob(self, case: Case, column: str) -> bytes:
+        store = self._ours[_on_curve(case)].home.store
+        with store.read() as conn:
+            sha256 = conn.execute(
+                select(transmission.c[column])
+                .where(transmission.c.partner == self._names[case.policy])
+                .order_by(transmission.c.created_at.desc(), transmission.c.id.desc())
+                .limit(1)
+            ).scalar_one()
+        with store.fetch(sha256) as file:
+            return file.read()
+
     def _out(self, case: Case, ours: Ours, peer: Peer, sha256: str) -> list[str]:
         partner = ours.home.config.partner(self._names[case.policy])
         with open(self.payload(case.payload), "rb") as file:
@@ -292,7 +324,9 @@ class World:
             "compress": LAYERS[case.layers].compress,
         }
         for name, wanted in layers.items():
-            if found[name] != "some" or wanted == "none":  # "some": there was one, and the peer does not tell which
+            if (
+                found[name] != "some" or wanted == "none"
+            ):  # "some": there was one, and the peer does not tell which
                 told[name] = (found[name], wanted)
         if case.receipt != "none":
             told |= {
@@ -301,6 +335,25 @@ class World:
                 "MIC equal": (sent["mic_match"], True),
             }
         return _differences(told)
+
+    def _layers(self, case: Case, ours: Ours, row: Row[Any]) -> dict[str, tuple[Any, Any]]:
+        """What a message to us was made of, and what its case asks for: less might have been accepted."""
+        relation = ours.home.config.partner(row.partner).as2
+        assert relation is not None
+        with ours.home.store.fetch(row.wire_sha256) as body, open(os.devnull, "wb") as nowhere:
+            opened = as2.open_message(
+                as2.parse_request_headers([(name, value) for name, value in row.wire_headers]),
+                body,
+                policy=channels.policy(ours.home.config, relation, ours.home.now()),
+                payload=nowhere,
+                now=ours.home.now(),
+            )
+        told = {
+            "signed": (opened.signed_with is not None, LAYERS[case.layers].sign),
+            "encrypt": (opened.encrypted_with or "-", case.cipher),
+            "compress": (opened.compression, LAYERS[case.layers].compress),
+        }
+        return told | ({"digest": (opened.mic_algorithm, case.digest)} if LAYERS[case.layers].sign else {})
 
     def _in(self, case: Case, ours: Ours, peer: Peer, sha256: str, options: dict[str, str]) -> list[str]:
         layers = LAYERS[case.layers]
@@ -323,12 +376,15 @@ class World:
             "mode": mode,
             "recipients": "one",
             "encoding": "binary",
+            "transfer": "length",
         }
         answer = peer.ask("send", **(question | options))
         if "error" in answer:
             return [f"the peer: {answer['error']}"]
         with ours.home.store.read() as conn:
-            row = conn.execute(select(transmission).where(transmission.c.message_id == message_id)).one_or_none()
+            row = conn.execute(
+                select(transmission).where(transmission.c.message_id == message_id)
+            ).one_or_none()
         if row is None:
             return [f"nothing was received; the answer was {answer}"]
         told: dict[str, tuple[Any, Any]] = {
@@ -337,9 +393,12 @@ class World:
             "HTTP status": (answer["status"], "200" if mode == "sync" else "204"),
             "filename": (row.filename, "payload.bin"),
         }
+        if row.status != "refused":
+            told |= self._layers(case, ours, row)
         if receipt != "none":
-            digest = case.digest if layers.sign else "sha256"
-            signed_with = "sha256" if digest == "sha1" else digest  # a receipt of ours is never signed with SHA-1
+            signed_with = case.digest if layers.sign else "sha256"
+            if signed_with == "sha1" and answer["receipt"] == "sha256":
+                signed_with = "sha256"  # what was agreed is the least
             told |= {
                 "disposition": (answer["disposition"], PROCESSED),
                 "receipt signed": (answer["receipt"], signed_with if receipt == "signed" else "none"),

@@ -65,9 +65,7 @@ class OpenSslPartner(Partner):
         if encrypts:
             whole = self.encrypted(whole, how)
         self._sent[how["id"]] = (part if signs or encrypts else payload, digest)
-        return self._mail(
-            addressed(how["from"], how["to"], how["id"]) + asking(how, digest, self.url), whole
-        )
+        return self._mail(addressed(how["from"], how["to"], how["id"]) + asking(how, digest, self.url), whole)
 
     def _mail(self, headers: Headers, whole: bytes) -> Mail:
         fields, body = split(whole)
@@ -105,18 +103,19 @@ class OpenSslPartner(Partner):
             *options, *recipients, data=whole,
         )  # fmt: skip
         kind = "authEnveloped-data" if how["encrypt"].endswith("gcm") else "enveloped-data"
-        if how["encoding"] == "base64":
-            body = base64.encodebytes(body).replace(b"\n", b"\r\n")
-        head = (
-            f"Content-Type: application/pkcs7-mime; smime-type={kind}; name=smime.p7m\r\n"
-            f"Content-Transfer-Encoding: {how['encoding']}\r\n\r\n"
-        )
-        return head.encode() + body
+        head = [f"Content-Type: application/pkcs7-mime; smime-type={kind}; name=smime.p7m"]
+        return encoded(head, body, how["encoding"])
 
     # Opening.
 
     def open(self, message: Mail) -> Opened:
-        layers = {"sign": "none", "scheme": "none", "encrypt": "none", "transport": "none", "compress": "none"}
+        layers = {
+            "sign": "none",
+            "scheme": "none",
+            "encrypt": "none",
+            "transport": "none",
+            "compress": "none",
+        }
         fields, body, part = message.headers, message.body, b""
         if content_type(fields) == "application/pkcs7-mime":
             layers |= self._envelope(body)
@@ -166,9 +165,7 @@ class OpenSslPartner(Partner):
             )  # fmt: skip
         finally:
             content.unlink()
-        text = self._openssl(
-            "cms", "-cmsout", "-noout", "-print", "-inform", "DER", data=signature
-        ).decode()
+        text = self._openssl("cms", "-cmsout", "-noout", "-print", "-inform", "DER", data=signature).decode()
         signer = text.partition("signerInfos:")[2]
         digest = re.search(r"digestAlgorithm:\s+algorithm: (\S+)", signer)
         scheme = re.search(r"signatureAlgorithm:\s+algorithm: (\S+)", signer)
@@ -225,14 +222,17 @@ class OpenSslPartner(Partner):
 
 def entity(payload: bytes, how: dict[str, str]) -> bytes:
     """The MIME entity of a payload."""
-    content = payload
-    if how["encoding"] == "base64":
-        content = base64.encodebytes(payload).replace(b"\n", b"\r\n")
-    head = (
-        f"Content-Type: {how['type']}\r\nContent-Transfer-Encoding: {how['encoding']}\r\n"
-        f'Content-Disposition: attachment; filename="{how["filename"]}"\r\n\r\n'
-    )
-    return head.encode() + content
+    head = [f"Content-Type: {how['type']}", f'Content-Disposition: attachment; filename="{how["filename"]}"']
+    return encoded(head, payload, how["encoding"])
+
+
+def encoded(head: list[str], body: bytes, encoding: str) -> bytes:
+    """An entity whose body is encoded; with `none` nothing says that it is not."""
+    if encoding == "base64":
+        body = base64.encodebytes(body).replace(b"\n", b"\r\n")
+    if encoding != "none":
+        head = [*head, f"Content-Transfer-Encoding: {encoding}"]
+    return "\r\n".join([*head, "", ""]).encode() + body
 
 
 def asking(how: dict[str, str], digest: str, url: str) -> Headers:
@@ -241,7 +241,9 @@ def asking(how: dict[str, str], digest: str, url: str) -> Headers:
     if how["receipt"] != "none":
         headers.append(("Disposition-Notification-To", "edi@peer.example"))
     if how["receipt"] == "signed":
-        options = f"signed-receipt-protocol=optional, pkcs7-signature; signed-receipt-micalg=optional, {digest}"
+        options = (
+            f"signed-receipt-protocol=optional, pkcs7-signature; signed-receipt-micalg=optional, {digest}"
+        )
         headers.append(("Disposition-Notification-Options", options))
     if how["mode"] == "async":
         headers.append(("Receipt-Delivery-Option", url))

@@ -1,8 +1,8 @@
-"""An AS2 partner in a process of its own: what those on openssl and on pyas2lib share. The standard library only.
+"""An AS2 partner in a process of its own: what those on openssl and on pyas2lib share. Standard library only.
 
-Each line on standard input is a question and each line on standard output its answer, both form-encoded: `send` a
-message, tell what was `received`. The first line out says where it listens, for messages and receipts alike. The
-process ends with its input. What the partner on BouncyCastle speaks is the same.
+Each line on standard input is a question and each line on standard output its answer, both form-encoded:
+`send` a message, tell what was `received`. The first line out says where it listens, for both kinds of mail.
+The process ends with its input. The partner on BouncyCastle is asked in the same way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import urllib.error
 import urllib.request
 import uuid
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,8 +37,11 @@ class Mail(NamedTuple):
         return next((value for field, value in self.headers if field.lower() == name.lower()), "")
 
 
+NOTHING = Mail([], b"")
+
+
 class Opened(NamedTuple):
-    """A message that was opened: its payload, what its layers were, and the receipt for it if one was asked for."""
+    """A message that was opened: its payload, what its layers were, and the receipt if one was asked for."""
 
     payload: bytes
     layers: Answer
@@ -89,7 +91,7 @@ class Partner(ABC):
 
     @abstractmethod
     def judge(self, answer: Mail, id: str) -> Answer:
-        """What a receipt says: `disposition`, `mic` (equal, different, absent), `receipt`, the digest it is signed with."""
+        """What a receipt says: `disposition`; `mic`: equal, different, absent; `receipt`: what signed it."""
 
     def run(self) -> None:
         """Answer questions until there are no more."""
@@ -114,25 +116,38 @@ class Partner(ABC):
         return result
 
     def take(self, mail: Mail) -> tuple[int, Mail]:
-        """One request: a receipt for what was sent, or a message, which is opened and answered."""
+        """One request: a receipt for what was sent, or a message, which is opened and answered.
+
+        Where the receipt is to be posted, the request is answered before the message is opened.
+        """
         original = self.original(mail)
         if original is not None:
             self._receipts.put(original, mail)
-            return 204, Mail([], b"")
+            return 204, NOTHING
+        url = mail.header("Receipt-Delivery-Option")
+        if url:
+            threading.Thread(target=self._post_receipt, args=(url, mail)).start()
+            return 204, NOTHING
+        opened = self._opened(mail)
+        return (500, NOTHING) if opened is None else (200, opened.receipt or NOTHING)
+
+    def _post_receipt(self, url: str, mail: Mail) -> None:
+        opened = self._opened(mail)
+        if opened is not None and opened.receipt is not None:
+            post(url, opened.receipt)
+
+    def _opened(self, mail: Mail) -> Opened | None:
+        """What is in a message, which is kept for whoever asks; None when it cannot be opened."""
         id = mail.header("Message-ID")
         try:
             opened = self.open(mail)
         except Exception as error:
             traceback.print_exc()
             self._received.put(id, {"error": f"{type(error).__name__}: {error}"})
-            return 500, Mail([], b"")
+            return None
         found = {"size": str(len(opened.payload)), "sha256": hashlib.sha256(opened.payload).hexdigest()}
         self._received.put(id, found | opened.layers)
-        url = mail.header("Receipt-Delivery-Option")
-        if opened.receipt is not None and url:
-            threading.Thread(target=post, args=(url, opened.receipt)).start()
-            return 204, Mail([], b"")
-        return 200, opened.receipt or Mail([], b"")
+        return opened
 
     def _posted(self) -> type[BaseHTTPRequestHandler]:
         partner = self
@@ -164,7 +179,7 @@ def post(url: str, mail: Mail) -> tuple[int, Mail]:
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, Mail(list(answer.headers.items()), answer.read())
     except urllib.error.HTTPError as error:
-        return error.code, Mail([], error.read())
+        return error.code, Mail(list(error.headers.items()), error.read())
 
 
 def tell(answer: Answer) -> None:

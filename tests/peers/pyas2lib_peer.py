@@ -28,6 +28,7 @@ from pyas2lib import as2  # type: ignore[import-not-found]  # noqa: E402
 
 re.search = search
 
+SCHEMES = {"pkcs1": "rsassa_pkcs1v15", "pss": "rsassa_pss"}
 CIPHERS = {
     "3des": "tripledes_192_cbc",
     "aes128-cbc": "aes_128_cbc",
@@ -61,7 +62,7 @@ class Pyas2Partner(Partner):
             "compress": how["compress"] != "none",
         }
         if options["sign"]:
-            options["digest_alg"] = how["sign"]
+            options |= {"digest_alg": how["sign"], "sign_alg": SCHEMES[how["scheme"]]}
         if options["encrypt"]:
             options["enc_alg"] = CIPHERS[how["encrypt"]]
         if how["receipt"] != "none":
@@ -83,7 +84,7 @@ class Pyas2Partner(Partner):
         )
         if status != "processed":
             raise ValueError(f"{status}: {error!r}: {trace}")
-        # Of what it opened the library tells a digest, and a cipher if that is 3DES; of all else, whether it was there.
+        # The library tells a digest, and a cipher if that is 3DES; of all else, whether it was there.
         layers = {
             "sign": opened.digest_alg or "none",
             "scheme": "some" if opened.signed else "none",
@@ -110,7 +111,8 @@ class Pyas2Partner(Partner):
         # The library says of a MIC only when it differs, and of a signature only when it is bad or absent.
         said = receipt.payload.as_string()
         return {
-            "disposition": f"automatic-action/MDN-sent-automatically; {status}" + (f": {detail}" if detail else ""),
+            "disposition": f"automatic-action/MDN-sent-automatically; {status}"
+            + (f": {detail}" if detail else ""),
             "receipt": receipt.digest_alg or "none",
             "mic": "equal" if sent.mic and sent.mic.decode() in said and status == "processed" else "absent",
         }

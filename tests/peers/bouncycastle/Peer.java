@@ -3,6 +3,7 @@ package tradelane.peer;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
@@ -20,6 +21,7 @@ import java.security.MessageDigest;
 import java.security.Security;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -94,33 +96,35 @@ final class Peer {
         Smime.Entity entity = Smime.payload(payload, how.get("type"), how.get("filename"), how.get("encoding"));
         boolean signs = !how.get("sign").equals("none");
         boolean encrypts = !how.get("encrypt").equals("none");
-        byte[] hashed = signs || encrypts || !how.get("compress").equals("none") ? entity.whole() : payload;
-        if (!signs && !how.get("compress").equals("none")) {
+        String digest = signs ? how.get("sign") : "sha256";
+        boolean compresses = !how.get("compress").equals("none");
+        String mic = Smime.mic(encrypts || compresses ? entity.whole() : payload, digest);
+        if (compresses && !(signs && how.get("compress").equals("after-sign"))) {
             entity = Smime.compressed(entity);
         }
         if (signs) {
-            entity = how.get("compress").equals("before-sign") ? Smime.compressed(entity) : entity;
-            hashed = entity.whole();
-            entity = Smime.signed(entity, how.get("sign"), how.get("scheme"), keys);
+            Smime.Signed signed = Smime.signed(entity, digest, List.of(how.get("scheme").split(",")), keys);
+            entity = signed.entity();
+            mic = Base64.getEncoder().encodeToString(signed.digest());
             entity = how.get("compress").equals("after-sign") ? Smime.compressed(entity) : entity;
         }
         if (encrypts) {
+            String encoding = how.get("encoding").equals("base64") ? "base64" : "binary";
             entity = Smime.encrypted(
-                entity, how.get("encrypt"), how.get("transport"), how.get("recipients"), how.get("encoding"), keys);
+                entity, how.get("encrypt"), how.get("transport"), how.get("recipients"), encoding, keys);
         }
         String id = how.get("id");
-        String digest = signs ? how.get("sign") : "sha256";
         boolean async = how.get("mode").equals("async");
         List<Header> headers = addressed(how.get("from"), how.get("to"), id);
         headers.addAll(Receipts.asking(how.get("receipt"), digest, async ? url() : ""));
-        headers.addAll(entity.headers());
-        HttpResponse<byte[]> answer = post(how.get("url"), headers, entity.body());
+        headers.addAll(entity.unfolded());
+        HttpResponse<byte[]> answer = post(how.get("url"), headers, entity.body(), how.get("transfer"));
         Map<String, String> result = new LinkedHashMap<>(Map.of("status", String.valueOf(answer.statusCode())));
         if (answer.statusCode() / 100 == 2 && !how.get("receipt").equals("none")) {
             Smime.Entity receipt = async
                 ? awaited(receipts, id).get(PATIENCE_S, TimeUnit.SECONDS)
                 : new Smime.Entity(fields(answer.headers().map()), answer.body());
-            result.putAll(Receipts.judge(receipt, hashed, digest, keys));
+            result.putAll(Receipts.judge(receipt, mic, digest, keys));
         }
         return result;
     }
@@ -139,40 +143,43 @@ final class Peer {
             }
         } catch (Exception error) {
             awaited(received, entity.header("Message-ID", "")).complete(Map.of("error", error.toString()));
-            exchange.sendResponseHeaders(500, -1);
+            if (exchange.getResponseCode() == -1) {
+                exchange.sendResponseHeaders(500, -1);
+            }
         }
     }
 
+    /** Opens a message and answers with its receipt; answers before it opens where the receipt is to be posted. */
     private void message(HttpExchange exchange, Smime.Entity message) throws Exception {
-        String id = message.header("Message-ID", "");
         String asynchronously = message.header("Receipt-Delivery-Option", "");
+        if (!asynchronously.isEmpty()) {
+            exchange.sendResponseHeaders(204, -1);
+        }
         Smime.Opened opened = Smime.open(message, keys);
-        byte[] payload = opened.entity.content();
-        Map<String, String> found = new LinkedHashMap<>();
-        found.put("size", String.valueOf(payload.length));
-        found.put("sha256", HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(payload)));
-        found.put("sign", opened.sign);
-        found.put("scheme", opened.scheme);
-        found.put("encrypt", opened.encrypt);
-        found.put("transport", opened.transport);
-        found.put("compress", opened.compress);
-        if (message.header("Disposition-Notification-To", null) == null) {
+        Smime.Entity receipt = Receipts.build(message, opened, keys);
+        List<Header> headers = addressed(
+            message.header("AS2-To", ""), message.header("AS2-From", ""), "<" + UUID.randomUUID() + "@peer>");
+        headers.addAll(receipt.unfolded());
+        if (!asynchronously.isEmpty()) {
+            post(asynchronously, headers, receipt.body(), "length");
+        } else if (message.header("Disposition-Notification-To", "").isEmpty()) {
             exchange.sendResponseHeaders(200, -1);
         } else {
-            Smime.Entity receipt = Receipts.build(message, opened.hashed, opened.sign, keys);
-            List<Header> headers = addressed(
-                message.header("AS2-To", ""), message.header("AS2-From", ""), "<" + UUID.randomUUID() + "@peer>");
-            headers.addAll(receipt.headers());
-            if (asynchronously.isEmpty()) {
-                headers.forEach(header -> exchange.getResponseHeaders().add(header.getName(), header.getValue()));
-                exchange.sendResponseHeaders(200, receipt.body().length);
-                exchange.getResponseBody().write(receipt.body());
-            } else {
-                exchange.sendResponseHeaders(204, -1);
-                found.put("posted", String.valueOf(post(asynchronously, headers, receipt.body()).statusCode()));
-            }
+            headers.forEach(header -> exchange.getResponseHeaders().add(header.getName(), header.getValue()));
+            exchange.sendResponseHeaders(200, receipt.body().length);
+            exchange.getResponseBody().write(receipt.body());
         }
-        awaited(received, id).complete(found);
+        awaited(received, message.header("Message-ID", "")).complete(found(opened));
+    }
+
+    private static Map<String, String> found(Smime.Opened opened) throws Exception {
+        byte[] payload = opened.entity.content();
+        return new LinkedHashMap<>(Map.of(
+            "size", String.valueOf(payload.length),
+            "sha256", HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(payload)),
+            "sign", opened.sign, "scheme", opened.scheme,
+            "encrypt", opened.encrypt, "transport", opened.transport,
+            "compress", opened.compress));
     }
 
     private static List<Header> addressed(String from, String to, String id) {
@@ -181,10 +188,14 @@ final class Peer {
             new Header("Message-ID", id), new Header("MIME-Version", "1.0")));
     }
 
-    private HttpResponse<byte[]> post(String url, List<Header> headers, byte[] body)
+    /** POST; `transfer` is length, chunked, or expect, which is with a length after a 100 Continue. */
+    private HttpResponse<byte[]> post(String url, List<Header> headers, byte[] body, String transfer)
             throws IOException, InterruptedException {
+        HttpRequest.BodyPublisher publisher = transfer.equals("chunked")
+            ? HttpRequest.BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(body))
+            : HttpRequest.BodyPublishers.ofByteArray(body);
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url)).timeout(Duration.ofSeconds(PATIENCE_S))
-            .POST(HttpRequest.BodyPublishers.ofByteArray(body));
+            .expectContinue(transfer.equals("expect")).POST(publisher);
         headers.forEach(header -> request.header(header.getName(), header.getValue()));
         return client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
     }
@@ -203,7 +214,7 @@ final class Peer {
         Map<String, String> pairs = new LinkedHashMap<>();
         for (String pair : line.split("&")) {
             String[] words = pair.split("=", 2);
-            pairs.put(URLDecoder.decode(words[0], StandardCharsets.UTF_8), URLDecoder.decode(words[1], StandardCharsets.UTF_8));
+            pairs.put(plain(words[0]), plain(words[1]));
         }
         return pairs;
     }
@@ -212,6 +223,10 @@ final class Peer {
         System.out.println(answer.entrySet().stream()
             .map(pair -> encoded(pair.getKey()) + "=" + encoded(pair.getValue()))
             .collect(Collectors.joining("&")));
+    }
+
+    private static String plain(String text) {
+        return URLDecoder.decode(text, StandardCharsets.UTF_8);
     }
 
     private static String encoded(String text) {

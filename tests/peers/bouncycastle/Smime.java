@@ -3,6 +3,7 @@ package tradelane.peer;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.PrivateKey;
@@ -45,6 +46,7 @@ import org.bouncycastle.cms.CMSProcessableByteArray;
 import org.bouncycastle.cms.RecipientInformation;
 import org.bouncycastle.cms.RecipientInformationStore;
 import org.bouncycastle.cms.SignerInformation;
+import org.bouncycastle.cms.SignerInformationVerifier;
 import org.bouncycastle.cms.jcajce.JcaSimpleSignerInfoGeneratorBuilder;
 import org.bouncycastle.cms.jcajce.JcaSimpleSignerInfoVerifierBuilder;
 import org.bouncycastle.cms.jcajce.JceCMSContentEncryptorBuilder;
@@ -57,7 +59,6 @@ import org.bouncycastle.mail.smime.SMIMECompressedGenerator;
 import org.bouncycastle.mail.smime.SMIMEEnvelopedGenerator;
 import org.bouncycastle.mail.smime.SMIMESignedGenerator;
 import org.bouncycastle.mail.smime.SMIMESignedParser;
-import org.bouncycastle.operator.OperatorException;
 import org.bouncycastle.operator.OutputAEADEncryptor;
 import org.bouncycastle.operator.jcajce.JcaAlgorithmParametersConverter;
 import org.bouncycastle.operator.jcajce.JcaDigestCalculatorProviderBuilder;
@@ -79,7 +80,7 @@ final class Smime {
 
     private Smime() {}
 
-    /** A MIME entity whose bytes are settled: unfolded headers, and the body as it is written. */
+    /** A MIME entity whose bytes are settled: headers, folded as javax.mail folds them, and the body as written. */
     record Entity(List<Header> headers, byte[] body) {
         /** An entity out of its bytes as they stand. */
         static Entity of(MimeBodyPart part) throws MessagingException, IOException {
@@ -88,24 +89,26 @@ final class Smime {
             MimeBodyPart settled = new MimeBodyPart(new ByteArrayInputStream(written.toByteArray()));
             List<Header> headers = new ArrayList<>();
             for (Enumeration<Header> all = settled.getAllHeaders(); all.hasMoreElements();) {
-                Header header = all.nextElement();
-                headers.add(new Header(header.getName(), MimeUtility.unfold(header.getValue())));
+                headers.add(all.nextElement());
             }
             return new Entity(headers, settled.getRawInputStream().readAllBytes());
         }
 
         String header(String name, String otherwise) {
             return headers.stream().filter(header -> header.getName().equalsIgnoreCase(name))
-                .map(Header::getValue).findFirst().orElse(otherwise);
+                .map(header -> MimeUtility.unfold(header.getValue())).findFirst().orElse(otherwise);
         }
 
-        /** As BouncyCastle takes it. javax.mail writes a body as it is where its encoding is told. */
+        /** The headers as HTTP takes them. */
+        List<Header> unfolded() {
+            return headers.stream()
+                .map(header -> new Header(header.getName(), MimeUtility.unfold(header.getValue()))).toList();
+        }
+
+        /** As BouncyCastle takes it. */
         MimeBodyPart part() throws MessagingException {
             InternetHeaders fields = new InternetHeaders();
             headers.forEach(header -> fields.addHeader(header.getName(), header.getValue()));
-            if (fields.getHeader("Content-Transfer-Encoding") == null) {
-                fields.addHeader("Content-Transfer-Encoding", "binary");
-            }
             return new MimeBodyPart(fields, body);
         }
 
@@ -123,31 +126,39 @@ final class Smime {
         }
     }
 
-    /** The entity of a payload, encoded as `encoding` says: binary or base64. */
-    static Entity payload(byte[] content, String type, String filename, String encoding) {
-        byte[] body = encoding.equals("base64") ? Base64.getMimeEncoder().encode(content) : content;
+    /** The entity of a payload, encoded as `encoding` says: binary, 7bit, quoted-printable or base64. */
+    static Entity payload(byte[] content, String type, String filename, String encoding)
+            throws MessagingException, IOException {
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        try (OutputStream out = MimeUtility.encode(body, encoding)) {
+            out.write(content);
+        }
         return new Entity(List.of(
             new Header("Content-Type", type),
             new Header("Content-Transfer-Encoding", encoding),
-            new Header("Content-Disposition", "attachment; filename=\"" + filename + "\"")), body);
+            new Header("Content-Disposition", "attachment; filename=\"" + filename + "\"")), body.toByteArray());
     }
 
-    /** multipart/signed around an entity; `scheme` is pkcs1, pss or ecdsa. */
-    static Entity signed(Entity entity, String digest, String scheme, Keys keys)
-            throws GeneralSecurityException, OperatorException, MessagingException, IOException, CMSException,
-            org.bouncycastle.mail.smime.SMIMEException {
-        Keys.Pair pair = scheme.equals("ecdsa") ? keys.curve() : keys.rsa();
-        String algorithm = digest.toUpperCase()
-            + Map.of("pkcs1", "WITHRSA", "pss", "WITHRSAANDMGF1", "ecdsa", "WITHECDSA").get(scheme);
+    /** A multipart/signed, and the digest of what was signed as BouncyCastle took it. */
+    record Signed(Entity entity, byte[] digest) {}
+
+    /** multipart/signed around an entity by each `schemes`: pkcs1, pss, ecdsa. */
+    static Signed signed(Entity entity, String digest, List<String> schemes, Keys keys) throws Exception {
         SMIMESignedGenerator generator = new SMIMESignedGenerator("binary");
-        generator.addSignerInfoGenerator(new JcaSimpleSignerInfoGeneratorBuilder().setProvider("BC")
-            .build(algorithm, pair.key(), pair.certificate()));
-        generator.addCertificates(new JcaCertStore(List.of(pair.certificate())));
+        for (String scheme : schemes) {
+            Keys.Pair pair = scheme.equals("ecdsa") ? keys.curve() : keys.rsa();
+            String algorithm = digest.toUpperCase()
+                + Map.of("pkcs1", "WITHRSA", "pss", "WITHRSAANDMGF1", "ecdsa", "WITHECDSA").get(scheme);
+            generator.addSignerInfoGenerator(new JcaSimpleSignerInfoGeneratorBuilder().setProvider("BC")
+                .build(algorithm, pair.key(), pair.certificate()));
+            generator.addCertificates(new JcaCertStore(List.of(pair.certificate())));
+        }
         MimeMultipart multipart = generator.generate(entity.part());
         MimeBodyPart part = new MimeBodyPart();
         part.setContent(multipart);
         part.setHeader("Content-Type", multipart.getContentType());
-        return Entity.of(part);
+        Entity signed = Entity.of(part);
+        return new Signed(signed, (byte[]) generator.getGeneratedDigests().values().iterator().next());
     }
 
     static Entity compressed(Entity entity) throws Exception {
@@ -185,20 +196,21 @@ final class Smime {
             new Header("Content-Transfer-Encoding", "binary")), written);
     }
 
-    private static JceKeyTransRecipientInfoGenerator recipient(X509Certificate certificate, String transport, boolean ski)
-            throws GeneralSecurityException {
-        if (ski) {
-            byte[] identifier = new JcaX509ExtensionUtils().createSubjectKeyIdentifier(certificate.getPublicKey())
-                .getKeyIdentifier();
-            return new JceKeyTransRecipientInfoGenerator(identifier, certificate.getPublicKey()).setProvider("BC");
-        }
+    private static JceKeyTransRecipientInfoGenerator recipient(
+            X509Certificate certificate, String transport, boolean ski) throws GeneralSecurityException {
+        byte[] identifier = new JcaX509ExtensionUtils().createSubjectKeyIdentifier(certificate.getPublicKey())
+            .getKeyIdentifier();
         if (!transport.equals("oaep")) {
-            return new JceKeyTransRecipientInfoGenerator(certificate).setProvider("BC");
+            return ski
+                ? new JceKeyTransRecipientInfoGenerator(identifier, certificate.getPublicKey()).setProvider("BC")
+                : new JceKeyTransRecipientInfoGenerator(certificate).setProvider("BC");
         }
         AlgorithmIdentifier oaep = new JcaAlgorithmParametersConverter().getAlgorithmIdentifier(
             PKCSObjectIdentifiers.id_RSAES_OAEP,
             new OAEPParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, PSource.PSpecified.DEFAULT));
-        return new JceKeyTransRecipientInfoGenerator(certificate, oaep).setProvider("BC");
+        return ski
+            ? new JceKeyTransRecipientInfoGenerator(identifier, oaep, certificate.getPublicKey()).setProvider("BC")
+            : new JceKeyTransRecipientInfoGenerator(certificate, oaep).setProvider("BC");
     }
 
     /** What an entity was once its layers are off, and what each of them was. */
@@ -209,24 +221,29 @@ final class Smime {
         String encrypt = "none";
         String transport = "none";
         String compress = "none";
-        byte[] hashed;
+        private byte[] signed;
+
+        /** The MIC: of what was signed as BouncyCastle digested it, else of the entity, and bare content alone. */
+        String mic(String digest) throws Exception {
+            if (signed != null) {
+                return Base64.getEncoder().encodeToString(signed);
+            }
+            boolean bare = encrypt.equals("none") && compress.equals("none");
+            return Smime.mic(bare ? entity.body() : entity.whole(), digest);
+        }
     }
 
     /** Takes off every layer. Throws when a signature is not the gateway's or anything cannot be opened. */
     static Opened open(Entity entity, Keys keys) throws Exception {
         Opened opened = new Opened();
         opened.entity = entity;
-        byte[] signed = null;
         while (true) {
-            String type = new ContentType(opened.entity.header("Content-Type", "text/plain")).getBaseType().toLowerCase();
-            if (type.equals("multipart/signed")) {
+            String type = new ContentType(opened.entity.header("Content-Type", "text/plain")).getBaseType();
+            if (type.equalsIgnoreCase("multipart/signed")) {
                 opened.entity = verified(opened, keys);
-                signed = opened.entity.whole();
-            } else if (type.equals("application/pkcs7-mime")) {
+            } else if (type.equalsIgnoreCase("application/pkcs7-mime")) {
                 opened.entity = inside(opened, keys);
             } else {
-                boolean bare = opened.encrypt.equals("none") && opened.compress.equals("none");
-                opened.hashed = signed != null ? signed : bare ? opened.entity.body() : opened.entity.whole();
                 return opened;
             }
         }
@@ -239,9 +256,11 @@ final class Smime {
         try {
             for (SignerInformation signer : parser.getSignerInfos()) {
                 for (X509Certificate certificate : keys.gateway()) {
-                    if (signer.getSID().match(new JcaX509CertificateHolder(certificate))
-                            && signer.verify(new JcaSimpleSignerInfoVerifierBuilder().setProvider("BC").build(certificate))) {
+                    SignerInformationVerifier verifier =
+                        new JcaSimpleSignerInfoVerifierBuilder().setProvider("BC").build(certificate);
+                    if (signer.getSID().match(new JcaX509CertificateHolder(certificate)) && signer.verify(verifier)) {
                         opened.sign = Keys.digest(signer.getDigestAlgOID());
+                        opened.signed = signer.getContentDigest();
                         opened.scheme = scheme(new ASN1ObjectIdentifier(signer.getEncryptionAlgOID()));
                         return Entity.of(parser.getContent());
                     }
@@ -283,7 +302,8 @@ final class Smime {
         return Entity.of(new MimeBodyPart(new ByteArrayInputStream(inner)));
     }
 
-    private static byte[] decrypted(Opened opened, RecipientInformationStore recipients, Keys keys) throws CMSException {
+    private static byte[] decrypted(Opened opened, RecipientInformationStore recipients, Keys keys)
+            throws CMSException {
         RecipientInformation recipient = recipients.get(new JceKeyTransRecipientId(keys.rsa().certificate()));
         if (recipient == null) {
             throw new CMSException("encrypted to somebody else");
