@@ -23,6 +23,7 @@ LIMITS = [
     Case("pyas2lib", "out", "encrypted", "unsigned sync"),
     Case("pyas2lib", "in", "encrypted", "unsigned sync"),
     Case("pyas2lib", "in", "signed, encrypted", "signed sync", scheme="pss"),
+    Case("pyas2lib", "in", "signed, encrypted", "signed sync", transport="oaep"),
     Case("pyas2lib", "in", "signed, compressed", "signed sync"),
 ]
 """What is said to be impossible, once each."""

@@ -69,8 +69,8 @@ def run(world: World, cases: Sequence[Case], console: Console) -> list[Result]:
     for case in track(cases, "trading", console=console, transient=True):
         try:
             wrong: Sequence[str] = world.run(case)
-        except Exception:  # what a peer does must not end the run
-            wrong = traceback.format_exc().splitlines()[-3:]
+        except Exception as error:  # what a peer does must not end the run
+            wrong = [line.rstrip() for line in traceback.format_exception_only(error)]
         results.append(Result(case, wrong))
     return results
 
@@ -168,19 +168,28 @@ def main() -> int:
     except Unavailable as error:
         console.print(f"[bold red]{error}")
         return 1
-    results, reasons = [*ran, *refused], Reasons()
-    console.print(matrix(results, asked.peers, reasons), "")
-    console.print(algorithms(results, asked.peers, reasons), "")
+    return tell([*ran, *refused], asked.peers, versions, time.monotonic() - begun, console)
+
+
+def tell(
+    results: Sequence[Result], peers: Sequence[str], versions: Sequence[str], took_s: float, console: Console
+) -> int:
+    """Print everything; the exit code."""
+    reasons = Reasons()
+    console.print(matrix(results, peers, reasons), "")
+    console.print(algorithms(results, peers, reasons), "")
     for number, text in enumerate(reasons.texts, 1):
         console.print(Text(f"[{number}] not possible: {text}"))
-    failed = [result for result in ran if result.wrong]
+    failed = [result for result in results if result.wrong]
     for result in failed:
         console.print(Text(f"FAIL {result.case.id}", "bold red"))
         for line in result.wrong:
             console.print(Text(f"     {line}"))
+    ran = sum(result.reason is None for result in results)
     console.print(Text(f"\n{'; '.join(versions)}"))
-    took = f"{len(ran)} cases in {time.monotonic() - begun:.0f} s"
-    console.print(Text(f"{took}, {len(failed)} failed; {len(refused)} not possible"))
+    console.print(
+        Text(f"{ran} cases in {took_s:.0f} s, {len(failed)} failed; {len(results) - ran} not possible")
+    )
     return 1 if failed else 0
 
 

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from itertools import product
 
+import interop_run
 import pytest
 from interop_cases import AUTHENTICATED, BOTH, COMPRESSED, LIMITS, REPRESENTATIVE, SIGNED
-from interop_matrix import DIRECTIONS, PAYLOADS, PEERS, Case, every_case, impossible, possible
-from interop_world import World
+from interop_matrix import (
+    CIPHERS,
+    DIGESTS,
+    DIRECTIONS,
+    HUGE,
+    LAYERS,
+    PAYLOADS,
+    PEERS,
+    RECEIPTS,
+    SCHEMES,
+    TRANSPORTS,
+    Case,
+    every_case,
+    huge_cases,
+    impossible,
+    possible,
+)
+from interop_world import ROOT, World
+from rich.console import Console
 
 pytestmark = pytest.mark.external("openssl, java with BouncyCastle and javax.mail, pyas2lib")
 
@@ -119,3 +138,35 @@ def test_a_case_fails_when_a_message_is_less_than_what_was_agreed(world_of: Worl
     """The judge of all the others sees something."""
     wrong = world_of(peer).run(BOTH[peer, "in"], encrypt="none")
     assert any("insufficient-message-security" in one for one in wrong)
+
+
+def test_a_case_that_fails_or_raises_is_printed_as_failed_and_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Broken(World):
+        def __init__(self) -> None:
+            """Nothing is started."""
+
+        def run(self, case: Case, **_: str) -> list[str]:
+            if case.direction == "in":
+                raise ValueError("the peer died")
+            return ["MIC equal is False, not True"]
+
+    cases = [BOTH["openssl", direction] for direction in DIRECTIONS]
+    results = interop_run.run(Broken(), cases, Console(quiet=True))
+    assert interop_run.tell(results, ("openssl",), ["OpenSSL"], 1.0, Console(width=120)) == 1
+    printed = capsys.readouterr().out
+    assert re.search(r"signed, encrypted .*FAIL .*FAIL", " ".join(printed.split()))
+    assert "MIC equal is False, not True" in printed
+    assert "ValueError: the peer died" in printed
+    assert interop_run.tell([interop_run.Result(cases[0])], ("openssl",), [], 1.0, Console(quiet=True)) == 0
+
+
+def test_the_page_shows_every_row_of_the_matrix_and_every_limit() -> None:
+    page = (ROOT / "docs" / "interop.md").read_text()
+    told = " ".join(page.split())
+    for text in [*LAYERS, *RECEIPTS, *DIGESTS, *CIPHERS, *SCHEMES, *TRANSPORTS, *PAYLOADS, HUGE]:
+        assert text in told
+    assert set(re.findall(r"not possible: ([^\n]+)", page)) == {
+        reason for case in [*every_case(), *huge_cases()] if (reason := impossible(case))
+    }

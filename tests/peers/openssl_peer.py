@@ -128,7 +128,7 @@ class OpenSslPartner(Partner):
         hashed = part or body
         receipt = None
         if message.header("Disposition-Notification-To"):
-            receipt = self.receipt(message, hashed, layers["sign"])
+            receipt = self.receipt(message, hashed, layers)
         return Opened(body, layers, receipt)
 
     def _decrypted(self, body: bytes) -> bytes:
@@ -176,13 +176,15 @@ class OpenSslPartner(Partner):
 
     # Receipts.
 
-    def receipt(self, message: Mail, hashed: bytes, sign: str) -> Mail:
-        """The receipt for a message, signed with the first digest that was asked for."""
+    def receipt(self, message: Mail, hashed: bytes, layers: Answer) -> Mail:
+        """The receipt for a message, signed with the first digest that was asked for, as the message was."""
         options = message.header("Disposition-Notification-Options")
         asked = re.search(r"signed-receipt-micalg=\w+, *([^,;]+)", options)
         spelled = asked[1].strip() if asked else "sha256"
         asked_digest = spelled.lower().replace("-", "")
-        digest = sign if sign != "none" else asked_digest
+        digest, scheme = asked_digest, "pkcs1"
+        if layers["sign"] != "none":
+            digest, scheme = layers["sign"], layers["scheme"]
         boundary = uuid.uuid4().hex
         report = (
             "Content-Type: multipart/report; report-type=disposition-notification; "
@@ -194,7 +196,7 @@ class OpenSslPartner(Partner):
             f"Received-Content-MIC: {self.mic(hashed, digest)}, {digest}\r\n"
             f"Disposition: {SENT}processed\r\n\r\n--{boundary}--\r\n"
         ).encode()
-        whole = self.signed(report, asked_digest, "pkcs1") if asked else report
+        whole = self.signed(report, asked_digest, scheme) if asked else report
         return self._mail(addressed(message.header("AS2-To"), message.header("AS2-From")), whole)
 
     def original(self, answer: Mail) -> str | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
-PATIENCE_S = 120.0
+PATIENCE_S = 900.0
 
 Headers = list[tuple[str, str]]
 Answer = dict[str, str]

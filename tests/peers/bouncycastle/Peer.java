@@ -44,7 +44,7 @@ import org.bouncycastle.jce.provider.BouncyCastleProvider;
  * listens, for messages and receipts alike. It ends with its input.
  */
 final class Peer {
-    private static final int PATIENCE_S = 120;
+    private static final int PATIENCE_S = 900;
 
     private final Keys keys;
     private final HttpServer server;

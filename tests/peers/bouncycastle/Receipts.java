@@ -22,7 +22,7 @@ final class Receipts {
 
     /**
      * The receipt for a message, whose fields are folded as javax.mail folds, and more: in front of the disposition's
-     * type, and in front of the digest's name.
+     * type, and in front of the digest's name. It is signed, where that was asked for, as the message was.
      */
     static Smime.Entity build(Smime.Entity message, Smime.Opened opened, Keys keys) throws Exception {
         String options = message.header("Disposition-Notification-Options", "");
@@ -43,7 +43,8 @@ final class Receipts {
         report.setContent(multipart);
         report.setHeader("Content-Type", multipart.getContentType());
         Smime.Entity entity = Smime.Entity.of(report);
-        return asked == null ? entity : Smime.signed(entity, asked, List.of("pkcs1"), keys).entity();
+        String scheme = opened.scheme.equals("none") ? "pkcs1" : opened.scheme;
+        return asked == null ? entity : Smime.signed(entity, asked, List.of(scheme), keys).entity();
     }
 
     private static String written(InternetHeaders fields) {
