@@ -753,10 +753,12 @@ def test_c02_what_may_pass_is_tried_again_with_its_cause_shown_and_what_will_not
         certified(gateway, "moved", "mistrusted", "hasty", "challenging", "unset")
         secret(gateway.home / "secrets", "wrong").read()
         (gateway.home / "secrets" / "secret").rename(gateway.home / "secrets" / "pw")
-        file = tmp_path / "large.bin"
-        file.write_bytes(bytes(20_000_000))
+        small, large = tmp_path / "small", tmp_path / "large"
+        small.write_bytes(b"x")
+        large.write_bytes(bytes(20_000_000))  # more than sockets hold, so that who answers early is seen to
         names = ("moved", "mistrusted", "hasty", "challenging", "unset")
-        sent = {name: gateway.must("send", name, file, "--json").json["transmission"] for name in names}
+        files = [(name, large if name == "hasty" else small) for name in names]
+        sent = {name: gateway.must("send", name, file, "--json").json["transmission"] for name, file in files}
 
         def explained(one: str) -> tuple[object, ...] | None:
             found = gateway.must("doc", "explain", one, "--json").json
