@@ -375,14 +375,15 @@ class Conversation:
     def _count_unreadable(self, partner: Partner, peer: str) -> None:
         """Say once that too much cannot be decrypted.
 
-        An attack on a key needs many answers, and a wrong certificate does not become right by itself. Counted
-        by address, so that nobody shuts a partner out by speaking in its name.
+        An attack on a key needs many answers, and a wrong certificate does not become right by itself.
+        Counted by address, so that nobody shuts a partner out by speaking in its name.
         """
         if not self._unreadable.add((partner.name, peer), self.home.now()):
             return
         text = (
-            f"{UNREADABLE_AN_HOUR} messages of {partner.name} from {peer} within an hour could not be decrypted: "
-            "more are answered with 429 for now. If they have the right certificate of ours, it is an attack"
+            f"{UNREADABLE_AN_HOUR} messages of {partner.name} from {peer} within an hour could not be "
+            "decrypted: more are answered with 429 for now. If they have the right certificate of ours, it "
+            "is an attack"
         )
         log.error("%s", text)
         self.home.store.write(lambda conn: self.home.note(conn, "alert", text, partner=partner.name))

@@ -155,21 +155,43 @@ def message(content_type: str, body: bytes, *more: tuple[str, str]) -> Sent:
 
 
 def open_message(sent: Sent, policy: as2.Policy, now: datetime = NOW) -> tuple[as2.Opened, bytes]:
-    """What our side makes of a message, and the payload it delivers."""
-    payload = io.BytesIO()
-    request = as2.parse_request_headers(sent.headers)
-    opened = as2.open_message(request, io.BytesIO(sent.body), policy=policy, payload=payload, now=now)
-    return opened, payload.getvalue()
+    """What our side makes of a message, and the payload it delivers; attachments are put away."""
+    opened, payload, _ = open_files(sent, policy, now)
+    return opened, payload
+
+
+def open_files(sent: Sent, policy: as2.Policy, now: datetime = NOW) -> tuple[as2.Opened, bytes, list[bytes]]:
+    """What our side makes of a message, the payload it delivers, and the attachments."""
+    files = _Files()
+    opened = files.opened(sent, policy, now)
+    return opened, files.payload.getvalue(), [one.getvalue() for one in files.attached]
 
 
 def refusal(sent: Sent, policy: as2.Policy) -> as2.As2Error:
     """The error for a message that must not be accepted, and the promise that nothing was delivered."""
-    payload = io.BytesIO()
-    request = as2.parse_request_headers(sent.headers)
+    files = _Files()
     with pytest.raises(as2.As2Error) as caught:
-        as2.open_message(request, io.BytesIO(sent.body), policy=policy, payload=payload, now=NOW)
-    assert payload.getvalue() == b""
+        files.opened(sent, policy, NOW)
+    assert (files.payload.getvalue(), files.attached) == (b"", [])
     return caught.value
+
+
+class _Files:
+    """Where the files of a message are written."""
+
+    def __init__(self) -> None:
+        self.payload = io.BytesIO()
+        self.attached: list[io.BytesIO] = []
+
+    def opened(self, sent: Sent, policy: as2.Policy, now: datetime) -> as2.Opened:
+        return as2.open_message(
+            as2.parse_request_headers(sent.headers), io.BytesIO(sent.body),
+            policy=policy, payload=self.payload, now=now, attach=self._attach,
+        )  # fmt: skip
+
+    def _attach(self) -> io.BytesIO:
+        self.attached.append(io.BytesIO())
+        return self.attached[-1]
 
 
 def entity(content: bytes, content_type: str = "application/EDI-X12", encoding: str = "binary") -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from as2_peer import NOW, Company, OpenSSL, Sent, build, message, multipart_signed
+from as2_peer import NOW, Company, OpenSSL, Sent, build, message, multipart_signed, open_files, refusal
 
 from gateway import as2
 
@@ -30,38 +30,6 @@ def attachments() -> list[as2.Attachment]:
         as2.Attachment(io.BytesIO(PDF), "application/pdf", 'drawing "3".pdf', "<2@sender>"),
         as2.Attachment(io.BytesIO(SHEET), "text/csv", None, None),
     ]
-
-
-def opened(sent: Sent, policy: as2.Policy) -> tuple[as2.Opened, bytes, list[bytes]]:
-    """What our side makes of a message, its payload, and its attachments."""
-    payload, attached = io.BytesIO(), list[io.BytesIO]()
-
-    def attach() -> io.BytesIO:
-        attached.append(io.BytesIO())
-        return attached[-1]
-
-    request = as2.parse_request_headers(sent.headers)
-    found = as2.open_message(
-        request, io.BytesIO(sent.body), policy=policy, payload=payload, now=NOW, attach=attach
-    )
-    return found, payload.getvalue(), [one.getvalue() for one in attached]
-
-
-def refused(sent: Sent, policy: as2.Policy = OPEN_DOOR) -> as2.As2Error:
-    """The error for a message that is not accepted, none of whose files was delivered."""
-    payload, attached = io.BytesIO(), list[io.BytesIO]()
-
-    def attach() -> io.BytesIO:
-        attached.append(io.BytesIO())
-        return attached[-1]
-
-    request = as2.parse_request_headers(sent.headers)
-    with pytest.raises(as2.As2Error) as caught:
-        as2.open_message(
-            request, io.BytesIO(sent.body), policy=policy, payload=payload, now=NOW, attach=attach
-        )
-    assert (payload.getvalue(), attached) == (b"", [])
-    return caught.value
 
 
 def multipart(*parts: bytes, subtype: str = "related", boundary: str = "b1", more: str = "") -> Sent:
@@ -106,7 +74,7 @@ def test_f2_files_come_back_in_order_with_their_ids_and_names_whatever_is_around
         encoding=encoding,
         receipt=as2.ReceiptRequest(),
     )
-    found, payload, attached = opened(sent, policy)
+    found, payload, attached = open_files(sent, policy)
     assert (payload, attached) == (ORDER, [PDF, SHEET])
     assert found.mic == sent.mics[found.mic_algorithm]
     assert found.payload == as2.Part(
@@ -160,7 +128,7 @@ MEDIA_TYPES = (
 
 def test_f2_every_listed_media_type_is_accepted_beside_the_document() -> None:
     files = [part(name.encode(), f"Content-Type: {name}") for name in MEDIA_TYPES]
-    found, payload, attached = opened(
+    found, payload, attached = open_files(
         multipart(part(ORDER, "Content-Type: application/EDI-X12"), *files), OPEN_DOOR
     )
     assert payload == ORDER
@@ -169,7 +137,7 @@ def test_f2_every_listed_media_type_is_accepted_beside_the_document() -> None:
 
 
 def test_f2_a_part_without_content_type_is_plain_text() -> None:
-    found, _, attached = opened(multipart(part(ORDER), part(SHEET)), OPEN_DOOR)
+    found, _, attached = open_files(multipart(part(ORDER), part(SHEET)), OPEN_DOOR)
     assert found.content_type == "text/plain"
     assert (found.attachments[0].content_type, attached) == ("text/plain", [SHEET])
 
@@ -202,7 +170,7 @@ UNTYPED = part(b"\r\nUNA:+.? 'UNB+", "Content-Type: application/octet-stream", "
     ],
 )
 def test_f2_the_document_is_the_first_edi_part_or_else_the_root(sent: Sent, number: int) -> None:
-    found, _, attached = opened(sent, OPEN_DOOR)
+    found, _, attached = open_files(sent, OPEN_DOOR)
     assert found.payload.number == number
     assert [one.number for one in found.attachments] == [
         one for one in range(1, len(attached) + 2) if one != number
@@ -211,7 +179,7 @@ def test_f2_the_document_is_the_first_edi_part_or_else_the_root(sent: Sent, numb
 
 @pytest.mark.parametrize("subtype", ["mixed", "alternative", "related", "form-data"])
 def test_f2_a_multipart_of_another_kind_is_taken_apart_in_the_same_way(subtype: str) -> None:
-    _, payload, attached = opened(multipart(EDI_PART, PDF_PART, subtype=subtype), OPEN_DOOR)
+    _, payload, attached = open_files(multipart(EDI_PART, PDF_PART, subtype=subtype), OPEN_DOOR)
     assert (payload, attached) == (ORDER, [PDF])
 
 
@@ -221,7 +189,7 @@ def test_f2_a_multipart_inside_is_opened_in_its_place_and_a_signed_one_stays_who
     mixed = part(joined(PDF_PART, SHEET_PART, boundary="b2"), "Content-Type: multipart/mixed; boundary=b2")
     kind = 'multipart/signed; protocol="application/pkcs7-signature"; boundary=b3'
     whole = joined(part(b"signed by somebody"), part(b"\0", "Content-Type: x/y"), boundary="b3")
-    found, payload, attached = opened(
+    found, payload, attached = open_files(
         multipart(mixed, EDI_PART, part(whole, f"Content-Type: {kind}"), part(b"last")), OPEN_DOOR
     )
     assert payload == ORDER
@@ -236,7 +204,7 @@ def test_f2_an_encoding_of_each_part_is_undone_by_itself() -> None:
         part(b"a=3Db", "Content-Transfer-Encoding: quoted-printable"),
         part(b"a=3Db", "Content-Transfer-Encoding: 8bit"),
     )  # fmt: skip
-    assert opened(sent, OPEN_DOOR)[1:] == (ORDER, [b"a=b", b"a=3Db"])
+    assert open_files(sent, OPEN_DOOR)[1:] == (ORDER, [b"a=b", b"a=3Db"])
 
 
 def nested(depth: int) -> Sent:
@@ -275,14 +243,14 @@ def many(boundary: str) -> bytes:
     ids=["65", "65 in all", "9 deep", "open", "open inside", "no boundary", "encoding", "type", "id"],
 )
 def test_f2_what_cannot_be_taken_apart_is_refused_whole(sent: Sent, cause: str) -> None:
-    error = refused(sent)
+    error = refusal(sent, OPEN_DOOR)
     assert cause in error.cause
     assert error.disposition.endswith("processed/error: unexpected-processing-error")
 
 
 def test_f2_as_many_parts_and_as_deep_as_is_allowed_is_taken() -> None:
-    assert len(opened(multipart(*[SHEET_PART] * 64), OPEN_DOOR)[2]) == 63
-    assert opened(nested(8), OPEN_DOOR)[1] == ORDER
+    assert len(open_files(multipart(*[SHEET_PART] * 64), OPEN_DOOR)[2]) == 63
+    assert open_files(nested(8), OPEN_DOOR)[1] == ORDER
 
 
 def test_f2_more_files_than_are_read_are_not_sent() -> None:
@@ -306,7 +274,7 @@ def test_f2_an_oracle_is_no_more_to_be_had_from_parts_than_from_anything_else(
     inside = part(b"--b1\r\n\r\nopen\r\n", "Content-Type: multipart/related; boundary=b1")
     body = openssl.encrypt([us], inside, "aes256")
     sent = message("application/pkcs7-mime; smime-type=enveloped-data", body)
-    error = refused(sent, as2.Policy((us.identity,), as2.Trust(), require_signed=False))
+    error = refusal(sent, as2.Policy((us.identity,), as2.Trust(), require_signed=False))
     assert error.reason == "ENVELOPE_BROKEN"
     assert error.disposition.endswith("processed/error: decryption-failed")
 
@@ -327,14 +295,14 @@ def test_f2_the_mic_is_over_the_whole_multipart_with_its_headers(
     enveloped = message("application/pkcs7-mime", openssl.encrypt([us], entity, "aes256"))
     policy = as2.Policy((us.identity,), as2.Trust((partner.certificate,)), False, False)
     for sent in (signed, enveloped):
-        found, payload, attached = opened(sent, policy)
+        found, payload, attached = open_files(sent, policy)
         assert (found.mic, found.mic_algorithm) == (wanted, "sha256")
         assert (payload, attached) == (ORDER, [PDF])
 
 
 def test_f2_the_mic_of_a_bare_multipart_is_over_the_content_because_http_keeps_no_headers() -> None:
     sent = multipart(EDI_PART, PDF_PART)
-    found, _, _ = opened(sent, OPEN_DOOR)
+    found, _, _ = open_files(sent, OPEN_DOOR)
     assert found.mic == base64.b64encode(hashlib.sha256(sent.body).digest()).decode()
 
 

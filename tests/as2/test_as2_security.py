@@ -21,6 +21,7 @@ from as2_peer import (
     entity,
     message,
     multipart_signed,
+    open_files,
     open_message,
     refusal,
 )
@@ -133,13 +134,14 @@ def test_b04_of_any_tree_of_parts_nothing_is_delivered_that_was_not_signed_as_it
     content_type = head.split(b"\r\n")[0].removeprefix(b"Content-Type: ").decode()
     policy = as2.Policy((), as2.Trust((curve.certificate,)), require_encrypted=False)
     try:
-        opened, delivered = open_message(message(content_type, body), policy)
+        opened, payload, attached = open_files(message(content_type, body), policy)
     except as2.As2Error:
         return
     event("accepted")
     assert opened.signed_with == curve.certificate.fingerprint
-    assert any(delivered in payload for payload in tree.signed_payloads)
-    assert opened.sha256 == hashlib.sha256(delivered).hexdigest()
+    for part, delivered in zip((opened.payload, *opened.attachments), (payload, *attached), strict=True):
+        assert any(delivered in signed for signed in tree.signed_payloads)
+        assert part.sha256 == hashlib.sha256(delivered).hexdigest()
 
 
 def test_b04_the_generated_trees_hold_messages_that_are_accepted(
