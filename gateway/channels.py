@@ -108,8 +108,16 @@ def _signing(identity: as2.Identity, relation: As2, digest: str) -> as2.Signing:
 
 
 def features(relation: As2) -> tuple[str, ...]:
-    """The EDIINT-Features (RFC 6017) that are real with a partner."""
-    return ("multiple-attachments",) if relation.attachments else ()
+    """The EDIINT-Features (RFC 6017) that are real with a partner.
+
+    AS2-Reliability is real wherever a resend keeps its Message-ID. It is told where something else beyond
+    RFC 4130 was agreed: whoever agreed to nothing new is told nothing new.
+    """
+    agreed = relation.attachments or relation.restart or relation.profile == "1.3"
+    return (
+        *(["multiple-attachments"] if relation.attachments else []),
+        *(["AS2-Reliability"] if agreed and relation.resend_id == "same" else []),
+    )
 
 
 def profile(relation: As2) -> as2.Profile:

@@ -31,7 +31,7 @@ from gateway.failpoints import failpoint
 from gateway.home import Home
 from gateway.pipeline import batching
 from gateway.store import Blob, after_commit
-from gateway.store.tables import BATCHED, new_id, order, transmission
+from gateway.store.tables import BATCHED, attachment, new_id, order, transmission
 from gateway.store.tables import document as document_table
 
 LEFT = frozenset({"sent", "delivered"})  # transmissions that the partner has had the chance to answer
@@ -299,8 +299,8 @@ def resubmit(home: Home, conn: Connection, sent: Record[Any], partner: Partner) 
     """
     now = home.now()
     identity = new_id(now)
-    kept = ("direction", "partner", "channel", "filename", "content_type", "size", "sha256", "correlation")
-    values = {name: getattr(sent, name) for name in kept}
+    kept = ("direction", "partner", "channel", "filename", "content_type", "content_id", "size", "sha256")
+    values = {name: getattr(sent, name) for name in (*kept, "correlation")}
     values |= {
         "id": identity,
         "status": "queued",
@@ -308,6 +308,9 @@ def resubmit(home: Home, conn: Connection, sent: Record[Any], partner: Partner) 
         "message_id": message_id(home, identity),
     }
     conn.execute(insert(transmission), values)
+    with_it = conn.execute(select(attachment).where(attachment.c.transmission == sent.id)).mappings().all()
+    if with_it:
+        conn.execute(insert(attachment), [{**one, "transmission": identity} for one in with_it])
     queue_sending(home, conn, identity, partner)
     carried = document_table.c.transmission == sent.id
     waits = document_table.c.ack.in_(("waiting", "overdue"))

@@ -236,7 +236,7 @@ def test_f2_send_attaches_files_for_a_partner_that_takes_them(world: World, tmp_
         "--attach", tmp_path / "scan.pdf", "--attach", tmp_path / "notes é.txt",
     )  # fmt: skip
     assert (told["status"], told["mic_match"], told["receipt_signed"]) == ("delivered", True, True)
-    assert headers["ediint-features"] == "multiple-attachments"
+    assert headers["ediint-features"] == "multiple-attachments, AS2-Reliability"
     opened = world.peers["files"].open(list(headers.items()), body)
     assert opened.verified
     related = email.message_from_bytes(opened.signed_part)
@@ -379,7 +379,7 @@ def test_the_modern_profile_stands_in_what_is_sent_and_in_receipts(world: World,
     for found in (headers, {name.lower(): value for name, value in answer.headers}):
         assert found["as2-version"] == "1.3"
         assert re.fullmatch(r"tradelane:[0-9]+\.[0-9.]+", found["as2-product"])
-        assert found["ediint-features"] == "multiple-attachments"
+        assert found["ediint-features"] == "multiple-attachments, AS2-Reliability"
     assert headers["content-type"].startswith("application/pkcs7-mime; smime-type=authEnveloped-data")
     assert headers["disposition-notification-options"].endswith("signed-receipt-micalg=optional, sha256")
     assert peer.open(list(headers.items()), body).verified
@@ -441,7 +441,10 @@ class _Ours(Company):
 
 def test_features_are_what_is_real_with_a_partner() -> None:
     assert channels.features(As2(id="A")) == ()
-    assert channels.features(As2(id="A", attachments=True)) == ("multiple-attachments",)
+    assert channels.features(As2(id="A", attachments=True)) == ("multiple-attachments", "AS2-Reliability")
+    assert channels.features(As2(id="A", restart=True)) == ("AS2-Reliability",)
+    assert channels.features(As2(id="A", profile="1.3")) == ("AS2-Reliability",)
+    assert channels.features(As2(id="A", restart=True, resend_id="new")) == ()
     assert channels.profile(As2(id="A", profile="1.2")).version == "1.2"
     assert channels.profile(As2(id="A", profile="1.2")).product is None
 

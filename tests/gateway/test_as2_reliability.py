@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import io
 import shutil
 import socket
 import struct
@@ -33,6 +35,7 @@ from serving import Gateway, interchange, order, partner, until
 from gateway.config import toml
 from gateway.errors import Code, Failure
 from gateway.pipeline import conversation, replay
+from gateway.pipeline.dispatch import dispatch
 
 _payloads = count(1)
 
@@ -595,6 +598,45 @@ def test_r1_resubmit_builds_the_message_anew_by_what_is_agreed_now(
     kinds = [header(headers, "Content-Type").partition(";")[0] for headers, _ in script.seen]
     assert kinds == ["multipart/signed", "application/pkcs7-mime"]
     assert peer.open(*script.seen[1]).payload == data
+
+
+def test_r1_resubmit_sends_the_attachments_too(made_home: Callable[..., Path], company: Company) -> None:
+    script = Script()
+    with endpoint(script) as url:
+        home = made_home(url.url, AT_ONCE, "attachments = true")
+        peer = peer_of(home, company)
+        script.answers = [receipt(peer)]
+        with sending(home, listen=False) as sender:
+            identity = dispatch(
+                sender.home,
+                sender.home.config.partner("bigmart"),
+                io.BytesIO(data := payload()),
+                filename="order.txt",
+                attachments=[(io.BytesIO(b"scanned"), "scan.pdf")],
+            )
+            sender.comes_to(identity, "delivered")
+            _, new = replay.resubmit(sender.home, identity)
+            assert new is not None
+            sender.comes_to(new, "delivered")
+    for seen in script.seen:
+        parts = email.message_from_bytes(peer.open(*seen).signed_part).get_payload()
+        assert [part.get_filename() for part in parts] == ["order.txt", "scan.pdf"]
+        assert [part.get_payload(decode=True) for part in parts] == [data, b"scanned"]
+
+
+def test_r2_the_token_of_reliability_stands_in_messages_and_receipts(
+    made_home: Callable[..., Path], company: Company
+) -> None:
+    script = Script()
+    with endpoint(script) as url:
+        home = made_home(url.url, AT_ONCE, "restart = true")
+        peer = peer_of(home, company)
+        script.answers = [receipt(peer)]
+        with sending(home) as sender:
+            sender.comes_to(sender.send(payload()), "delivered")
+            told = post(sender.as2, peer.message(payload(), filename="theirs.txt"))
+    assert header(script.seen[0][0], "EDIINT-Features") == "AS2-Reliability"
+    assert told.header("EDIINT-Features") == "AS2-Reliability"
 
 
 def test_r1_the_command_line_resends_and_resubmits(made_home: Callable[..., Path], company: Company) -> None:
