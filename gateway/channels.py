@@ -14,7 +14,7 @@ from typing import BinaryIO
 import msgspec
 
 from gateway import as2, http
-from gateway.config import As2, Config, SftpPoll
+from gateway.config import As2, Cert, Config, SftpPoll
 from gateway.config import Key as OurKey
 from gateway.errors import Code, Failure
 from gateway.http import Answer, Headers, Unreachable
@@ -51,18 +51,22 @@ def receipt_url_allowed(relation: As2, url: str) -> bool:
 
 def identities(config: Config, now: datetime) -> tuple[as2.Identity, ...]:
     """Every key of ours that decrypts at `now`. Raises Failure."""
-    return tuple(_identity(key, _mtime(key.cert)) for key in config.us.decryption_keys(now))
+    return tuple(map(identity_of, config.us.decryption_keys(now)))
 
 
 def signing_identity(config: Config, now: datetime) -> as2.Identity | None:
-    """The one key of ours that signs at `now`. Raises Failure."""
-    key = config.us.signing_key(now)
-    return None if key is None else _identity(key, _mtime(key.cert))
+    """The one key of ours that signs at `now`: the last begun whose certificate is valid.
+
+    Where none is valid, the last begun: a receipt is signed all the same (RFC 4130 7.2). Raises Failure.
+    """
+    begun = list(map(identity_of, config.us.signing_keys(now)))
+    valid = (identity for identity in begun if identity.certificate.valid_at(now))
+    return next(valid, begun[0] if begun else None)
 
 
 def certificates(relation: As2, now: datetime) -> tuple[as2.Certificate, ...]:
     """Every certificate of theirs that verifies at `now`. Raises Failure."""
-    return tuple(_certificate(cert.file, _mtime(cert.file)) for cert in relation.verifying_certs(now))
+    return tuple(certificate_of(cert) for cert in relation.verifying_certs(now))
 
 
 def policy(config: Config, relation: As2, now: datetime) -> as2.Policy:
@@ -81,13 +85,25 @@ def policy(config: Config, relation: As2, now: datetime) -> as2.Policy:
     )
 
 
-def signing(config: Config, relation: As2, now: datetime) -> as2.Signing | None:
-    """How we sign for a partner. Raises Failure when signing is agreed and no key signs now."""
+def signing(
+    config: Config, relation: As2, now: datetime, *, fingerprint: str | None = None
+) -> as2.Signing | None:
+    """How we sign for a partner: with the key that signs now, or the one of this certificate.
+
+    Raises Failure when signing is agreed and there is no such key, or its certificate is not valid now.
+    """
     if relation.sign == "none":
         return None
-    identity = signing_identity(config, now)
+    if fingerprint is None:
+        identity = signing_identity(config, now)
+    else:
+        found = (one for one in identities(config, now) if one.certificate.fingerprint == fingerprint)
+        identity = next(found, None)
     if identity is None:
         raise Failure(Code.BAD_KEY, "no key of ours signs at this time", next="tradelane doctor")
+    if not identity.certificate.valid_at(now):
+        told = f"the certificate of our signing key is not valid now: it ends {_day(identity.certificate)}"
+        raise Failure(Code.BAD_KEY, told, next="tradelane partner certs")
     return _signing(identity, relation, relation.sign)
 
 
@@ -132,21 +148,29 @@ def _product() -> str:
     return f"tradelane:{importlib.metadata.version('tradelane')}"
 
 
-def encryption(config: Config, relation: As2, now: datetime) -> as2.Encryption | None:
-    """How we encrypt to a partner, and to ourselves where that was asked for.
+def encryption(
+    config: Config, relation: As2, now: datetime, *, fingerprint: str | None = None
+) -> as2.Encryption | None:
+    """How we encrypt to a partner: to the one certificate whose turn it is, or to this one of theirs.
 
-    Raises Failure when none of their certificates is usable now.
+    It comes first; ours comes after it where that was asked for. Raises Failure when encryption is agreed and
+    none of theirs is usable and valid now.
     """
     if relation.encrypt == "none":
         return None
-    cert = relation.encrypting_cert(now)
-    if cert is None:
+    listed = relation.encrypting_certs(now) if fingerprint is None else relation.certs
+    found = [certificate_of(cert) for cert in listed]
+    if fingerprint is not None:
+        found = [certificate for certificate in found if certificate.fingerprint == fingerprint]
+    valid = next((certificate for certificate in found if certificate.valid_at(now)), None)
+    if valid is None:
+        ended = f": the last one ends {_day(found[0])}" if found else ""
         raise Failure(
             Code.BAD_CERTIFICATE,
-            f"no certificate of {relation.id} encrypts at this time",
-            next="tradelane doctor",
+            f"no certificate of {relation.id} encrypts at this time{ended}",
+            next="tradelane partner certs",
         )
-    recipients = [_certificate(cert.file, _mtime(cert.file))]
+    recipients = [valid]
     ours = signing_identity(config, now) if relation.encrypt_to_self else None
     if ours is not None:
         recipients.append(ours.certificate)
@@ -156,6 +180,20 @@ def encryption(config: Config, relation: As2, now: datetime) -> as2.Encryption |
         oaep=relation.key_transport == "oaep",
         legacy=relation.legacy,
     )
+
+
+def _day(certificate: as2.Certificate) -> str:
+    return f"{certificate.valid_until:%Y-%m-%d}"
+
+
+def identity_of(key: OurKey) -> as2.Identity:
+    """One of our key pairs, read anew only when its file has changed. Raises Failure."""
+    return _identity(key, _mtime(key.cert))
+
+
+def certificate_of(cert: Cert) -> as2.Certificate:
+    """A certificate of theirs, read anew only when its file has changed. Raises Failure."""
+    return _certificate(cert.file, _mtime(cert.file))
 
 
 def _mtime(path: Path) -> int:

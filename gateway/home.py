@@ -39,6 +39,9 @@ class Home:
         self.erp = FileErp(config.home / config.erp.folder)
         self.now = clock
         self.listening_at: str | None = None  # our AS2 URL on this machine, once a server listens
+        self.noted_uses: dict[
+            tuple[str, str, str], datetime
+        ] = {}  # of certificates; see gateway.certificates
 
     @classmethod
     def open(cls, root: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Self:

@@ -121,9 +121,11 @@ def _transmission(row: Row[Any]) -> Record:
 
 
 def sent(home: Home, identity: str) -> Record:
-    """How a sending stands, in the shape of `send --wait --json`."""
+    """How a sending stands, in the shape of `send --wait --json`; that of its resend, where there is one."""
     with home.store.read() as conn:
         row = conn.execute(_TRANSMISSIONS.where(transmission.c.id == identity)).one()
+        if row.status == "superseded":
+            row = conn.execute(_TRANSMISSIONS.where(transmission.c.resend_of == identity)).one()
     status = row.status if row.status in {"delivered", "failed"} else "pending"
     return {
         "transmission": row.id,

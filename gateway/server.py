@@ -11,6 +11,7 @@ import threading
 import time
 from typing import NamedTuple
 
+from gateway import certificates
 from gateway.config import Address
 from gateway.home import Home
 from gateway.intake import Accounts, Intake
@@ -46,6 +47,7 @@ def start_engine(home: Home, *, wait_s: float = 5.0) -> None:
             "batch": lambda job: outbound.close_batch(home, job),
             "ack-due": lambda job: reconcile.overdue(home, job),
             "mdn-due": lambda job: sending.receipt_overdue(home, job),
+            "certificates": lambda job: certificates.watch(home, job),
         },
         on_dead={
             "read": lambda conn, job, reason, text: reading.read_failed(home, conn, job, reason, text),
@@ -58,6 +60,7 @@ def start_engine(home: Home, *, wait_s: float = 5.0) -> None:
         },
         wait_s=wait_s,
     )
+    home.store.write(lambda conn: certificates.watch_daily(home, conn))
 
 
 class Server:

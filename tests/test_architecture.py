@@ -26,8 +26,8 @@ MAY_IMPORT = {
 LEVELS = [
     {"errors", "failpoints"},
     {"config", "keys", "store", "edi", "folders"},
-    {"engine", "as2", "erp", "http"},
-    {"home", "channels", "numbers", "derivation"},
+    "h11": ("gateway.http",),
+    "lxml": ("gateway.as2.cem",),
     {"orders", "pipeline"},
     {"queries", "intake", "sheet", "wire", "diagnosis", "evidence"},
     {"web", "simulate"},
@@ -44,6 +44,7 @@ HOME = {
     "isal": ("gateway.as2",),
     "h11": ("gateway.http",),
     "httptools": ("gateway.web",),
+    "lxml": ("gateway.as2.cem",),
     "starlette": ("gateway.web", "gateway.simulate"),
     "uvicorn": ("gateway.web", "gateway.simulate"),
     "click": ("gateway.cli",),

@@ -459,6 +459,11 @@ class Envelope:
     _tag_size: int = field(repr=False)
     _region: Region = field(repr=False)
 
+    @property
+    def key_transport(self) -> str:
+        """How the content key was encrypted: rsa-oaep (RFC 3560), or rsa-pkcs1v15 (RFC 3370 4.2.1)."""
+        return "rsa-oaep" if isinstance(self._padding, padding.OAEP) else "rsa-pkcs1v15"
+
     def decrypted(self) -> Iterator[bytes]:
         """The plaintext, not to be trusted before the last chunk. Raises As2Error (decryption-failed)."""
         algorithm = _CIPHERS[self.cipher]

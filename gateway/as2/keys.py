@@ -59,6 +59,11 @@ class Certificate:
         key = self.public_key
         return key.key_size >= (MIN_RSA_BITS if isinstance(key, rsa.RSAPublicKey) else 256)
 
+    @property
+    def encrypts(self) -> bool:
+        """Whether a message can be encrypted to it: an RSA key that is long enough."""
+        return self.strong and isinstance(self.public_key, rsa.RSAPublicKey)
+
 
 @dataclass(frozen=True)
 class Identity:

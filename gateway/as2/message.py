@@ -314,6 +314,8 @@ class Opened:
     """Content cipher, None if in the clear."""
     decrypted_with: str | None
     """Fingerprint of our certificate it was encrypted to."""
+    key_transport: str | None
+    """How its content key was encrypted: rsa-oaep or rsa-pkcs1v15."""
     compression: Compression
     canonicalised: bool
     """Whether only the CRLF form of what arrived verified; the payload is that form."""
@@ -406,6 +408,7 @@ class _Opening:
             signed_with=self._verified.certificate.fingerprint if self._verified else None,
             encrypted_with=self._envelope.cipher if self._envelope else None,
             decrypted_with=self._envelope.recipient.certificate.fingerprint if self._envelope else None,
+            key_transport=self._envelope.key_transport if self._envelope else None,
             compression=self._compression,
             canonicalised=bool(self._verified and self._verified.canonicalised),
         )

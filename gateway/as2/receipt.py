@@ -67,10 +67,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class BuiltReceipt:
-    """A receipt to send: unfolded headers, Content-Length included, and the body."""
+    """A receipt to send: unfolded headers, Content-Length included, and the body.
+
+    `signed_with` is the fingerprint of our certificate, None if it is unsigned.
+    """
 
     headers: list[tuple[str, str]]
     body: bytes
+    signed_with: str | None = None
 
 
 def build_receipt(
@@ -91,7 +95,9 @@ def build_receipt(
     if request.receipt is None:
         raise ValueError("the request asks for no receipt")
     report = _report(request, outcome, now, signing)
+    signed_with = None
     if request.receipt.signed and signing:
+        signed_with = signing.identity.certificate.fingerprint
         asked = digest_name(request.receipt.micalg or "")
         known = MODERN_DIGESTS | ({"sha1"} if signing.legacy else set())
         signing = replace(signing, digest=asked) if asked in known else signing
@@ -106,7 +112,7 @@ def build_receipt(
         ("Content-Length", str(len(body))),
     ]
     mime.block(headers)
-    return BuiltReceipt(headers, body)
+    return BuiltReceipt(headers, body, signed_with)
 
 
 def _report(request: Request, outcome: Outcome, now: datetime, signing: Signing | None) -> Outgoing:

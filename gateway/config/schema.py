@@ -123,6 +123,9 @@ class Key(Struct, frozen=True, kw_only=True):
     retire_after: datetime | None = None
 
 
+_BEGINNING = datetime.min.replace(tzinfo=UTC)  # when a window without a beginning has begun
+
+
 class Us(Struct, frozen=True, kw_only=True):
     """The identities under which partners know us."""
 
@@ -146,10 +149,14 @@ class Us(Struct, frozen=True, kw_only=True):
         """Every key not retired at `now`."""
         return tuple(key for key in self.keys if key.retire_after is None or now < key.retire_after)
 
+    def signing_keys(self, now: datetime) -> tuple[Key, ...]:
+        """The keys begun and not retired at `now`, the one begun last first: that one signs."""
+        begun = [key for key in self.decryption_keys(now) if key.sign_from is None or key.sign_from <= now]
+        return tuple(sorted(begun, key=lambda key: key.sign_from or _BEGINNING, reverse=True))
+
     def signing_key(self, now: datetime) -> Key | None:
         """The key that signs at `now`: of those begun and not retired, the one begun last."""
-        begun = [key for key in self.decryption_keys(now) if key.sign_from is None or key.sign_from <= now]
-        return max(begun, key=lambda key: key.sign_from or datetime.min.replace(tzinfo=UTC), default=None)
+        return next(iter(self.signing_keys(now)), None)
 
 
 class Ack(Struct, frozen=True, kw_only=True):
@@ -324,9 +331,13 @@ class ControlNumbers(Struct, frozen=True, kw_only=True):
 
 
 class Cert(Struct, frozen=True, kw_only=True):
-    """A certificate of theirs. Outside its windows it neither verifies nor encrypts."""
+    """A certificate of theirs. Outside its windows it neither verifies nor encrypts.
+
+    `use` is for partners who sign with one key pair and decrypt with another.
+    """
 
     file: Path
+    use: Literal["both", "verify", "encrypt"] = "both"
     verify_from: datetime | None = None
     verify_until: datetime | None = None
     encrypt_from: datetime | None = None
@@ -397,21 +408,25 @@ class As2(Struct, frozen=True, kw_only=True):
         return tuple(
             cert
             for cert in self.certs
-            if (cert.verify_from is None or cert.verify_from <= now)
+            if cert.use != "encrypt"
+            and (cert.verify_from is None or cert.verify_from <= now)
             and (cert.verify_until is None or now < cert.verify_until)
         )
 
-    def encrypting_cert(self, now: datetime) -> Cert | None:
-        """The one to encrypt to at `now`: of the usable, the one whose `encrypt_from` is latest."""
+    def encrypting_certs(self, now: datetime) -> tuple[Cert, ...]:
+        """Those that may be encrypted to at `now`, the one whose `encrypt_from` is latest first: that one is."""
         usable = [
             cert
             for cert in self.certs
-            if (cert.encrypt_from is None or cert.encrypt_from <= now)
+            if cert.use != "verify"
+            and (cert.encrypt_from is None or cert.encrypt_from <= now)
             and (cert.verify_until is None or now < cert.verify_until)
         ]
-        return max(
-            usable, key=lambda cert: cert.encrypt_from or datetime.min.replace(tzinfo=UTC), default=None
-        )
+        return tuple(sorted(usable, key=lambda cert: cert.encrypt_from or _BEGINNING, reverse=True))
+
+    def encrypting_cert(self, now: datetime) -> Cert | None:
+        """The one to encrypt to at `now`: of the usable, the one whose `encrypt_from` is latest."""
+        return next(iter(self.encrypting_certs(now)), None)
 
 
 class Complete(Struct, frozen=True, kw_only=True):

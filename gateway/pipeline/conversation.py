@@ -14,11 +14,12 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
-from gateway import as2, channels
+from gateway import as2, certificates, channels
 from gateway.as2 import As2Error, As2Refused
 from gateway.config import As2, Partner
 from gateway.errors import DeadReason
@@ -357,6 +358,13 @@ class Conversation:
                     "content_type": opened.content_type,
                     "content_id": opened.payload.content_id,
                     "mic": f"{opened.mic}, {opened.mic_algorithm}",
+                    "protection": {
+                        "signed_with": opened.signed_with,
+                        "digest": opened.mic_algorithm if opened.signed_with else None,
+                        "encrypted_to": opened.decrypted_with,
+                        "cipher": opened.encrypted_with,
+                        "key_transport": opened.key_transport,
+                    },
                 }
                 attachments = [_columns(identity, part) for part in opened.attachments]
             values["disposition"] = outcome.disposition
@@ -483,6 +491,7 @@ class Conversation:
     ) -> None:
         """One transaction: the transmission, the answer, and the job that reads it."""
         accepted = values["status"] == "stored"
+        self._note_uses(conn, partner, values, receipt)
         key = (request.as2_from, request.as2_to, request.message_id)
         conn.execute(insert(transmission), values)
         if attachments:
@@ -519,6 +528,15 @@ class Conversation:
         self.home.note(conn, name, text, partner=partner.name, transmission=values["id"])
         if accepted:
             queue_reading(self.home, conn, values["id"], partner.name)
+
+    def _note_uses(
+        self, conn: Connection, partner: Partner, values: dict[str, Any], receipt: as2.BuiltReceipt | None
+    ) -> None:
+        used = values.get("protection") or {}
+        note = partial(certificates.note_use, self.home, conn, partner.name)
+        note("decrypt", used.get("encrypted_to"))
+        note("verify", used.get("signed_with"))
+        note("sign_receipt", receipt.signed_with if receipt is not None else None)
 
     def _queue_receipt(
         self, conn: Connection, partner: Partner, receipt: _Posted, *, again: bool = False

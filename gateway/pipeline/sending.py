@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from gateway import as2, channels, orders
+from gateway import as2, certificates, channels, orders
 from gateway.as2.signed import micalg
 from gateway.config import As2, Partner
 from gateway.engine import Backoff, Dead, Done, Job, Retry
@@ -33,7 +33,7 @@ from gateway.failpoints import failpoint
 from gateway.folders import place_once
 from gateway.home import Home
 from gateway.http import Answer, Unreachable, refusal
-from gateway.pipeline import outbound
+from gateway.pipeline import outbound, rollover
 from gateway.store import after_commit
 from gateway.store.tables import as2_former_id, attachment, document, new_id, transmission
 from sftp.client import HostKeyChanged, SftpError
@@ -335,6 +335,7 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
         spelled = micalg(digest, relation.micalg)
         receipt = as2.ReceiptRequest(signed=relation.mdn.signed, micalgs=(spelled,), async_url=url)
     try:
+        sign, encrypt = rollover.protection(config, relation, row, now)
         with ExitStack() as stack:
             source = stack.enter_context(home.store.fetch(row.sha256, verify=True))
             spool = stack.enter_context(home.store.blobs.writer())
@@ -358,8 +359,8 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
                     )
                     for one in attached
                 ],
-                sign=channels.signing(config, relation, now),
-                encrypt=channels.encryption(config, relation, now),
+                sign=sign,
+                encrypt=encrypt,
                 compress=relation.compress,
                 encoding=relation.encoding,
                 receipt=receipt,
@@ -379,6 +380,7 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
             mics=built.mics,
             peer=relation.url,
             first_sent_at=now,
+            protection=rollover.recorded(home, conn, row.partner, sign, encrypt),
         ),
     )
 
@@ -519,19 +521,21 @@ def close(
 ) -> None:
     """Record what a receipt says. Only a valid positive one makes the transmission delivered."""
     now_is = conn.execute(select(transmission).where(transmission.c.id == row.id)).one()
-    if now_is.status == "delivered":
+    if now_is.status in {"delivered", "superseded"}:
         _note(home, conn, row, "duplicate", f"another receipt for {row.filename} from {row.partner}")
         return
     values = {"disposition": receipt.disposition} | _kept(home, conn, receipt, headers, body)
     home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{now_is.step}")
     home.engine.hurry(conn, uniq=f"{outbound.SENDING}{row.id}")  # a resend that waits has no more to do
     late = "reconciled after timeout: " if now_is.reason in TIMED_OUT else ""
+    certificates.note_use(home, conn, row.partner, "verify_receipt", receipt.signed_with)
     if receipt.status is as2.ReceiptStatus.DELIVERED:
         conn.execute(update(transmission).where(transmission.c.id == row.id).values(**values))
         proof = "signed receipt" if receipt.signed_with is not None else "receipt"
         proof += ", MIC equal" if receipt.mic_match else ""
         said = (receipt.disposition or "").partition(";")[2].strip()  # after how it was sent, RFC 4130 7.4.3
         delivered(home, conn, row, f"{late}{proof}: {said}")
+        rollover.worked(home, conn, now_is)
         return
     # An answer that proves nothing is no receipt; over AS2 sync it is also all that will come.
     reason = (
@@ -543,6 +547,9 @@ def close(
         .where(transmission.c.id == row.id)
         .values(status=status, reason=reason, error=receipt.error, done_at=home.now(), **values)
     )
+    again = receipt.status is as2.ReceiptStatus.FAILED and status == "failed"
+    if again and rollover.send_again(home, conn, now_is, receipt.error):
+        return
     _note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {late}{reason}: {receipt.error}")
 
 

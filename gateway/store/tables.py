@@ -81,7 +81,8 @@ transmission = Table(
     Column("direction", String(3), nullable=False),  # in | out
     Column("partner", String(64)),  # null: the channel proved no partner
     Column("channel", String(16), nullable=False),  # as2 | sftp | folder | cli
-    # in: stored, done, duplicate, held, refused; out: queued, sent, delivered, failed, resubmitted
+    # in: stored, done, duplicate, held, refused
+    # out: queued, sent, delivered, failed, resubmitted, superseded
     Column("status", String(16), nullable=False),
     Column("reason", String(40)),  # a stable dead-letter reason id
     Column("error", Text),  # in words, for the operator
@@ -101,6 +102,9 @@ transmission = Table(
     Column("mic_match", Integer),
     Column("receipt_sha256", String(64)),  # blob of the MDN that closed it, or that last proved nothing
     Column("receipt_headers", JSON),
+    # how it really was protected: signed_with, digest, encrypted_to, cipher, key_transport, receipt
+    Column("protection", JSON),
+    Column("resend_of", String(32)),  # the transmission whose content it carries with another certificate
     Column("claim", String(64), unique=True),  # a claimed file's name in work/: makes intake repeatable
     Column("peer", Text),  # where it came from or went to, for the operator
     Column("step", String(16)),  # checkpoint inside a send whose side effect cannot be repeated
@@ -112,6 +116,7 @@ transmission = Table(
     Index("ix_transmission_partner_filename", "partner", "filename"),
     Index("ix_transmission_message_id", "message_id"),
     Index("ix_transmission_created_at", "created_at"),
+    Index("ix_transmission_resend_of", "resend_of"),
 )
 
 # The files that go with the payload of a transmission in one AS2 message (RFC 6362).
@@ -277,4 +282,47 @@ sftp_file = Table(
     Column("size", BigInteger, nullable=False),
     Column("peer", Text),
     Index("ix_sftp_file_partner", "partner", "path"),
+)
+
+# Which certificate was used with a partner, at which look-up, and when last: to the minute.
+certificate_use = Table(
+    "certificate_use",
+    metadata,
+    Column("partner", String(64), primary_key=True),
+    Column("look_up", String(16), primary_key=True),  # one of certificates.LOOK_UPS
+    Column("fingerprint", String(64), primary_key=True),  # SHA-256 of the certificate, lower-case hex
+    Column("last_at", Utc, nullable=False),
+)
+
+# How near to its end a certificate was when that was last told; each nearness is told once.
+certificate_warning = Table(
+    "certificate_warning",
+    metadata,
+    Column("owner", String(64), primary_key=True),  # a partner's name; empty: ours
+    Column("fingerprint", String(64), primary_key=True),
+    Column("days", Integer, nullable=False),
+    Column("at", Utc, nullable=False),
+)
+
+# A certificate that a partner asks us to trust, or we ask a partner to (draft-meadors-certificate-exchange).
+certificate_exchange = Table(
+    "certificate_exchange",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("direction", String(3), nullable=False),  # in: they ask | out: we ask
+    Column("partner", String(64), nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("status", String(16), nullable=False),  # waiting | pending | accepted | rejected
+    Column("usages", JSON, nullable=False),  # of CertUsage
+    Column("respond_by", Utc),
+    Column("response_url", Text),  # as they wrote it; never contacted
+    Column("issuer", Text, nullable=False),  # as the request spells it
+    Column("serial", Text, nullable=False),  # decimal
+    Column("fingerprint", String(64), nullable=False),
+    Column("certificate", LargeBinary, nullable=False),  # DER
+    Column("reason", Text),  # of a rejection
+    Column("transmission", String(32)),  # that carried the request
+    Column("created_at", Utc, nullable=False),
+    Column("decided_at", Utc),
+    Index("ix_certificate_exchange_request", "partner", "request_id"),
 )

@@ -13,6 +13,45 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "certificate_exchange",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("direction", sa.String(length=3), nullable=False),
+        sa.Column("partner", sa.String(length=64), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("usages", sa.JSON(), nullable=False),
+        sa.Column("respond_by", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("response_url", sa.Text(), nullable=True),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("serial", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("certificate", sa.LargeBinary(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("transmission", sa.String(length=32), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_certificate_exchange")),
+    )
+    with op.batch_alter_table("certificate_exchange", schema=None) as batch_op:
+        batch_op.create_index("ix_certificate_exchange_request", ["partner", "request_id"], unique=False)
+
+    op.create_table(
+        "certificate_use",
+        sa.Column("partner", sa.String(length=64), nullable=False),
+        sa.Column("look_up", sa.String(length=16), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("partner", "look_up", "fingerprint", name=op.f("pk_certificate_use")),
+    )
+    op.create_table(
+        "certificate_warning",
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("owner", "fingerprint", name=op.f("pk_certificate_warning")),
+    )
+    op.create_table(
         "control_number",
         sa.Column("ours", sa.Text(), nullable=False),
         sa.Column("theirs", sa.Text(), nullable=False),
@@ -210,6 +249,8 @@ def upgrade() -> None:
         sa.Column("mic_match", sa.Integer(), nullable=True),
         sa.Column("receipt_sha256", sa.String(length=64), nullable=True),
         sa.Column("receipt_headers", sa.JSON(), nullable=True),
+        sa.Column("protection", sa.JSON(), nullable=True),
+        sa.Column("resend_of", sa.String(length=32), nullable=True),
         sa.Column("claim", sa.String(length=64), nullable=True),
         sa.Column("peer", sa.Text(), nullable=True),
         sa.Column("step", sa.String(length=16), nullable=True),
@@ -225,6 +266,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_transmission_message_id", ["message_id"], unique=False)
         batch_op.create_index("ix_transmission_partner_filename", ["partner", "filename"], unique=False)
         batch_op.create_index("ix_transmission_partner_sha256", ["partner", "sha256"], unique=False)
+        batch_op.create_index("ix_transmission_resend_of", ["resend_of"], unique=False)
 
     op.create_table(
         "as2_former_id",
