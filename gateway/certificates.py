@@ -112,7 +112,7 @@ class Listed(NamedTuple):
 
 
 def listed(config: Config, now: datetime, partner: str | None = None) -> Iterator[Listed]:
-    """Every certificate in the file, ours first; or those of one partner. One that nobody can read is told."""
+    """Every certificate in the file, ours first, or those of one partner; unreadable ones too."""
     if partner is None:
         for key in config.us.keys:
             yield _ours(config, key, now)

@@ -15,7 +15,7 @@ from gateway import certificates
 from gateway.config import Address
 from gateway.home import Home
 from gateway.intake import Accounts, Intake
-from gateway.pipeline import delivering, outbound, reading, reconcile, sending
+from gateway.pipeline import delivering, exchange, outbound, reading, reconcile, sending
 from gateway.web import as2, operations
 from gateway.web.listener import Listener
 from sftp.drop import Waker
@@ -47,6 +47,7 @@ def start_engine(home: Home, *, wait_s: float = 5.0) -> None:
             "batch": lambda job: outbound.close_batch(home, job),
             "ack-due": lambda job: reconcile.overdue(home, job),
             "mdn-due": lambda job: sending.receipt_overdue(home, job),
+            "certificate-answer": lambda job: exchange.answer(home, job),
             "certificates": lambda job: certificates.watch(home, job),
         },
         on_dead={

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -79,16 +80,10 @@ def load_certificate(
     """Reads a certificate, PEM or DER; the dates narrow its own validity. Raises KeyFileError."""
     try:
         encoded = _der(data)
-        body, *signature = der.parse(encoded).sequence()
-        fields = list(body.sequence())
+        fields = der.parse(encoded).sequence()[0].sequence()
         at = 1 if fields[0].tag == 0xA0 else 0  # the version is optional
         serial, issuer = fields[at].primitive(der.INTEGER), fields[at + 2].encoded()
-        # The library refuses serial numbers that are not positive, and partners have them.
-        fields[at] = der.Node(der.INTEGER, b"\x01", ())
-        readable = der.sequence(
-            der.sequence(*(node.encoded() for node in fields)), *(node.encoded() for node in signature)
-        )
-        certificate = x509.load_der_x509_certificate(readable)
+        certificate = x509.load_der_x509_certificate(_readable(encoded))
         public_key = certificate.public_key()
         starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     except (ValueError, IndexError, UnsupportedAlgorithm) as error:
@@ -106,6 +101,38 @@ def load_certificate(
         signed_with=_signed_with(certificate),
         valid_from=max(starts, valid_from) if valid_from else starts,
         valid_until=min(ends, valid_until) if valid_until else ends,
+    )
+
+
+def issuer_text(certificate: Certificate) -> str:
+    """The issuer's name as RFC 4514 writes it. Raises KeyFileError."""
+    return _name(certificate, "issuer")
+
+
+def subject_text(certificate: Certificate) -> str:
+    """The subject's name as RFC 4514 writes it. Raises KeyFileError."""
+    return _name(certificate, "subject")
+
+
+def _name(certificate: Certificate, which: Literal["issuer", "subject"]) -> str:
+    try:
+        name: x509.Name = getattr(x509.load_der_x509_certificate(_readable(certificate.der)), which)
+        return name.rfc4514_string()
+    except ValueError as error:
+        raise KeyFileError(f"the {which} of the certificate cannot be read: {error}") from error
+
+
+def _readable(encoded: bytes) -> bytes:
+    """The certificate under serial number 1: the library refuses others that partners have.
+
+    Raises ValueError, IndexError.
+    """
+    body, *signature = der.parse(encoded).sequence()
+    fields = list(body.sequence())
+    at = 1 if fields[0].tag == 0xA0 else 0  # the version is optional
+    fields[at] = der.Node(der.INTEGER, b"\x01", ())
+    return der.sequence(
+        der.sequence(*(node.encoded() for node in fields)), *(node.encoded() for node in signature)
     )
 
 

@@ -17,6 +17,9 @@ from urllib.parse import quote, unquote_to_bytes
 from gateway.as2.errors import As2Error, Failure
 from gateway.as2.region import Region, Scratch
 
+CERTIFICATE_EXCHANGE = "application/ediint-cert-exchange+xml"
+"""What an exchange of certificates is, alone or as the root of a multipart/related (see `cem`)."""
+
 MAX_HEAD = 64 * 1024
 MAX_FIELDS = 100
 MAX_PARAMETERS = 64

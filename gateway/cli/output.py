@@ -173,7 +173,17 @@ WHOLE = frozenset({"id", "at", "number", "status", "ack"})
 _STYLES = {
     **dict.fromkeys(("ok", "accepted", "delivered", "live", "done", "sent", "closed"), "green"),
     **dict.fromkeys(
-        ("warn", "accepted_with_errors", "pending", "testing", "draft", "paused", "held", "duplicate"),
+        (
+            "warn",
+            "accepted_with_errors",
+            "pending",
+            "testing",
+            "draft",
+            "paused",
+            "held",
+            "duplicate",
+            "waiting",
+        ),
         "yellow",
     ),
     **dict.fromkeys(("fail", "rejected", "failed", "overdue", "dead", "error"), "red"),

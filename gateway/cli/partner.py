@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli import output
+from gateway.cli import certificates, output
+from gateway.cli.opening import open_home
 from gateway.cli.output import Group
 from gateway.cli.parameters import ISA, TYPES, UNB
 from gateway.cli.sheet import sheet
@@ -271,10 +273,30 @@ def show(name: str) -> None:
     """Show what partners.toml says of a partner, defaults included."""
     config = output.config()
     found = config.partner(name)
-    output.page(_described(config, found), lambda: _lines(config, found))
+    used = _certificates_used(config, found)
+    described = _described(config, found) | {"certificates_used": used}
+    output.page(described, lambda: chain(_lines(config, found), _used_lines(used)))
+
+
+def _certificates_used(config: Config, partner: Partner) -> list[dict[str, Any]]:
+    """The certificate used last at each look-up; none before a server has made the database."""
+    from gateway.home import DATABASE
+
+    if partner.as2 is None or not (config.data / DATABASE).exists():
+        return []
+    with open_home() as home:
+        return certificates.last_uses(home, partner.name)
+
+
+def _used_lines(used: list[dict[str, Any]]) -> Iterator[tuple[str, object]]:
+    for one in used:
+        yield "last used", f"{one['short']}, {one['at']:%Y-%m-%d %H:%M}Z: {one['what']}"
 
 
 partner.add_command(sheet)
+partner.add_command(certificates.certs)
+partner.add_command(certificates.cem)
+partner.add_command(certificates.crypto)
 
 
 @partner.command("presets")

@@ -20,6 +20,7 @@ from gateway.errors import Code, Exit, Failure
 
 if TYPE_CHECKING:
     from edi.tree import PartyId
+    from gateway.certificates import Listed
     from gateway.config import Config, Key
     from gateway.keys import Certificate
 
@@ -233,7 +234,7 @@ def _our_keys(config: Config) -> Iterator[Check]:
 
 
 def _their_certificates(config: Config) -> Iterator[Check]:
-    from gateway import keys
+    from gateway import certificates, keys
 
     now = datetime.now(UTC)
     for partner in config.partners.values():
@@ -247,6 +248,22 @@ def _their_certificates(config: Config) -> Iterator[Check]:
             yield _fitness(name, certificate, now)
         if partner.as2 and partner.as2.encrypt != "none" and partner.as2.encrypting_cert(now) is None:
             yield Check(partner.name, "fail", "no certificate to encrypt to now", "look at encrypt_from")
+    for one in certificates.listed(config, now):
+        if one.kind == "tls":
+            yield _fitness_of_tls(one, now)
+
+
+def _fitness_of_tls(one: Listed, now: datetime) -> Check:
+    from gateway import certificates
+
+    name = f"{one.owner} {one.name}"
+    if one.problem is not None or one.not_after is None:
+        return Check(name, "fail", f"cannot be read: {one.problem}")
+    if one.not_after <= now:
+        return Check(name, "fail", f"TLS: expired on {one.not_after:%Y-%m-%d}", "put a new one in its place")
+    near = certificates.nearness(one, now) is not None
+    until = f"{'expires on' if near else 'valid until'} {one.not_after:%Y-%m-%d}"
+    return Check(name, "warn" if near else "ok", f"TLS: {until}", "have a new one made" if near else None)
 
 
 def _ways_to_them(config: Config) -> Iterator[Check]:

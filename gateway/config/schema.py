@@ -414,7 +414,7 @@ class As2(Struct, frozen=True, kw_only=True):
         )
 
     def encrypting_certs(self, now: datetime) -> tuple[Cert, ...]:
-        """Those that may be encrypted to at `now`, the one whose `encrypt_from` is latest first: that one is."""
+        """Those that may be encrypted to at `now`: the first, whose `encrypt_from` is latest, is."""
         usable = [
             cert
             for cert in self.certs

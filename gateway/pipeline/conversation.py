@@ -364,6 +364,7 @@ class Conversation:
                         "encrypted_to": opened.decrypted_with,
                         "cipher": opened.encrypted_with,
                         "key_transport": opened.key_transport,
+                        "receipt": request.receipt and ("signed" if request.receipt.signed else "unsigned"),
                     },
                 }
                 attachments = [_columns(identity, part) for part in opened.attachments]

@@ -40,7 +40,7 @@ from gateway.engine import Dead, Done, Job
 from gateway.errors import DeadReason
 from gateway.failpoints import failpoint
 from gateway.home import Home
-from gateway.pipeline import outbound, reconcile
+from gateway.pipeline import exchange, outbound, reconcile
 from gateway.pipeline.delivering import queue_delivery
 from gateway.pipeline.judging import Envelope, judge, survey
 from gateway.store import after_commit
@@ -65,6 +65,8 @@ def read(home: Home, job: Job) -> Done:
     partner = home.config.partners.get(row.partner or "")
     if partner is None:
         raise Dead(DeadReason.UNKNOWN_PARTNER, f"no partner is named {row.partner!r} in partners.toml now")
+    if exchange.is_exchange(row.content_type):
+        return exchange.read(home, row, partner)
     try:
         with home.store.fetch(row.sha256) as stream:
             envelopes = survey(stream)

@@ -1,14 +1,14 @@
 """A message that a partner could not open with the certificate we took, sent once more with another.
 
-While a certificate is being replaced the two sides may switch at different moments, and the sender learns of it
-from the receipt alone: `decryption-failed` says that they do not have the key we encrypted to,
-`authentication-failed` that they do not list the key we signed with. Then the same content is built again with
-the other certificate, once, and the operator is told; how the other one fares is told too.
+While a certificate is being replaced the two sides may switch at different moments, and the sender learns of
+it from the receipt alone: `decryption-failed` says that they do not have the key we encrypted to,
+`authentication-failed` that they do not list the key we signed with. Then the same content is built again
+with the other certificate, once, and the operator is told; how the other one fares is told too.
 
-It is another message: what is signed and encrypted anew has other bytes, and RFC 4130 5.3.3 lets a Message-ID
-stand for one content only. A partner who keeps receipts would answer the old id with the refusal it has stored.
-So it has a transmission and a Message-ID of its own, and the refused one is `superseded`: evidence, but nothing
-that waits for a person.
+It is another message. What is signed and encrypted anew has other bytes, and a Message-ID stands for one
+content only (RFC 4130 5.5): a partner who keeps receipts would answer the old id with the refusal it has
+stored. So it has a transmission and a Message-ID of its own, and the refused one is `superseded`: evidence,
+but nothing that waits for a person.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _other(config: Config, relation: As2, used: dict[str, Any], cause: str, now:
 
 
 def _recipients(relation: As2, now: datetime) -> Iterator[str]:
-    """Their certificates that could be encrypted to, the one used last first, those whose day is to come last."""
+    """Their certificates that could be encrypted to: those begun, the last first; then those to come."""
     begun = relation.encrypting_certs(now)
     coming = [
         cert
@@ -170,7 +170,7 @@ def _recipients(relation: As2, now: datetime) -> Iterator[str]:
 
 
 def _signers(config: Config, now: datetime) -> Iterator[str]:
-    """Our keys that could sign, the one used last first, those whose day is to come last."""
+    """Our keys that could sign: those begun, the last first; then those to come."""
     begun = config.us.signing_keys(now)
     coming = [key for key in config.us.decryption_keys(now) if key not in begun]
     for key in (*begun, *coming):
