@@ -55,7 +55,7 @@ def report(config: Config, conn: Connection, partner: str | None = None) -> Iter
 def _last(conn: Connection, partner: str, direction: str) -> Row[Any] | None:
     """The latest message of a partner that was opened, or that was built for it."""
     row: Row[Any] | None = conn.execute(
-        select(transmission.c.protection, transmission.c.receipt_signed)
+        select(transmission)
         .where(
             transmission.c.partner == partner,
             transmission.c.direction == direction,
@@ -85,7 +85,7 @@ def _of_partner(
     if {"rsa-pkcs1v15", "rsa-oaep"} & set(transports):
         behind: list[tuple[Verdict, str]] = []
         if "rsa-pkcs1v15" in transports:
-            behind.append(("warn", "PKCS#1 v1.5: OAEP is stronger, where both can"))
+            behind.append(("warn", "PKCS#1 v1.5, not OAEP"))
         yield _aspect(name, "key transport", "", transports[0], transports[1], behind)
     yield _aspect(
         name,
@@ -126,7 +126,7 @@ def _of_cipher(used: list[dict[str, Any]]) -> list[tuple[Verdict, str]]:
         found.append(("fail", "3DES: agree on aes256-cbc or aes256-gcm"))
     unsigned = [one for one in used if (one.get("digest") or "none") == "none"]
     if any(str(one.get("cipher")).endswith(("cbc", "3des")) for one in unsigned):
-        found.append(("fail", "CBC without a signature: whoever changes it learns what it says"))
+        found.append(("fail", "CBC without a signature can be altered unseen"))
     if "none" in ciphers:
         found.append(("warn", "in the clear: only TLS hides it"))
     return found
