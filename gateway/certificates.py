@@ -159,7 +159,7 @@ def _theirs(owner: str, relation: As2, cert: Cert, now: datetime) -> Listed:
         words.append("verifies")
     elif cert.use != "encrypt" and cert.verify_from is not None and now < cert.verify_from:
         words.append(f"verifies from {cert.verify_from:%Y-%m-%d}")
-    if relation.encrypt != "none" and _is_encrypted_to(relation, certificate, now):
+    if cert in relation.encrypting_certs(now) and _is_encrypted_to(relation, certificate, now):
         words.append("encrypts")
     elif cert.use != "verify" and cert.encrypt_from is not None and now < cert.encrypt_from:
         words.append(f"encrypts from {cert.encrypt_from:%Y-%m-%d}")
@@ -267,7 +267,7 @@ def ending(one: Listed, now: datetime) -> str:
 
 def short(fingerprint: str) -> str:
     """The beginning of a fingerprint, by which a person tells a few certificates apart."""
-    return ":".join(fingerprint[at : at + 2] for at in range(0, 16, 2)).upper()
+    return ":".join(fingerprint[at : at + 2] for at in range(0, 8, 2)).upper()
 
 
 def long(fingerprint: str) -> str:

@@ -24,7 +24,8 @@ _ORDER: tuple[Verdict, ...] = ("ok", "warn", "fail")
 class Aspect(NamedTuple):
     """One thing that protects messages: what is agreed, what was used last each way, and what to say of it.
 
-    `partner` is empty for our own keys. `last_in` and `last_out` are None where nothing was exchanged.
+    `partner` is empty for our own keys. `last_in` and `last_out` are None where nothing was exchanged. `name`
+    is that of a certificate.
     """
 
     partner: str
@@ -34,6 +35,7 @@ class Aspect(NamedTuple):
     last_out: str | None
     verdict: Verdict
     why: str
+    name: str | None = None
 
 
 def report(config: Config, conn: Connection, partner: str | None = None) -> Iterator[Aspect]:
@@ -152,8 +154,8 @@ def _of_certificate(partner: str, name: str, certificate: as2.Certificate) -> As
         found.append(("fail", f"{key.key_size} bits: have a new one made"))
     if signed not in as2.Trust().digests:
         found.append(("fail", f"itself signed with {signed}: have a new one made"))
-    told = f"{name}: {kind} {key.key_size}, {signed}"
-    return _aspect(partner, "certificate", told, None, None, found)
+    told = f"{kind} {key.key_size}, {signed}"
+    return _aspect(partner, "certificate", told, None, None, found)._replace(name=name)
 
 
 def _aspect(

@@ -5,7 +5,7 @@ PKCS#7 (RFC 8551 3.9) that the document names by its Content-ID. The answer says
 issuer and serial number, whether it was accepted.
 
     build_request, build_response   a MIME type and a body, to be sent as the payload of a message
-    read                            what such a payload says
+    parts, read                     the parts of such a payload, and what they say
 
 Everything read here was written by a partner. The XML is read as UTF-8 whatever it declares, without a
 DOCTYPE, entities, network or more than MAX_XML bytes. What it asks for is a wish: it makes nobody trust
@@ -18,7 +18,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -221,42 +221,57 @@ def certs_only(certificates: Sequence[Certificate]) -> bytes:
 # In.
 
 
-def read(content_type: str, body: bytes) -> Request | Response:
-    """What a payload says. Raises CemError."""
+class Part(NamedTuple):
+    """One part of what came: its MIME type, its Content-ID if it has one, and its content decoded."""
+
+    content_type: str
+    content_id: str | None
+    data: bytes
+
+
+def parts(content_type: str, body: bytes) -> list[Part]:
+    """The parts of a multipart/related, or else the payload as the only part. Raises CemError."""
     if len(body) > MAX_BODY:
         raise CemError(f"{len(body)} bytes are too many for an exchange of certificates")
     try:
         with Scratch() as scratch:
             region = Region.of(io.BytesIO(body))
             entity = Entity(Headers.of([("Content-Type", content_type)]), region, region)
-            return _read(entity, scratch)
+            found = [entity]
+            if entity.content_type.main == "multipart":
+                found = [mime.read_entity(part) for part in mime.parts(entity, scratch)]
+            return [_part(one, scratch) for one in found]
     except As2Error as error:
         raise CemError(error.cause) from error
 
 
-def _read(entity: Entity, scratch: Scratch) -> Request | Response:
-    parts = [entity]
-    if entity.content_type.main == "multipart":
-        parts = [mime.read_entity(part) for part in mime.parts(entity, scratch)]
-    documents = [part for part in parts if part.content_type.value == CERTIFICATE_EXCHANGE] or parts[:1]
+def _part(entity: Entity, scratch: Scratch) -> Part:
+    headers = entity.headers
+    content_type = headers.get("Content-Type") or "text/plain"
+    return Part(content_type, headers.get("Content-ID"), entity.decoded(scratch).read(0, MAX_BODY))
+
+
+def read(found: Sequence[Part]) -> Request | Response:
+    """What the parts say, of which one is the XML. Raises CemError."""
+    documents = [part for part in found if _kind(part) == CERTIFICATE_EXCHANGE]
     if len(documents) != 1:
         raise CemError(f"{len(documents)} XML documents where one is meant")
-    root = _parsed(documents[0].decoded(scratch).read(0, MAX_XML + 1))
+    root = _parsed(documents[0].data)
     request_id = root.get("requestId", "").strip()
-    if not request_id or len(request_id) > MAX_TEXT:
-        raise CemError("a requestId is missing or too long")
+    if not request_id or len(request_id) > MAX_TEXT or not request_id.isprintable():
+        raise CemError("a requestId is missing, too long, or holds control characters")
     sender = _found(root, "TradingPartnerInfo", "Name") or ""
     match etree.QName(root).localname:
         case "EDIINTCertificateExchangeRequest":
             attached = {
-                (part.headers.get("Content-ID") or "").strip().strip("<>"): part
-                for part in parts
+                (part.content_id or "").strip().strip("<>"): part
+                for part in found
                 if part is not documents[0]
             }
             items = list(_children(root, "TrustRequest"))
             if not 0 < len(items) <= MAX_TRUSTS:
                 raise CemError(f"{len(items)} TrustRequests")
-            return Request(request_id, sender, tuple(_trust(item, attached, scratch) for item in items))
+            return Request(request_id, sender, tuple(_trust(item, attached) for item in items))
         case "EDIINTCertificateExchangeResponse":
             items = list(_children(root, "TrustResponse"))
             if not 0 < len(items) <= MAX_TRUSTS:
@@ -264,6 +279,13 @@ def _read(entity: Entity, scratch: Scratch) -> Request | Response:
             return Response(request_id, sender, tuple(map(_verdict, items)))
         case other:
             raise CemError(f"the document is {other[:60]!r}, neither a request nor a response")
+
+
+def _kind(part: Part) -> str:
+    try:
+        return mime.structured(part.content_type).value
+    except As2Error as error:
+        raise CemError(error.cause) from error
 
 
 def _parsed(xml: bytes) -> etree._Element:
@@ -306,7 +328,7 @@ def _found(parent: etree._Element, *path: str) -> str | None:
     return text or None
 
 
-def _trust(item: etree._Element, attached: dict[str, Entity], scratch: Scratch) -> Trust:
+def _trust(item: etree._Element, attached: dict[str, Part]) -> Trust:
     usages = tuple(text for one in _children(item, "CertUsage") if (text := (one.text or "").strip()))
     if not usages or not set(usages) <= set(USAGES):
         raise CemError("a TrustRequest without a CertUsage, or with one that is not known")
@@ -315,7 +337,7 @@ def _trust(item: etree._Element, attached: dict[str, Entity], scratch: Scratch) 
     part = attached.get(content_id)
     if part is None:
         raise CemError(f"no part has the Content-ID {content_id[:100]!r}")
-    found = read_certs_only(part.decoded(scratch).read(0, der.MAX_TREE + 1))
+    found = read_certs_only(part.data)
     named = [certificate for certificate in found if _serial(certificate) == serial]
     if len(named) != 1:
         raise CemError(f"{len(named)} of the certificates that came have the serial number {serial}")

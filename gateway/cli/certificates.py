@@ -103,7 +103,7 @@ def _last_used(row: dict[str, Any]) -> str:
     if not row["last_used"]:
         return "never" if row["kind"] == "as2" else ""
     last = row["last_used"][0]
-    return f"{last['at']:%Y-%m-%d %H:%M}Z, {last['look_up'].replace('_', ' ')}"
+    return f"{last['at']:%Y-%m-%d} {last['look_up'].replace('_', ' ')}"
 
 
 # Exchanging them over AS2.
@@ -120,7 +120,7 @@ def cem() -> None:
 @cem.command("list")
 @click.argument("name", metavar="[PARTNER]", required=False)
 def list_(name: str | None) -> None:
-    """Certificates that partners ask us to trust, and that we ask them to; the latest first."""
+    """Certificates that partners ask us to trust (in), and that we ask them to (out); the latest first."""
     from gateway.pipeline import exchange
 
     with open_home() as home:
@@ -133,9 +133,9 @@ def list_(name: str | None) -> None:
         {
             "id": "id",
             "partner": "partner",
-            "asks": lambda row: "they ask" if row["direction"] == "in" else "we ask",
+            "way": "direction",
             "status": "status",
-            "certificate": "short",
+            "fingerprint": "short",
             "for": lambda row: ", ".join(_USAGES.get(usage, usage) for usage in row["usages"]),
             "valid until": lambda row: f"{row['not_after']:%Y-%m-%d}",
             "answer by": lambda row: f"{row['respond_by']:%Y-%m-%d}" if row["respond_by"] else "",
@@ -201,6 +201,8 @@ def accept(name: str, identity: str | None, *, encrypt_from: datetime | None, dr
         day = encrypt_from.replace(tzinfo=UTC) if encrypt_from else None
         diff = exchange.accept(home, partner, rows, encrypt_from=day, dry_run=dry_run)
         shown = [_exchange(row, home.now()) for row in rows]
+    for row in shown:
+        output.note(f"SHA-256 {row['sha256']}, issued by {row['issuer']}")
     if dry_run:
         output.value({"partner": name, "dry_run": True, "exchanges": shown, "diff": diff}, diff)
         return
@@ -211,7 +213,7 @@ def accept(name: str, identity: str | None, *, encrypt_from: datetime | None, dr
         {
             "id": "id",
             "status": "status",
-            "certificate": "short",
+            "fingerprint": "short",
             "for": lambda row: ", ".join(_USAGES.get(usage, usage) for usage in row["usages"]),
         },
     )
@@ -311,7 +313,7 @@ def crypto(name: str | None) -> None:
         [{**one._asdict(), "partner": one.partner or None} for one in found],
         {
             "whose": lambda row: row["partner"] or "us",
-            "what": "aspect",
+            "what": lambda row: row["name"] or row["aspect"],
             "agreed": "agreed",
             "last in": "last_in",
             "last out": "last_out",

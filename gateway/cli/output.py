@@ -169,7 +169,9 @@ def page(item: Any, lines: Callable[[], Iterable[tuple[str, object]]]) -> None:
     console().print(grid)
 
 
-WHOLE = frozenset({"id", "at", "number", "status", "ack"})
+WHOLE = frozenset(
+    {"id", "at", "number", "status", "ack", "certificate", "fingerprint", "ends", "valid until", "answer by"}
+)
 _STYLES = {
     **dict.fromkeys(("ok", "accepted", "delivered", "live", "done", "sent", "closed"), "green"),
     **dict.fromkeys(

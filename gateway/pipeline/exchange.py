@@ -67,7 +67,7 @@ def read(home: Home, row: Row[Any], partner: Partner) -> Done:
     with home.store.fetch(row.sha256, verify=True) as stream:
         body = stream.read(cem.MAX_BODY + 1)
     try:
-        found = cem.read(row.content_type, body)
+        found = cem.read(cem.parts(row.content_type, body))
     except cem.CemError as error:
         reason = DeadReason.XML_FORBIDDEN if error.forbidden else DeadReason.ENVELOPE_BROKEN
         raise Dead(reason, f"an exchange of certificates that cannot be used: {error}") from error
@@ -249,7 +249,7 @@ def reject(home: Home, partner: Partner, rows: Sequence[Row[Any]], reason: str) 
 def _list(home: Home, partner: Partner, row: Row[Any], encrypt_from: datetime, *, dry_run: bool) -> str:
     """Put a certificate where partners.toml names it, and name it there."""
     root = home.config.home
-    file = root / "certs" / f"{partner.name}-{row.fingerprint[:16]}.crt"
+    file = root / "certs" / f"{partner.name}-{row.fingerprint[:8]}.crt"
     values = _windows(file.relative_to(root), set(row.usages), encrypt_from)
     if not dry_run:
         file.parent.mkdir(exist_ok=True)

@@ -63,7 +63,7 @@ class Partner:
         )
         if exchange.is_exchange(content_type):
             self.on_exchange()
-            self.exchanges.append(cem.read(content_type, opened.payload))
+            self.exchanges.append(cem.read(cem.parts(content_type, opened.payload)))
         receipt = self.peer.receipt_for(headers, body)
         return Answer(200, receipt.headers, receipt.body)
 

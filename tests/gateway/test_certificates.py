@@ -612,7 +612,9 @@ def test_a_short_key_and_a_certificate_signed_with_sha1_are_red(tmp_path: Path, 
         with world.home.store.read() as conn:
             report = list(protection.report(world.home.config, conn))
         found = [
-            (one.partner, one.agreed, one.verdict, one.why) for one in report if one.aspect == "certificate"
+            (one.partner, f"{one.name}: {one.agreed}", one.verdict, one.why)
+            for one in report
+            if one.aspect == "certificate"
         ]
         assert found == [
             ("", "key us-1: RSA 2048, sha256", "ok", ""),
