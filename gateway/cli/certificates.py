@@ -136,17 +136,21 @@ def list_(name: str | None) -> None:
             "way": "direction",
             "status": "status",
             "fingerprint": "short",
-            "for": lambda row: ", ".join(_USAGES.get(usage, usage) for usage in row["usages"]),
-            "valid until": lambda row: f"{row['not_after']:%Y-%m-%d}",
+            "for": _used_for,
+            "ends": lambda row: f"{row['not_after']:%Y-%m-%d}",
             "answer by": lambda row: f"{row['respond_by']:%Y-%m-%d}" if row["respond_by"] else "",
-            "remark": lambda row: row["reason"] or row["problem"],
+            "note": lambda row: row["reason"] or row["problem"],
         },
     )
     if not found:
         output.note("no certificate was exchanged over AS2 yet")
 
 
-_USAGES = {"digitalSignature": "sign", "keyEncipherment": "encrypt"}
+def _used_for(row: dict[str, Any]) -> str:
+    names = {"digitalSignature": "sign", "keyEncipherment": "encrypt"}
+    if set(row["usages"]) == set(names):
+        return "both"
+    return ", ".join(names.get(usage, usage) for usage in row["usages"])
 
 
 def _exchange(row: Row[Any], now: datetime) -> dict[str, Any]:
@@ -214,7 +218,7 @@ def accept(name: str, identity: str | None, *, encrypt_from: datetime | None, dr
             "id": "id",
             "status": "status",
             "fingerprint": "short",
-            "for": lambda row: ", ".join(_USAGES.get(usage, usage) for usage in row["usages"]),
+            "for": _used_for,
         },
     )
     if any(not {"digitalSignature", "keyEncipherment"} & set(row["usages"]) for row in shown):

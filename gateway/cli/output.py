@@ -169,9 +169,7 @@ def page(item: Any, lines: Callable[[], Iterable[tuple[str, object]]]) -> None:
     console().print(grid)
 
 
-WHOLE = frozenset(
-    {"id", "at", "number", "status", "ack", "certificate", "fingerprint", "ends", "valid until", "answer by"}
-)
+WHOLE = frozenset({"id", "at", "number", "status", "ack", "certificate", "fingerprint", "ends", "answer by"})
 _STYLES = {
     **dict.fromkeys(("ok", "accepted", "delivered", "live", "done", "sent", "closed"), "green"),
     **dict.fromkeys(

@@ -76,8 +76,13 @@ def test_certs_shows_windows_that_are_to_come_and_that_are_over(run: Run, bigmar
 
 @pytest.mark.parametrize(
     ("days", "state", "is_listed", "ends"),
-    [(70, "ok", False, ""), (59, "warn", True, ", 59 d"), (0, "warn", True, ", 0 d"), (-3, "fail", True, "expired")],
-)  # fmt: skip
+    [
+        (70, "ok", False, ""),
+        (59, "warn", True, ", 59 d"),
+        (0, "warn", True, ", 0 d"),
+        (-3, "fail", True, "expired"),
+    ],
+)
 def test_expiring_lists_what_ends_within_60_days_or_has_ended(
     run: Run, bigmart: Path, days: int, state: str, ends: str, *, is_listed: bool
 ) -> None:

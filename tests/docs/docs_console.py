@@ -38,6 +38,7 @@ _VARYING = [
     (re.compile(r"-(?:[0-9a-f]{8}|[0-9a-f]{16})\.(crt|pem)\b"), r"-SHA256.\1"),
     (re.compile(r"(?:[0-9A-F]{2}:)+[0-9A-F]{0,2}(\s+[0-9A-F:]+$)?", re.M), "FINGERPRINT"),
     (re.compile(r"\b1[0-9a-hjkmnp-tv-z]{19}(-\d+)?\b"), "ID"),
+    (re.compile(r"-[0-9a-f]{8}\.crt\b"), "-FINGERPRINT.crt"),
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?"), "TIME"),
     (re.compile(r"\d{4}-\d\d-\d\d|\b20\d{6}\b"), "DATE"),
     (re.compile(r"\*\d{6}\*\d{4}\*"), "*DATE*TIME*"),
