@@ -24,7 +24,7 @@ from gateway.config import Key as OurKey
 from gateway.engine import Done, Job
 from gateway.errors import Failure
 from gateway.home import Home
-from gateway.keys import read_certificate
+from gateway.keys import fingerprint, read_certificates
 from gateway.store.dialect import Upsert
 from gateway.store.tables import certificate_use, certificate_warning
 
@@ -177,19 +177,25 @@ def _is_encrypted_to(relation: As2, certificate: as2.Certificate, now: datetime)
 
 
 def _of_tls(owner: str, relation: As2) -> Iterator[Listed]:
-    """The certificate files of the connection itself, of which there may be any number."""
-    connection = getattr(relation, "http", None)
-    for key, words in (("client_cert", "shown to their server"), ("ca", "their server is trusted by it")):
-        file = getattr(connection, key, None)
-        if isinstance(file, Path):
-            try:
-                certificate = read_certificate(file)
-            except Failure as failure:
-                yield _unreadable(owner, file.name, file, failure, kind="tls")
-                continue
-            begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-            fingerprint = as2.load_certificate(file.read_bytes()).fingerprint
-            yield Listed(owner, file.name, "tls", file, fingerprint, begins, ends, words)
+    """The certificates of the connection itself; a file may hold several."""
+    for file, words in (
+        (relation.http.cert, "shown to their server"),
+        (relation.http.ca, "trusts their server"),
+    ):
+        if file is None:
+            continue
+        try:
+            found = read_certificates(file)
+        except Failure as failure:
+            yield _unreadable(owner, file.name, file, failure, kind="tls")
+            continue
+        for one in found:
+            begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
+            yield Listed(owner, file.name, "tls", file, _plain(fingerprint(one)), begins, ends, words)
+
+
+def _plain(fingerprint: str) -> str:
+    return fingerprint.replace(":", "").lower()
 
 
 def _made(owner: str, name: str, file: Path, certificate: as2.Certificate, use: str) -> Listed:

@@ -110,6 +110,18 @@ def read_certificate(path: Path) -> Certificate:
     return parse_certificate(content, where=str(path))
 
 
+def read_certificates(path: Path) -> tuple[Certificate, ...]:
+    """Every certificate in a PEM file, or the one in a DER file. Raises as `read_certificate`."""
+    first = read_certificate(path)
+    content = path.read_bytes()
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        return (first,)
+    try:
+        return tuple(x509.load_pem_x509_certificates(content))
+    except ValueError as error:
+        raise Failure(Code.BAD_CERTIFICATE, "holds more than certificates in PEM", where=str(path)) from error
+
+
 def parse_certificate(content: bytes, *, where: str) -> Certificate:
     """The certificate in PEM or DER bytes; a chain in PEM gives its first. Raises as `read_certificate`."""
     if b"PRIVATE KEY-----" in content or _is_private_der(content):

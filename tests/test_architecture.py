@@ -26,8 +26,8 @@ MAY_IMPORT = {
 LEVELS = [
     {"errors", "failpoints"},
     {"config", "keys", "store", "edi", "folders"},
-    "h11": ("gateway.http",),
-    "lxml": ("gateway.as2.cem",),
+    {"engine", "as2", "erp", "http"},
+    {"home", "channels", "certificates", "protection", "numbers", "derivation"},
     {"orders", "pipeline"},
     {"queries", "intake", "sheet", "wire", "diagnosis", "evidence"},
     {"web", "simulate"},
