@@ -555,6 +555,29 @@ def test_a_certificate_first_seen_close_to_its_end_is_told_once_and_not_for_each
         assert kinds == ["certificates"]
 
 
+def test_the_tls_certificates_of_a_connection_are_watched_too(tmp_path: Path, pairs: Pairs) -> None:
+    """Each of a file that holds several, and the one that we show to their server."""
+    tls = tmp_path / "tls"
+    shown = pair(tls, "shown", until=NOW + 20 * DAY)
+    first, second = pair(tls, "first", until=NOW + 40 * DAY), pair(tls, "second", until=NOW + 900 * DAY)
+    bundle = tls / "ca.pem"
+    bundle.write_bytes(second.cert.read_bytes() + first.cert.read_bytes())
+    http = f'{{ cert = "{shown.cert}", key = "file:{shown.key}", ca = "{bundle}" }}'
+    with rolling(tmp_path, [ours(pairs.us_old)], [listed(pairs.old)]) as world:
+        file = world.root / "partners.toml"
+        file.write_text(file.read_text() + f"http = {http}\n")
+        assert world.home.reload()
+        done = certificates.watch(world.home, None)  # type: ignore[arg-type]
+        assert done.commit is not None
+        world.home.store.write(done.commit)
+        assert world.events("expiring") == [
+            f"certificate shown.crt of bigmart expires in 20 days, on {NOW + 20 * DAY:%Y-%m-%d}",
+            f"certificate ca.pem of bigmart expires in 40 days, on {NOW + 40 * DAY:%Y-%m-%d}",
+        ]
+        found = [one for one in certificates.listed(world.home.config, NOW) if one.kind == "tls"]
+        assert [one.fingerprint for one in found] == [fingerprint(one) for one in (shown, second, first)]
+
+
 # What protects the messages.
 
 
