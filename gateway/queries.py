@@ -213,6 +213,8 @@ def one(home: Home, identity: str) -> Record | None:
             "wire_sha256": found.wire_sha256,
             "given_filename": found.given_filename,
             "parts": _parts(conn, found),
+            "protection": found.protection,
+            "resend_of": found.resend_of,
             "interchanges": [
                 {
                     "sender": row.sender,

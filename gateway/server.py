@@ -57,6 +57,9 @@ def start_engine(home: Home, *, wait_s: float = 5.0) -> None:
             ),
             "batch": lambda conn, job, reason, text: outbound.batch_failed(home, conn, job, reason, text),
             "send": lambda conn, job, reason, text: sending.failed(home, conn, job, reason, text),
+            "certificate-answer": lambda conn, job, reason, text: exchange.answer_failed(
+                home, conn, job, reason, text
+            ),
             "receipt": lambda conn, job, reason, text: sending.receipt_failed(home, conn, job, reason, text),
         },
         wait_s=wait_s,

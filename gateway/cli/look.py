@@ -126,19 +126,23 @@ def show(id: str) -> None:
         output.value(queries.plain(found), lambda: _card(found))
 
 
+_APART = frozenset(  # what of a document or transmission is not one line
+    {"events", "problems", "document", "documents", "interchanges", "transmitted", "parts", "protection"}
+)
+
+
 def _card(found: dict[str, Any]) -> str:
     lines = []
     for key, value in found.items():
-        if (
-            key not in {"events", "problems", "document", "documents", "interchanges", "transmitted", "parts"}
-            and value
-        ):
+        if key not in _APART and value:
             lines.append(f"{key.replace('_', ' '):22} {output.cell(value)}")
     lines += [
         f"part {one['part']:<17} {one['filename'] or '-'}  {one['content_type']}  {one['size']} bytes"
         + ("  the document" if one["document"] else "")
         for one in found.get("parts") or ()
     ]
+    protection = (found.get("protection") or {}).items()
+    lines += [f"{key.replace('_', ' '):22} {output.cell(value)}" for key, value in protection if value]
     lines += [f"{'problem':22} {_place(problem)}: {problem['message']}" for problem in _problems(found)]
     lines += [
         f"{'document':22} {inside['id']}  {inside['type']} "

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RESPOND_WITHIN = timedelta(days=14)
+MAX_WAITING = 20  # certificates of one partner that nobody has decided about
 SIGNATURE, ENCRYPTION = "digitalSignature", "keyEncipherment"
 REQUEST, RESPONSE = "certificate-request", "certificate-response"  # as what we send is called in lists
 
@@ -73,7 +74,12 @@ def read(home: Home, row: Row[Any], partner: Partner) -> Done:
         raise Dead(reason, f"an exchange of certificates that cannot be used: {error}") from error
     relation = partner.as2
     if relation is not None and found.sender not in {"", relation.id}:
-        raise Dead(DeadReason.SENDER_MISMATCH, f"an exchange of certificates in the name of {found.sender!r}")
+        told = f"an exchange of certificates in the name of {found.sender[:200]!r}"
+        raise Dead(DeadReason.SENDER_MISMATCH, told)
+    with home.store.read() as conn:
+        waiting = len(conn.execute(_waiting(partner)).all())
+    if isinstance(found, cem.Request) and waiting >= MAX_WAITING:
+        raise Dead(DeadReason.LIMIT_EXCEEDED, f"{waiting} certificates of {partner.name} wait for an answer")
 
     def commit(conn: Connection) -> None:
         if isinstance(found, cem.Request):
@@ -120,7 +126,8 @@ def _answered(home: Home, conn: Connection, row: Row[Any], partner: Partner, fou
             )
         ).first()
         if asked is None:
-            text = f"{partner.name} answers about a certificate that we never asked about: {found.request_id}"
+            what = "answers about a certificate that we never asked about"
+            text = f"{partner.name} {what}: {found.request_id[:100]}"
             home.note(conn, "unmatched", text, partner=partner.name, transmission=row.id)
             continue
         status = verdict.status.lower()
@@ -161,6 +168,12 @@ def _rows(direction: str, partner: str) -> Select[Any]:
     )
 
 
+def _waiting(partner: Partner) -> Select[Any]:
+    """What a partner asks and nobody has decided, the oldest first."""
+    query = _rows("in", partner.name).where(certificate_exchange.c.status == "waiting")
+    return query.order_by(certificate_exchange.c.id)
+
+
 def exchanges(conn: Connection, partner: str | None = None) -> list[Row[Any]]:
     """Every exchange, of one partner or of all, the latest first."""
     query = select(certificate_exchange).order_by(certificate_exchange.c.id.desc())
@@ -178,13 +191,7 @@ def waiting(home: Home, partner: Partner, identity: str | None = None) -> list[R
     Raises Failure where nothing waits, and where more than one request does and none is named.
     """
     with home.store.read() as conn:
-        found = list(
-            conn.execute(
-                _rows("in", partner.name)
-                .where(certificate_exchange.c.status == "waiting")
-                .order_by(certificate_exchange.c.id)
-            ).all()
-        )
+        found = list(conn.execute(_waiting(partner)).all())
     if identity is not None:
         plain = identity.replace(":", "").lower()
         found = [one for one in found if one.id == identity or one.fingerprint.startswith(plain)]
@@ -287,11 +294,18 @@ def _decide(home: Home, partner: Partner, rows: Sequence[Row[Any]], status: str,
     ids = [row.id for row in rows]
 
     def record(conn: Connection) -> None:
-        conn.execute(
+        still = (certificate_exchange.c.id.in_(ids), certificate_exchange.c.status == "waiting")
+        decided = conn.execute(
             update(certificate_exchange)
-            .where(certificate_exchange.c.id.in_(ids))
+            .where(*still)
             .values(status=status, reason=reason, decided_at=home.now())
         )
+        if decided.rowcount != len(ids):
+            raise Failure(
+                Code.DOCUMENT_UNKNOWN,
+                "another operator has decided meanwhile",
+                next=f"tradelane partner cem list {partner.name}, and look into partners.toml",
+            )
         home.engine.enqueue(
             conn,
             lane=f"{partner.name}:out",
@@ -323,7 +337,7 @@ def answer(home: Home, job: Job) -> Done:
     for row in rows:
         used = set(row.usages) & {SIGNATURE, ENCRYPTION}
         if row.status == "accepted" and used and not is_listed(home.config, partner.name, row.fingerprint):
-            raise Retry("partners.toml does not name the certificate yet", after_s=1.0)
+            raise Retry("partners.toml, as the server has it, does not name the certificate", after_s=2.0)
     response = cem.Response(
         rows[0].request_id,
         home.config.us.as2_id or "",
@@ -343,6 +357,12 @@ def answer(home: Home, job: Job) -> Done:
         _queue(home, conn, partner, payload, RESPONSE)
 
     return Done(commit)
+
+
+def answer_failed(home: Home, conn: Connection, job: Job, reason: str, message: str) -> None:
+    """A partner that could not be told what was decided; it may ask again."""
+    text = f"{job.payload['partner']} was not told what became of its certificate: {reason}: {message}"
+    home.note(conn, "failed", text, partner=job.payload["partner"])
 
 
 def _queue(home: Home, conn: Connection, partner: Partner, payload: cem.Payload, name: str) -> str:
@@ -381,11 +401,10 @@ def request(home: Home, partner: Partner, key: OurKey, respond_by: datetime | No
     from gateway.as2 import cem
 
     now = home.now()
-    if partner.channel != "as2":
+    if partner.channel != "as2" or partner.status == "draft":
+        what = "is a draft" if partner.status == "draft" else "has no AS2 URL in partners.toml"
         raise Failure(
-            Code.NO_CHANNEL,
-            f"no AS2 URL of {partner.name} is configured",
-            next=f"tradelane partner show {partner.name}",
+            Code.NO_CHANNEL, f"{partner.name} {what}", next=f"tradelane partner show {partner.name}"
         )
     if home.as2_url is None:
         raise Failure(

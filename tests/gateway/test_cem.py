@@ -25,7 +25,7 @@ from peers import (
     signed,
 )
 from rolling import DAY, NOW, PAYLOAD, Rolling, at, eventually, listed, ours, pair, rolling
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy import text as sql
 
 from gateway import as2, queries
@@ -35,7 +35,8 @@ from gateway.config import Address, toml
 from gateway.home import Home
 from gateway.pipeline import dispatch, exchange
 from gateway.server import start_engine
-from gateway.store.tables import event, transmission
+from gateway.store.lane_tables import job
+from gateway.store.tables import certificate_exchange, event, transmission
 from gateway.web import as2 as web_as2
 from gateway.web.listener import Listener
 
@@ -127,6 +128,10 @@ class World(Rolling):
     def exchanges(self) -> list[Any]:
         with self.home.store.read() as conn:
             return exchange.exchanges(conn)
+
+    def jobs(self, kind: str) -> list[Any]:
+        with self.home.store.read() as conn:
+            return list(conn.execute(select(job).where(job.c.kind == kind)).all())
 
     def told(self, signer: Company) -> str:
         """The disposition of the receipt for a message signed by a key pair of the partner's."""
@@ -300,6 +305,37 @@ def test_f4_a_certificate_that_is_too_weak_cannot_be_accepted(world: World, tmp_
     world.must("partner", "cem", "reject", "bigmart")
     world.asked(ended, request_id="request-2@bigmart")
     assert "expired on" in world.run("partner", "cem", "accept", "bigmart").stderr
+
+
+def test_f4_a_partner_cannot_fill_the_list_of_what_waits(world: World, made: dict[str, Company]) -> None:
+    world.asked(made["new"])
+    (row,) = world.exchanges()
+    more = [dict(row._mapping) | {"id": f"{n:020}"} for n in range(exchange.MAX_WAITING - 1)]
+    world.home.store.write(lambda conn: conn.execute(insert(certificate_exchange), more))
+    refused = world.asked(made["other"], request_id="request-2@bigmart")
+    assert (refused.status, refused.reason) == ("held", "LIMIT_EXCEEDED")
+
+
+def test_f4_what_is_accepted_is_answered_only_when_partners_toml_says_so(
+    world: World, made: dict[str, Company]
+) -> None:
+    """Somebody breaks the file right after; the old configuration stays in force, and nothing is promised."""
+    world.asked(made["new"])
+    file = world.root / "partners.toml"
+    (row,) = world.exchanges()
+    engine, write = world.home.engine, world.home.store.write
+    write(lambda conn: engine.pause_lane(conn, "bigmart:out"))
+    exchange.accept(world.home, world.home.config.partner("bigmart"), [row], encrypt_from=NOW + 9 * DAY)
+    whole = file.read_text()
+    file.write_text(whole + "nonsense")
+    write(lambda conn: engine.resume_lane(conn, "bigmart:out"))
+    kept = eventually(lambda: [job for job in world.jobs("certificate-answer") if job.error])
+    assert "does not name the certificate" in kept[0].error
+    assert world.partner.exchanges == []
+    assert world.told(made["new"]) == MASKED
+    file.write_text(whole)
+    eventually(lambda: world.partner.exchanges)
+    assert world.told(made["new"]) == "processed"
 
 
 def test_f4_the_url_in_a_request_is_never_contacted(world: World, made: dict[str, Company]) -> None:
