@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -117,7 +117,7 @@ def cem() -> None:
     """
 
 
-@cem.command("list")
+@cem.command("list", short_help="What partners ask us to trust, and we them.")
 @click.argument("name", metavar="[PARTNER]", required=False)
 def list_(name: str | None) -> None:
     """Certificates that partners ask us to trust (in), and that we ask them to (out); the latest first."""
@@ -181,19 +181,20 @@ def _exchange(row: Row[Any], now: datetime) -> dict[str, Any]:
     }
 
 
-@cem.command()
+@cem.command(short_help="Trust a certificate, and tell the partner.")
 @click.argument("name", metavar="PARTNER")
 @click.argument("identity", metavar="[ID]", required=False)
 @click.option(
     "--encrypt-from",
     type=DATE,
-    help="The day (UTC) from which we encrypt to it; at once without. It verifies at once.",
+    metavar="DATE",
+    help="From when we encrypt to it; at once without. It verifies at once.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the change to partners.toml and make none.")
 def accept(name: str, identity: str | None, *, encrypt_from: datetime | None, dry_run: bool) -> None:
     """Trust what a partner asks us to: it goes into certs/ and partners.toml, and the partner is told.
 
-    ID is that of `cem list`, or the beginning of the fingerprint; it is needed where more than one waits.
+    A DATE such as 2027-01-15 is in our time zone. ID is that of `cem list`, or the beginning of the fingerprint; it is needed where more than one waits.
     Compare the fingerprint with the partner by another way than this message. The old certificate stays
     listed; take it out, or give it a verify_until, when the partner has stopped using it.
     """
@@ -202,7 +203,7 @@ def accept(name: str, identity: str | None, *, encrypt_from: datetime | None, dr
     with open_home() as home:
         partner = home.config.partner(name)
         rows = exchange.waiting(home, partner, identity)
-        day = encrypt_from.replace(tzinfo=UTC) if encrypt_from else None
+        day = encrypt_from.replace(tzinfo=home.config.us.timezone) if encrypt_from else None
         diff = exchange.accept(home, partner, rows, encrypt_from=day, dry_run=dry_run)
         shown = [_exchange(row, home.now()) for row in rows]
     for row in shown:
@@ -230,7 +231,7 @@ def accept(name: str, identity: str | None, *, encrypt_from: datetime | None, dr
     )
 
 
-@cem.command()
+@cem.command(short_help="Refuse a certificate, and tell the partner why.")
 @click.argument("name", metavar="PARTNER")
 @click.argument("identity", metavar="[ID]", required=False)
 @click.option("--reason", default="not accepted", show_default=True, help="What the partner is told.")
@@ -250,11 +251,13 @@ def reject(name: str, identity: str | None, *, reason: str) -> None:
     )
 
 
-@cem.command()
+@cem.command(short_help="Ask partners to trust our next key.")
 @click.argument("name", metavar="[PARTNER]", required=False)
 @click.option("--all", "everyone", is_flag=True, help="Every partner that is reached over AS2.")
 @click.option("--key", "key_id", help="Which of our keys; without, the one that signs next.")
-@click.option("--respond-by", type=DATE, help="Until when we want to know (UTC); else until the key signs.")
+@click.option(
+    "--respond-by", type=DATE, metavar="DATE", help="Until when we want to know; else until the key signs."
+)
 @click.option("--dry-run", is_flag=True, help="Say who would be asked, and ask nobody.")
 def request(
     name: str | None, *, everyone: bool, key_id: str | None, respond_by: datetime | None, dry_run: bool
@@ -270,7 +273,7 @@ def request(
         raise click.UsageError("name one partner, or say --all")
     with open_home() as home:
         key = exchange.next_key(home.config, home.now(), key_id)
-        by = respond_by.replace(tzinfo=UTC) if respond_by else None
+        by = respond_by.replace(tzinfo=home.config.us.timezone) if respond_by else None
         rows = []
         for partner in _asked(home, name):
             if everyone and exchange.asked_already(home, partner, key) is not None:
