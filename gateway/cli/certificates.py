@@ -194,9 +194,10 @@ def _exchange(row: Row[Any], now: datetime) -> dict[str, Any]:
 def accept(name: str, identity: str | None, *, encrypt_from: datetime | None, dry_run: bool) -> None:
     """Trust what a partner asks us to: it goes into certs/ and partners.toml, and the partner is told.
 
-    A DATE such as 2027-01-15 is in our time zone. ID is that of `cem list`, or the beginning of the fingerprint; it is needed where more than one waits.
-    Compare the fingerprint with the partner by another way than this message. The old certificate stays
-    listed; take it out, or give it a verify_until, when the partner has stopped using it.
+    A DATE such as 2027-01-15 is in our time zone. ID is that of `cem list`, or the beginning of the
+    fingerprint; it is needed where more than one waits. Compare the fingerprint with the partner by another
+    way than this message. The old certificate stays listed; take it out, or give it a verify_until, when the
+    partner has stopped using it.
     """
     from gateway.pipeline import exchange
 

@@ -18,18 +18,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from gateway import as2, certificates, channels
 from gateway.config import As2, Config
 from gateway.errors import Failure
 from gateway.home import Home
 from gateway.pipeline import outbound
-from gateway.store.tables import document, new_id, transmission
+from gateway.store.tables import document, transmission
 
 log = logging.getLogger(__name__)
-
-_KEPT = ("direction", "partner", "channel", "filename", "content_type", "size", "sha256", "correlation")
 
 
 def protection(
@@ -89,23 +87,15 @@ def send_again(home: Home, conn: Connection, row: Row[Any], error: str | None) -
     other = _other(home.config, partner.as2, row.protection or {}, cause, home.now())
     if other is None:
         return False
-    now = home.now()
-    identity = new_id(now)
-    values = {name: getattr(row, name) for name in _KEPT} | {
-        "id": identity,
-        "status": "queued",
-        "message_id": outbound.message_id(home, identity),
-        "protection": {"signed_with": other.signed_with, "encrypted_to": other.encrypted_to},
-        "resend_of": row.id,
-        "created_at": now,
-    }
-    conn.execute(insert(transmission), values)
-    conn.execute(update(transmission).where(transmission.c.id == row.id).values(status="superseded"))
-    conn.execute(update(document).where(document.c.transmission == row.id).values(transmission=identity))
     addressed = conn.execute(
-        select(document.c.partner).where(document.c.transmission == identity).limit(1)
+        select(document.c.partner).where(document.c.transmission == row.id).limit(1)
     ).scalar()  # whom a hub carries it to
-    outbound.queue_sending(home, conn, identity, home.config.partners.get(addressed or "", partner))
+    identity = outbound.resubmit(home, conn, row, home.config.partners.get(addressed or "", partner))
+    wanted = {"signed_with": other.signed_with, "encrypted_to": other.encrypted_to}
+    conn.execute(
+        update(transmission).where(transmission.c.id == identity).values(protection=wanted, resend_of=row.id)
+    )
+    conn.execute(update(transmission).where(transmission.c.id == row.id).values(status="superseded"))
     text = f"{row.filename} to {row.partner}: {cause}; sent once more, {other.told}"
     log.warning("%s", text)
     _note(home, conn, row, identity, text)
