@@ -119,7 +119,7 @@ def listed(config: Config, now: datetime, partner: str | None = None) -> Iterato
     for one in config.partners.values():
         if one.as2 is not None and partner in {None, one.name}:
             for cert in one.as2.certs:
-                yield _theirs(one.name, one.as2, cert, now)
+                yield _theirs(config, one.name, one.as2, cert, now)
             yield from _of_tls(one.name, one.as2)
 
 
@@ -149,7 +149,7 @@ def _signs(config: Config, certificate: as2.Certificate, now: datetime) -> bool:
     return identity is not None and identity.certificate == certificate
 
 
-def _theirs(owner: str, relation: As2, cert: Cert, now: datetime) -> Listed:
+def _theirs(config: Config, owner: str, relation: As2, cert: Cert, now: datetime) -> Listed:
     try:
         certificate = channels.certificate_of(cert)
     except Failure as failure:
@@ -159,7 +159,7 @@ def _theirs(owner: str, relation: As2, cert: Cert, now: datetime) -> Listed:
         words.append("verifies")
     elif cert.use != "encrypt" and cert.verify_from is not None and now < cert.verify_from:
         words.append(f"verifies from {cert.verify_from:%Y-%m-%d}")
-    if cert in relation.encrypting_certs(now) and _is_encrypted_to(relation, certificate, now):
+    if cert in relation.encrypting_certs(now) and _is_encrypted_to(config, relation, certificate, now):
         words.append("encrypts")
     elif cert.use != "verify" and cert.encrypt_from is not None and now < cert.encrypt_from:
         words.append(f"encrypts from {cert.encrypt_from:%Y-%m-%d}")
@@ -168,12 +168,12 @@ def _theirs(owner: str, relation: As2, cert: Cert, now: datetime) -> Listed:
     return _made(owner, cert.file.name, cert.file, certificate, ", ".join(words) or "stands by")
 
 
-def _is_encrypted_to(relation: As2, certificate: as2.Certificate, now: datetime) -> bool:
+def _is_encrypted_to(config: Config, relation: As2, certificate: as2.Certificate, now: datetime) -> bool:
     try:
-        encryption = channels.encryption(relation, now)
+        encryption = channels.encryption(config, relation, now)
     except (Failure, ValueError):
         return False
-    return encryption is not None and certificate in encryption.certificates
+    return encryption is not None and certificate == encryption.certificates[0]
 
 
 def _of_tls(owner: str, relation: As2) -> Iterator[Listed]:

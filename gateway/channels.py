@@ -129,9 +129,10 @@ def features(relation: As2) -> tuple[str, ...]:
     AS2-Reliability is real wherever a resend keeps its Message-ID. It is told where something else beyond
     RFC 4130 was agreed: whoever agreed to nothing new is told nothing new.
     """
-    agreed = relation.attachments or relation.restart or relation.profile == "1.3"
+    agreed = relation.attachments or relation.cem or relation.restart or relation.profile == "1.3"
     return (
         *(["multiple-attachments"] if relation.attachments else []),
+        *(["CEM"] if relation.cem else []),
         *(["AS2-Reliability"] if agreed and relation.resend_id == "same" else []),
     )
 

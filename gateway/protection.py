@@ -88,7 +88,8 @@ def _of_partner(
         behind: list[tuple[Verdict, str]] = []
         if "rsa-pkcs1v15" in transports:
             behind.append(("warn", "PKCS#1 v1.5, not OAEP"))
-        yield _aspect(name, "key transport", "", transports[0], transports[1], behind)
+        agreed_on = {"oaep": "rsa-oaep"}.get(relation.key_transport, "rsa-pkcs1v15")
+        yield _aspect(name, "key transport", agreed_on, transports[0], transports[1], behind)
     yield _aspect(
         name,
         "receipt",

@@ -195,10 +195,10 @@ def _payload(root: etree._Element, request_id: str, parts: Sequence[tuple[str, b
     for name, data in parts:
         head = [
             ("Content-Type", 'application/pkcs7-mime; smime-type=certs-only; name="certificate.p7c"'),
-            ("Content-Transfer-Encoding", "binary"),
+            ("Content-Transfer-Encoding", "base64"),  # so that all of it is text, which everybody can take
             ("Content-ID", f"<{name}>"),
         ]
-        body += b"\r\n" + delimiter + mime.block(head) + data
+        body += b"\r\n" + delimiter + mime.block(head) + b"".join(mime.to_base64(iter((data,))))
     body += f"\r\n--{boundary}--\r\n".encode()
     content_type = (
         f'multipart/related; type="{CERTIFICATE_EXCHANGE}"; start="<{content_id}>"; boundary="{boundary}"'

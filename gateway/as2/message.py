@@ -210,7 +210,10 @@ def _related(files: Sequence[Outgoing], content_type: str, boundary: str) -> Out
 def _encoded(entity: Outgoing, encoding: Encoding) -> Outgoing:
     """A part in base64 where that is asked for; a multipart is text and has the encodings of its parts."""
     plain = ("Content-Transfer-Encoding", "binary")
-    if encoding == "binary" or plain not in entity.headers:
+    is_multipart = any(
+        name == "Content-Type" and value.startswith("multipart/") for name, value in entity.headers
+    )
+    if encoding == "binary" or plain not in entity.headers or is_multipart:
         return entity
     headers = [pair if pair != plain else (plain[0], encoding) for pair in entity.headers]
     return Outgoing(headers, mime.to_base64(entity.body))

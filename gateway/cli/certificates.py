@@ -254,7 +254,7 @@ def reject(name: str, identity: str | None, *, reason: str) -> None:
 
 @cem.command(short_help="Ask partners to trust our next key.")
 @click.argument("name", metavar="[PARTNER]", required=False)
-@click.option("--all", "everyone", is_flag=True, help="Every partner that is reached over AS2.")
+@click.option("--all", "everyone", is_flag=True, help="Every partner whose agreement has cem = true.")
 @click.option("--key", "key_id", help="Which of our keys; without, the one that signs next.")
 @click.option(
     "--respond-by", type=DATE, metavar="DATE", help="Until when we want to know; else until the key signs."
@@ -287,7 +287,7 @@ def request(
     elif rows:
         output.note("Sent by the running server. Next: tradelane partner cem list")
     else:
-        output.note(f"everyone was asked about key {key.id} already")
+        output.note(f"nobody with cem = true is left to be asked about key {key.id}")
 
 
 def _asked(home: Home, name: str | None) -> list[Partner]:
@@ -296,7 +296,8 @@ def _asked(home: Home, name: str | None) -> list[Partner]:
     return [
         partner
         for partner in home.config.partners.values()
-        if partner.channel == "as2" and partner.status in {"live", "testing"}
+        if partner.channel == "as2" and partner.as2 is not None and partner.as2.cem
+        if partner.status in {"live", "testing"}
     ]
 
 

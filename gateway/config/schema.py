@@ -394,6 +394,7 @@ class As2(Struct, frozen=True, kw_only=True):
     encoding: Literal["binary", "base64"] = "binary"  # of the parts inside a message
     encrypt_to_self: bool = False  # we stay able to read what we sent
     attachments: bool = False  # several files in one message are sent, and EDIINT-Features says so
+    cem: bool = False  # whether certificates are exchanged over AS2 with them
     filenames: Literal["accept", "warn", "reject"] = "accept"  # what an illegal or repeated name leads to
     unauthenticated: Literal["reject", "warn"] = "reject"
     preset: str | None = None  # one of `presets`: what their product needs, where nothing is written

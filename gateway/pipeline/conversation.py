@@ -360,6 +360,7 @@ class Conversation:
                     "mic": f"{opened.mic}, {opened.mic_algorithm}",
                     "protection": {
                         "signed_with": opened.signed_with,
+                        "outdated": opened.outdated,
                         "digest": opened.mic_algorithm if opened.signed_with else None,
                         "encrypted_to": opened.decrypted_with,
                         "cipher": opened.encrypted_with,

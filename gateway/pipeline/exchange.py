@@ -32,7 +32,7 @@ from gateway.errors import Code, DeadReason, Failure
 from gateway.home import Home
 from gateway.keys import as_pem, parse_certificate
 from gateway.pipeline import outbound
-from gateway.store.tables import certificate_exchange, new_id, transmission
+from gateway.store.tables import attachment, certificate_exchange, new_id, transmission
 
 if TYPE_CHECKING:
     from gateway.as2 import cem
@@ -63,12 +63,12 @@ def read(home: Home, row: Row[Any], partner: Partner) -> Done:
     """Take a stored exchange in. Raises Dead for one that is not signed, not theirs, or cannot be read."""
     from gateway.as2 import cem
 
-    if not (row.protection or {}).get("signed_with"):
-        raise Dead(DeadReason.AUTH_FAILED, "an exchange of certificates that is not signed")
-    with home.store.fetch(row.sha256, verify=True) as stream:
-        body = stream.read(cem.MAX_BODY + 1)
+    used = row.protection or {}
+    if not used.get("signed_with") or used.get("outdated"):
+        how = "signed with a certificate that has ended" if used.get("signed_with") else "not signed"
+        raise Dead(DeadReason.AUTH_FAILED, f"an exchange of certificates that is {how}")
     try:
-        found = cem.read(cem.parts(row.content_type, body))
+        found = cem.read(_parts(home, row))
     except cem.CemError as error:
         reason = DeadReason.XML_FORBIDDEN if error.forbidden else DeadReason.ENVELOPE_BROKEN
         raise Dead(reason, f"an exchange of certificates that cannot be used: {error}") from error
@@ -93,6 +93,24 @@ def read(home: Home, row: Row[Any], partner: Partner) -> Done:
         )
 
     return Done(commit)
+
+
+def _parts(home: Home, row: Row[Any]) -> list[cem.Part]:
+    """The parts of what came: the payload, which is its root, and what stood beside it. Raises CemError."""
+    from gateway.as2 import cem
+
+    with home.store.read() as conn:
+        beside = conn.execute(
+            select(attachment).where(attachment.c.transmission == row.id).order_by(attachment.c.ordinal)
+        ).all()
+    if row.size + sum(one.size for one in beside) > cem.MAX_BODY:
+        raise cem.CemError(f"more than {cem.MAX_BODY} bytes")
+    with home.store.fetch(row.sha256, verify=True) as stream:
+        found = cem.parts(row.content_type, stream.read())
+    for one in beside:
+        with home.store.fetch(one.sha256, verify=True) as stream:
+            found.append(cem.Part(one.content_type, one.content_id, stream.read()))
+    return found
 
 
 def _requested(home: Home, conn: Connection, row: Row[Any], partner: Partner, found: cem.Request) -> None:
@@ -366,8 +384,16 @@ def answer_failed(home: Home, conn: Connection, job: Job, reason: str, message: 
 
 
 def _queue(home: Home, conn: Connection, partner: Partner, payload: cem.Payload, name: str) -> str:
+    """Have an exchange sent. Each has a file name of its own: some partners refuse one that came before."""
     blob = home.store.keep(conn, payload.body)
-    return outbound.queue_file(home, conn, partner, blob, filename=name, content_type=payload.content_type)
+    return outbound.queue_file(
+        home,
+        conn,
+        partner,
+        blob,
+        filename=f"{name}-{new_id(home.now())}",
+        content_type=payload.content_type,
+    )
 
 
 # What we ask partners.

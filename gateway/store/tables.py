@@ -102,7 +102,7 @@ transmission = Table(
     Column("mic_match", Integer),
     Column("receipt_sha256", String(64)),  # blob of the MDN that closed it, or that last proved nothing
     Column("receipt_headers", JSON),
-    # how it really was protected: signed_with, digest, encrypted_to, cipher, key_transport, receipt
+    # how it really was protected: signed_with, outdated, digest, encrypted_to, cipher, key_transport, receipt
     Column("protection", JSON),
     Column("resend_of", String(32)),  # the transmission whose content it carries with another certificate
     Column("claim", String(64), unique=True),  # a claimed file's name in work/: makes intake repeatable

@@ -445,6 +445,7 @@ def test_features_are_what_is_real_with_a_partner() -> None:
     assert channels.features(As2(id="A", restart=True)) == ("AS2-Reliability",)
     assert channels.features(As2(id="A", profile="1.3")) == ("AS2-Reliability",)
     assert channels.features(As2(id="A", restart=True, resend_id="new")) == ()
+    assert channels.features(As2(id="A", cem=True)) == ("CEM", "AS2-Reliability")
     assert channels.profile(As2(id="A", profile="1.2")).version == "1.2"
     assert channels.profile(As2(id="A", profile="1.2")).product is None
 

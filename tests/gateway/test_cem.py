@@ -68,9 +68,16 @@ class Partner:
         receipt = self.peer.receipt_for(headers, body)
         return Answer(200, receipt.headers, receipt.body)
 
-    def message(self, content_type: str, payload: bytes, *, sign: bool = True) -> Message:
+    def message(
+        self, content_type: str, payload: bytes, *, sign: bool = True, encrypt: bool = True
+    ) -> Message:
         """A payload of any type as a message, signed and encrypted as agreed."""
         part = entity(payload, None, content_type)
+        if not encrypt:
+            head, _, body = signed(part, self.company).partition(b"\r\n\r\n")
+            kind = head.decode().removeprefix("Content-Type: ")
+            message = self.peer.message(b"").with_headers(content_type=kind, content_transfer_encoding=None)
+            return message._replace(body=body, hashed=part)
         body = enveloped(signed(part, self.company) if sign else part, self.peer.gateway_cert)
         return self.peer.message(b"").with_headers()._replace(body=body, hashed=part)
 
@@ -380,6 +387,44 @@ def test_f4_an_exchange_that_nobody_signed_is_held(tmp_path: Path, made: dict[st
         assert found.exchanges() == []
 
 
+def test_f4_an_exchange_signed_with_an_ended_certificate_is_held_where_such_messages_are_taken(
+    tmp_path: Path, made: dict[str, Company]
+) -> None:
+    partner = Partner(made["old"], made["us"])
+    ended = pair(tmp_path / "theirs", "ended", until=NOW - DAY)
+    partner.company = ended
+    terms = {"encrypt": "none", "unauthenticated": "warn"}
+    certs = [listed(ended)]
+    with rolling(tmp_path, [ours(made["us"])], certs, partner.answer, World, **terms) as found:
+        found.partner = partner
+        payload = partner.asks(made["new"])
+        message = partner.message(payload.content_type, payload.body, encrypt=False)
+        answer = post(found.as2, message)
+        assert partner.peer.read(answer).disposition.startswith("processed/warning: authentication-failed")
+        (row,) = eventually(lambda: found.rows(direction="in", message_id=message.id, status="held"))
+        assert row.reason == "AUTH_FAILED"
+        assert found.exchanges() == []
+
+
+@pytest.mark.parametrize("encoding", ["binary", "base64"])
+def test_f4_what_we_send_is_a_multipart_whatever_encoding_was_agreed(
+    tmp_path: Path, made: dict[str, Company], encoding: str
+) -> None:
+    """A multipart itself has no other encoding than that of its parts (RFC 2045 6.4)."""
+    partner = Partner(made["old"], made["us"])
+    keys = [ours(made["us"]), ours(made["us-next"], sign_from=NOW + DAY)]
+    certs = [listed(made["old"])]
+    with rolling(tmp_path, keys, certs, partner.answer, World, encoding=encoding) as found:
+        found.partner = partner
+        found.must("partner", "cem", "request", "bigmart")
+        (request,) = eventually(lambda: partner.exchanges)
+        assert isinstance(request, cem.Request)
+        found.must("partner", "cem", "request", "bigmart")
+        eventually(lambda: len(partner.exchanges) == 2)
+        names = {row.filename for row in found.rows(direction="out")}
+        assert len(names) == 2  # a partner who refuses names that came before refuses neither
+
+
 # What we ask.
 
 
@@ -421,12 +466,18 @@ def test_f4_an_answer_to_what_was_never_asked_changes_nothing(world: World) -> N
 
 def test_f4_everyone_is_asked_once(world: World, made: dict[str, Company]) -> None:
     world.write([ours(made["us"]), ours(made["us-next"], sign_from=NOW + DAY)], [listed(made["old"])])
+    assert world.must("partner", "cem", "request", "--all").stdout == ""  # that was not agreed with anyone
+    file = world.root / "partners.toml"
+    file.write_text(file.read_text() + "cem = true\n")
+    assert world.home.reload()
     assert world.must("partner", "cem", "request", "--all", "--dry-run").stdout.startswith("bigmart\tus-next")
     world.must("partner", "cem", "request", "--all")
     eventually(lambda: world.partner.exchanges)
     ran = world.must("partner", "cem", "request", "--all")
     assert ran.stdout == ""
-    assert "was asked about key us-next already" in ran.stderr
+    assert "nobody with cem = true is left to be asked about key us-next" in ran.stderr
+    headers, _ = eventually(lambda: world.url.received)[0]
+    assert dict(headers)["EDIINT-Features"] == "CEM, AS2-Reliability"
     assert len(world.exchanges()) == 1
 
 
