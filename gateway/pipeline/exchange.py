@@ -12,8 +12,10 @@ Answers go to the partner's configured URL. The ResponseURL of a request is show
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Sequence
+import ssl
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,6 @@ from gateway.config.toml import replace
 from gateway.engine import Dead, Done, Job, Retry
 from gateway.errors import Code, DeadReason, Failure
 from gateway.home import Home
-from gateway.keys import as_pem, parse_certificate
 from gateway.pipeline import outbound
 from gateway.store.tables import attachment, certificate_exchange, new_id, transmission
 
@@ -114,7 +115,7 @@ def _parts(home: Home, row: Row[Any]) -> list[cem.Part]:
 
 
 def _requested(home: Home, conn: Connection, row: Row[Any], partner: Partner, found: cem.Request) -> None:
-    for trust in found.trusts:
+    for trust in _merged(found.trusts):
         certificate = trust.certificate
         known = _rows("in", partner.name).where(
             certificate_exchange.c.request_id == found.request_id,
@@ -133,6 +134,16 @@ def _requested(home: Home, conn: Connection, row: Row[Any], partner: Partner, fo
         )
         log.warning("%s", text)
         home.note(conn, "cem", text, partner=partner.name, transmission=row.id)
+
+
+def _merged(trusts: Sequence[cem.Trust]) -> Iterable[cem.Trust]:
+    """One for each certificate, with all that it is asked to be trusted for."""
+    found: dict[str, cem.Trust] = {}
+    for trust in trusts:
+        fingerprint = trust.certificate.fingerprint
+        usages = (*found[fingerprint].usages, *trust.usages) if fingerprint in found else trust.usages
+        found[fingerprint] = dataclasses.replace(trust, usages=tuple(dict.fromkeys(usages)))
+    return found.values()
 
 
 def _answered(home: Home, conn: Connection, row: Row[Any], partner: Partner, found: cem.Response) -> None:
@@ -238,6 +249,8 @@ def unfit(row: Row[Any], now: datetime) -> str | None:
         return f"it is itself signed with {certificate.signed_with or 'an unknown digest'}"
     if certificate.valid_until <= now:
         return f"it expired on {certificate.valid_until:%Y-%m-%d}"
+    if ENCRYPTION in row.usages and not certificate.encrypts:
+        return "it is to be encrypted to, which takes an RSA key"
     return None
 
 
@@ -254,6 +267,9 @@ def accept(
     Messages are encrypted to one from `encrypt_from`, at once where it is None. The old certificate stays.
     Raises Failure, with nothing changed; done again after a crash it comes to the same.
     """
+    if partner.as2 is None:
+        what = f"{partner.name} has no AS2 agreement in partners.toml now"
+        raise Failure(Code.NO_CHANNEL, what, next=f"tradelane partner show {partner.name}")
     for row in rows:
         if (why := unfit(row, home.now())) is not None:
             told = f"certificate {certificates.short(row.fingerprint)} cannot be accepted: {why}"
@@ -274,11 +290,14 @@ def reject(home: Home, partner: Partner, rows: Sequence[Row[Any]], reason: str) 
 def _list(home: Home, partner: Partner, row: Row[Any], encrypt_from: datetime, *, dry_run: bool) -> str:
     """Put a certificate where partners.toml names it, and name it there."""
     root = home.config.home
+    pem = ssl.DER_cert_to_PEM_cert(row.certificate)
     file = root / "certs" / f"{partner.name}-{row.fingerprint[:8]}.crt"
+    if file.exists() and file.read_text() != pem:
+        file = file.with_stem(f"{partner.name}-{row.fingerprint}")
     values = _windows(file.relative_to(root), set(row.usages), encrypt_from)
     if not dry_run:
         file.parent.mkdir(exist_ok=True)
-        replace(file, as_pem(parse_certificate(row.certificate, where=str(file))))
+        replace(file, pem)
     if values is None or is_listed(configuration.load(root), partner.name, row.fingerprint):
         return ""
     return configuration.add_cert(root, partner.name, values, dry_run=dry_run)

@@ -21,6 +21,7 @@ from peers import (
     endpoint,
     entity,
     enveloped,
+    openssl,
     post,
     signed,
 )
@@ -282,6 +283,41 @@ def test_f4_a_certificate_for_tls_alone_is_kept_and_used_for_no_message(
     assert certs_of(world) == [{"file": str(made["old"].cert)}]
     assert len(list((world.root / "certs").glob("bigmart-*.crt"))) == 1
     assert world.told(made["new"]) == MASKED
+
+
+def test_f4_a_certificate_asked_about_once_for_each_use_waits_once_for_both(
+    world: World, made: dict[str, Company]
+) -> None:
+    certificate = as2.load_certificate(made["new"].cert.read_bytes())
+    trusts = tuple(cem.trust(certificate, (usage,)) for usage in BOTH)
+    payload = cem.build_request(cem.Request("request-1@bigmart", "BIGMARTEDI", trusts), NOW)
+    world.receive(world.partner.message(payload.content_type, payload.body))
+    (row,) = world.exchanges()
+    assert row.usages == list(BOTH)
+    world.must("partner", "cem", "accept", "bigmart", "--encrypt-from", f"{NOW + 5 * DAY:%Y-%m-%d}")
+    eventually(lambda: world.partner.exchanges)
+    assert set(certs_of(world)[1]) == {"file", "encrypt_from"}
+
+
+def test_f4_an_elliptic_curve_is_accepted_for_signatures_and_refused_for_encryption(
+    world: World, tmp_path: Path
+) -> None:
+    curve = Company(tmp_path, "curve")
+    openssl(
+        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "300",
+        "-subj", "/CN=curve", "-keyout", curve.key, "-out", curve.cert,
+    )  # fmt: skip
+    world.now = NOW + DAY  # openssl has made it later than the test began
+    world.asked(curve)
+    ran = world.run("partner", "cem", "accept", "bigmart")
+    assert ran.exit_code == 4
+    assert "takes an RSA key" in ran.stderr
+    world.must("partner", "cem", "reject", "bigmart")
+    world.asked(curve, ("digitalSignature",), request_id="request-2@bigmart")
+    world.must("partner", "cem", "accept", "bigmart")
+    eventually(lambda: len(world.partner.exchanges) == 2)
+    assert world.told(curve) == "processed"
+    assert world.sent()["status"] == "delivered"
 
 
 def test_f4_a_request_that_comes_again_waits_once(world: World, made: dict[str, Company]) -> None:
