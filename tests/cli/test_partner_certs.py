@@ -189,7 +189,7 @@ def test_a_certificate_added_to_partners_toml_keeps_its_comments(bigmart: Path) 
     file = bigmart / "partners.toml"
     file.write_text(file.read_text().replace("certs = [", "# ask Ann before changing this\ncerts = ["))
     (bigmart / "certs" / "new.crt").write_bytes((bigmart / "certs" / "bigmart.crt").read_bytes())
-    diff = config.add_certificate(bigmart, "bigmart", {"file": "certs/new.crt", "use": "verify"})
+    diff = config.add_cert(bigmart, "bigmart", {"file": "certs/new.crt", "use": "verify"})
     assert '+    { file = "certs/new.crt", use = "verify" },' in diff
     assert "# ask Ann before changing this" in file.read_text()
     relation = config.load(bigmart).partner("bigmart").as2
@@ -212,7 +212,7 @@ def test_a_certificate_is_added_where_certs_are_tables_or_are_not_there(bigmart:
     none = text.replace(inline, "").replace('"sha256"', '"none"').replace('"aes256-cbc"', '"none"')
     for content, count in ((text.replace(inline, tables), 2), (none, 1)):
         file.write_text(content)
-        config.add_certificate(bigmart, "bigmart", {"file": "certs/new.crt"})
+        config.add_cert(bigmart, "bigmart", {"file": "certs/new.crt"})
         relation = config.load(bigmart).partner("bigmart").as2
         assert relation is not None
         assert len(relation.certs) == count
@@ -223,7 +223,7 @@ def test_a_certificate_that_does_not_exist_is_not_written_into_the_file(bigmart:
 
     before = (bigmart / "partners.toml").read_bytes()
     with pytest.raises(config.ConfigInvalid, match="does not exist"):
-        config.add_certificate(bigmart, "bigmart", {"file": "certs/absent.crt"})
+        config.add_cert(bigmart, "bigmart", {"file": "certs/absent.crt"})
     assert (bigmart / "partners.toml").read_bytes() == before
 
 
