@@ -190,7 +190,7 @@ def test_a_certificate_added_to_partners_toml_keeps_its_comments(bigmart: Path) 
     file.write_text(file.read_text().replace("certs = [", "# ask Ann before changing this\ncerts = ["))
     (bigmart / "certs" / "new.crt").write_bytes((bigmart / "certs" / "bigmart.crt").read_bytes())
     diff = config.add_cert(bigmart, "bigmart", {"file": "certs/new.crt", "use": "verify"})
-    assert '+    { file = "certs/new.crt", use = "verify" },' in diff
+    assert '{ file = "certs/new.crt", use = "verify" }' in diff
     assert "# ask Ann before changing this" in file.read_text()
     relation = config.load(bigmart).partner("bigmart").as2
     assert relation is not None

@@ -243,7 +243,7 @@ def test_f4_a_dry_run_shows_the_change_and_makes_none(world: World, made: dict[s
     world.asked(made["new"])
     before = sorted(path.name for path in (world.root / "certs").iterdir())
     ran = world.must("partner", "cem", "accept", "bigmart", "--dry-run")
-    assert '+    { file = "certs/bigmart-' in ran.stdout
+    assert '{ file = "certs/bigmart-' in ran.stdout
     assert sorted(path.name for path in (world.root / "certs").iterdir()) == before
     assert certs_of(world) == [{"file": str(made["old"].cert)}]
     assert [one.status for one in world.exchanges()] == ["waiting"]
