@@ -765,7 +765,7 @@ def test_c02_what_may_pass_is_tried_again_with_its_cause_shown_and_what_will_not
             return (found["status"], found["reason"], found["error"]) if found["error"] else None
 
         with running(gateway):
-            told = {name: until(partial(explained, one)) for name, one in sent.items()}
+            told = {name: until(partial(explained, one), 40) for name, one in sent.items()}
     assert inside.connections == 0
     assert told == {
         "moved": (
