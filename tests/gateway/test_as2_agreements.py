@@ -271,6 +271,21 @@ def test_f2_send_attaches_files_for_a_partner_that_takes_them(world: World, tmp_
     assert listed[0]["attachments"] == 2
 
 
+def test_f2_what_is_resubmitted_takes_its_attachments_along(world: World, tmp_path: Path) -> None:
+    (tmp_path / "order.xml").write_bytes(b"<order/>")
+    (tmp_path / "scan.pdf").write_bytes(PDF)
+    told, _, _ = sent(world, "files", tmp_path / "order.xml", "--attach", tmp_path / "scan.pdf")
+    new = world.gateway.must("doc", "resubmit", told["transmission"], "--json").json["transmission"]
+    until(lambda: world.gateway.show(new)["status"] == "delivered")
+    first, again = world.gateway.show(str(told["transmission"])), world.gateway.show(new)
+    assert again["message_id"] != first["message_id"]
+    assert again["parts"] == first["parts"]
+    assert len(again["parts"]) == 2
+    (posted,) = [one for one in world.url.received if again["message_id"] in dict(one[0]).values()]
+    related = email.message_from_bytes(world.peers["files"].open(*posted).signed_part)
+    assert [one.get_payload(decode=True) for one in related.get_payload()] == [b"<order/>", PDF]
+
+
 def test_f2_send_refuses_attachments_that_were_not_agreed(world: World, tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_bytes(b"a")
