@@ -9,8 +9,11 @@ receipt, because partners take those as final.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -29,6 +32,9 @@ from gateway.store import PartialLocked, PartialRange, StoreError
 log = logging.getLogger(__name__)
 
 PATHS = ("/as2", "/")
+LOCKED_S = (
+    2.0  # for a request that broke off to end, before who asks how much of it came is told to ask later
+)
 
 
 class Draining(Protocol):
@@ -94,14 +100,18 @@ class _Endpoint:
         if self._draining.is_set() or self._home.store.failed.is_set():
             return Response(status_code=BUSY.status, headers=dict(BUSY.headers))
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in http.headers.raw]
+        until = time.monotonic() + LOCKED_S
         try:
-            held = await run_in_threadpool(self._conversation.held, headers)
-        except PartialLocked:
-            return Response(status_code=500)
+            while True:
+                with suppress(PartialLocked):
+                    held = await run_in_threadpool(self._conversation.held, headers)
+                    return Response(headers={"Content-Length": str(held)})
+                if time.monotonic() >= until:
+                    return Response(status_code=500)
+                await asyncio.sleep(LOCKED_S / 20)
         except StoreError as error:
             log.error("what is held cannot be told now: %s", error)  # noqa: TRY400 - it says all
             return Response(status_code=BUSY.status, headers=dict(BUSY.headers))
-        return Response(headers={"Content-Length": str(held)})
 
     def _refuse_by_length(self, http: Request) -> None:
         length = http.headers.get("content-length", "")
