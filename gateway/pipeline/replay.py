@@ -64,7 +64,7 @@ def resend(home: Home, identity: str, *, dry_run: bool = False) -> str:
 
     def record(conn: Connection) -> str:
         sent = _sent(home, conn, identity)
-        if sent.status in {"delivered", "resubmitted"}:
+        if sent.status in {"delivered", "resubmitted", "superseded"}:
             raise Failure(Code.NOT_RESENT, f"{sent.filename} to {sent.partner} is {sent.status}",
                           next=f"tradelane doc resubmit {identity}")  # fmt: skip
         if not dry_run:
