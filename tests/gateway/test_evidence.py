@@ -85,6 +85,13 @@ def sent(world: World, name: str, data: bytes = b"a file\r\nof ours", *, until_i
     return identity
 
 
+def change(world: World, setting: str) -> None:
+    """Set a key of bigmart's, and wait until the server has taken it up."""
+    before = world.gateway.log.count("was reloaded")
+    world.gateway.must("partner", "set", "bigmart", setting)
+    until(lambda: world.gateway.log.count("was reloaded") > before)
+
+
 def exported(world: World, identity: str, folder: Path) -> Path:
     """The evidence, unpacked."""
     ran = world.gateway.must("evidence", identity, "--out", folder / "e.zip", "--json")
@@ -273,11 +280,9 @@ def test_evidence_is_found_by_the_id_of_a_document_too_and_an_unknown_id_is_told
 @pytest.mark.external("openssl")
 @pytest.mark.external("unzip")
 def test_what_came_compressed_says_that_openssl_does_not_look_inside(world: World, tmp_path: Path) -> None:
-    before = world.gateway.log.count("was reloaded")
-    world.gateway.must("partner", "set", "bigmart", "as2.compress=before-sign")
-    until(lambda: world.gateway.log.count("was reloaded") > before)
+    change(world, "as2.compress=before-sign")
     identity = sent(world, "bigmart", b"the same line again\r\n" * 200)
-    world.gateway.must("partner", "set", "bigmart", "as2.compress=none")
+    change(world, "as2.compress=none")
     root = exported(world, identity, tmp_path)
     assert verified(root).exit == 0
     record = json.loads((root / "record.json").read_bytes())
@@ -298,4 +303,39 @@ def test_what_did_not_travel_by_as2_is_exported_with_its_record_and_says_that_no
     record = json.loads((root / "record.json").read_bytes())
     assert record["proves"] == []
     assert any("did not travel by AS2" in one for one in record["lacks"])
+    assert verified(root).exit == 0
+
+
+@pytest.mark.external("openssl")
+@pytest.mark.external("unzip")
+def test_the_files_of_one_message_are_exported_each_and_their_content_is_made_again(
+    world: World, tmp_path: Path
+) -> None:
+    change(world, "as2.attachments=true")
+    (tmp_path / "photo.jpg").write_bytes(bytes(range(200)))
+    ours = tmp_path / "ours.x12"
+    ours.write_bytes(b"the first of two")
+    words = ("send", "bigmart", ours, "--attach", tmp_path / "photo.jpg", "--json")
+    identity = world.gateway.must(*words).json["transmission"]
+    until(lambda: world.gateway.show(identity)["status"] == "delivered")
+    change(world, "as2.attachments=")
+    (tmp_path / "out").mkdir()
+    root = exported(world, identity, tmp_path / "out")
+    assert (root / "payload").read_bytes() == b"the first of two"
+    (attached,) = (root / "attachments").iterdir()
+    assert attached.read_bytes() == bytes(range(200))
+    good = verified(root)
+    assert good.exit == 0, good.out
+    assert f"ok    attachments/{attached.name}: stands in content" in good.out.decode()
+    assert "ok    payload: stands in content" in good.out.decode()
+
+
+@pytest.mark.external("openssl")
+@pytest.mark.external("unzip")
+def test_the_content_is_made_again_however_it_was_agreed_to_be_built(world: World, tmp_path: Path) -> None:
+    change(world, "as2.preset=cleo")
+    identity = sent(world, "bigmart", b"binary \x00\x01\r\n")
+    change(world, "as2.preset=")
+    root = exported(world, identity, tmp_path)
+    assert b"Content-Transfer-Encoding: base64" in (root / "content").read_bytes()
     assert verified(root).exit == 0
