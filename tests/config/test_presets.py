@@ -230,3 +230,9 @@ def test_a_dry_run_of_setting_shows_the_change_and_makes_none(home: Path) -> Non
     assert '+compress = \\"after-sign\\"' in ran.stdout
     assert json.loads(ran.stdout)["dry_run"] is True
     assert (home / "partners.toml").read_text() == before
+
+
+def test_every_preset_stands_in_the_table_of_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "presets.md").read_text()
+    named = [line.split(" | ")[1].strip("`") for line in page.splitlines() if line.startswith("| ")]
+    assert sorted(name for name in named if name in presets()) == ALL
