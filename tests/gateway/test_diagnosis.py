@@ -525,7 +525,9 @@ def test_what_was_refused_before_a_certificate_was_listed_would_be_accepted_now(
     assert only(told)["code"] == "signer-not-listed"
     file = tmp_path / "new.pem"
     world.gateway.must("doc", "explain", told["id"], "--save-certificate", file)
+    before = world.gateway.log.count("was reloaded")
     world.gateway.must("partner", "rotate-cert", "bigmart", file)
+    until(lambda: world.gateway.log.count("was reloaded") > before)
     again = world.gateway.must("partner", "rotate-cert", "bigmart", file)
     assert b"has it already" in again.out
     told = world.gateway.must("doc", "explain", told["id"], "--json").json
