@@ -398,8 +398,6 @@ class World:
             told |= self._layers(case, ours, row)
         if receipt != "none":
             signed_with = case.digest if layers.sign else "sha256"
-            if signed_with == "sha1" and answer["receipt"] == "sha256":
-                signed_with = "sha256"  # what was agreed is the least
             told |= {
                 "disposition": (answer["disposition"], PROCESSED),
                 "receipt signed": (answer["receipt"], signed_with if receipt == "signed" else "none"),
