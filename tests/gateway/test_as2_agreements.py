@@ -51,6 +51,7 @@ AGREED = {
     "modern": 'attachments = true\nprofile = "1.3"\nmicalg = "plain"\nsignature = "pss"',
     "coded": 'encoding = "base64"\nkey_transport = "oaep"\nencrypt_to_self = true\nmicalg = "hyphen"',
     "lenient": 'unauthenticated = "warn"',
+    "rolling": "attachments = true",
 }
 
 
@@ -66,12 +67,22 @@ class World(NamedTuple):
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("agreed")
     peers: dict[str, Peer] = {}
+    renewed = Company.made(folder / "theirs", "renewed")
 
     def answer(headers: Headers, body: bytes) -> Answer:
         fields = {name.lower(): value for name, value in headers}
         if "disposition-notification-to" not in fields:
             return Answer(204, [], b"")
         peer = next(peer for peer in peers.values() if peer.as2_id == fields["as2-to"])
+        if peer.as2_id == "ROLLING":
+            refused = any(
+                ("as2-to", "ROLLING") in [(k.lower(), v) for k, v in one] for one, _ in url.received
+            )
+            if not refused:
+                words = "processed/error: decryption-failed"
+                receipt = peer.receipt(fields["message-id"], lambda: "", disposition=words)
+                return Answer(200, *receipt[:2])
+            peer = Peer("ROLLING", renewed, peer.gateway_cert)
         return Answer(200, *peer.receipt_for(headers, body)[:2])
 
     with endpoint(answer) as url:
@@ -82,6 +93,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             company = make(folder / "theirs", name)
             shutil.copy(company.cert, gateway.home / "certs")
             peers[name] = Peer(name.upper(), company, gateway.home / "certs" / "us.crt")
+        shutil.copy(renewed.cert, gateway.home / "certs")
         with running(gateway):
             yield World(gateway, peers, url)
 
@@ -93,6 +105,10 @@ def agreed(name: str, lines: str, url: str) -> str:
         usual = usual.replace('encrypt = "aes256-cbc"', 'encrypt = "none"')
     if name == "modern":
         usual = usual.replace('encrypt = "aes256-cbc"\n', "")
+    if name == "rolling":  # the new one stands ready, and is what a resend takes
+        day = (datetime.now(UTC) + timedelta(days=3)).date()
+        new = f'{{ file = "certs/renewed.crt", encrypt_from = {day} }}'
+        usual = usual.replace("certs = [", f"certs = [{new}, ")
     return usual.replace(f"[partner.{name}.as2]\n", f"[partner.{name}.as2]\n{lines}\n")
 
 
@@ -284,6 +300,24 @@ def test_f2_what_is_resubmitted_takes_its_attachments_along(world: World, tmp_pa
     (posted,) = [one for one in world.url.received if again["message_id"] in dict(one[0]).values()]
     related = email.message_from_bytes(world.peers["files"].open(*posted).signed_part)
     assert [one.get_payload(decode=True) for one in related.get_payload()] == [b"<order/>", PDF]
+
+
+def test_f2_what_is_sent_again_with_another_certificate_takes_its_attachments_along(
+    world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "order.xml").write_bytes(b"<order/>")
+    (tmp_path / "scan.pdf").write_bytes(PDF)
+    words = ("send", "rolling", tmp_path / "order.xml", "--attach", tmp_path / "scan.pdf", "--json")
+    first = world.gateway.must(*words).json["transmission"]
+    until(lambda: world.gateway.show(first)["status"] == "superseded")
+
+    def again() -> list[str]:
+        rows = world.gateway.must("outbox", "--partner", "rolling", "--json").lines
+        return [row["id"] for row in rows if row["id"] != first and row["status"] == "delivered"]
+
+    (new,) = until(again)
+    assert world.gateway.show(new)["parts"] == world.gateway.show(first)["parts"]
+    assert world.gateway.must("doc", "raw", new, "--part", 2).out == PDF
 
 
 def test_f2_send_refuses_attachments_that_were_not_agreed(world: World, tmp_path: Path) -> None:
