@@ -438,15 +438,15 @@ class Engine:
             outage = False
             for claimed in claim.jobs:
                 pool.take(claimed)
-            if not claim.jobs and claim.due_s > 0:
+            if claim.due_s > 0:
                 pool.wake.wait(min(_POLL_S, claim.due_s))
 
     def _claim(self, conn: Connection, pool: _Pool, free: int) -> _Claim:
         """Claim up to `free` jobs of the pool's lanes, the longest unserved lane first. One transaction."""
-        eligible = conn.execute(pool.eligible, {"limit": 2 * free + 32}).all()
+        limit = 2 * free + 32
+        eligible = conn.execute(pool.eligible, {"limit": limit}).all()
         if not eligible:
-            due_s = conn.execute(pool.next_due).scalar()
-            return _Claim([], _POLL_S if due_s is None else due_s)
+            return _Claim([], self._due_s(conn, pool))
         now: float = eligible[0].now
         chosen: list[int] = []
         lanes: list[dict[str, Any]] = []  # what is to be written back
@@ -481,7 +481,13 @@ class Engine:
             for back in unknown:
                 back["new_next_at"] = earliest.get(back["lane_id"])
         conn.execute(sql.PUT_BACK, lanes)
-        return _Claim(jobs, 0.0)
+        all_served = len(jobs) < free and len(eligible) < limit
+        return _Claim(jobs, self._due_s(conn, pool) if all_served else 0.0)
+
+    def _due_s(self, conn: Connection, pool: _Pool) -> float:
+        """Seconds until the next lane of the pool is due."""
+        due_s: float | None = conn.execute(pool.next_due).scalar()
+        return _POLL_S if due_s is None else due_s
 
     def _lease(self, conn: Connection, chosen: Sequence[int], now: float) -> list[Job]:
         values = {
@@ -634,7 +640,7 @@ class Engine:
 
 
 class _Claim(NamedTuple):
-    """What a claim came to; `due_s` until the next lane is due, when there was nothing."""
+    """What a claim came to; `due_s` until there is more to claim, 0 where there may be now."""
 
     jobs: list[Job]
     due_s: float

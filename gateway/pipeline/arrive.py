@@ -30,7 +30,7 @@ def receive(home: Home, stream: BinaryIO, source: Source) -> str:
     id; the same bytes from the same partner again are kept as a duplicate and not processed.
     Raises StoreUnavailable, StoreFatal.
     """
-    blob = home.store.blobs.put(stream)
+    blob = home.store.put(stream)
     failpoint("receive:stored")
     stored = home.store.write(lambda conn: _record(home, conn, source, blob))
     failpoint("receive:committed")
@@ -42,6 +42,7 @@ def _record(home: Home, conn: Connection, source: Source, blob: Blob) -> str:
         known = conn.execute(select(transmission.c.id).where(transmission.c.claim == source.claim)).scalar()
         if known is not None:
             return str(known)
+    home.store.keep(conn, blob)
     now = home.now()
     identity = new_id(now)
     status, reason, error = _state(conn, source, blob)

@@ -27,7 +27,7 @@ from gateway.failpoints import failpoint
 from gateway.home import Home
 from gateway.pipeline import outbound, sending
 from gateway.pipeline.arrive import queue_reading
-from gateway.store import Blob, BlobWriter, PartialRange, StoreUnavailable, WholeWriter
+from gateway.store import Blob, BlobWriter, PartialRange, PayloadWriter, StoreUnavailable, WholeWriter
 from gateway.store.tables import as2_message, attachment, new_id, transmission
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Reply(NamedTuple):
     body: bytes = b""
 
 
-Writer = BlobWriter | WholeWriter
+Writer = PayloadWriter | BlobWriter | WholeWriter
 
 BUSY = Reply(503, [("Retry-After", "30")], b"try again later\n")
 
@@ -130,7 +130,7 @@ class Conversation:
         """
         transfer = as2.read_transfer(request.headers)
         if transfer is None:
-            return self.home.store.blobs.writer()
+            return self.home.store.writer()
         server = self.home.config.server
         if transfer.total > server.max_body:
             raise As2Refused(413, f"a body of {transfer.total} bytes")
@@ -176,7 +176,7 @@ class Conversation:
             raise As2Refused(429, f"too much comes for {partner.name} from {peer} that cannot be decrypted")
         wire = writer.commit()
         try:
-            with self.home.store.fetch(wire.sha256) as body:
+            with self.home.store.contents(wire) as body:
                 return self._once(request, partner, body, wire, peer, pieces=writer.resumed)
         except _Pieces as error:
             writer.forget()
@@ -332,6 +332,7 @@ class Conversation:
             "created_at": now,
         }
         attachments: list[dict[str, Any]] = []
+        kept = [wire]
         with ExitStack() as names:
             try:
                 if known is not None and known.succeeded:
@@ -340,7 +341,7 @@ class Conversation:
                     )
                 if request.failure is not None:
                     raise As2Error(request.failure, "the headers alone decide it")
-                opened = self._open(request, partner.as2, body)
+                opened, files = self._open(request, partner.as2, body)
                 values |= {"filename": opened.filename, "given_filename": _given(opened.payload)}
                 outcome = as2.Outcome.accepted(opened, self._judged_names(names, partner, opened))
             except As2Error as error:
@@ -368,6 +369,7 @@ class Conversation:
                         "receipt": request.receipt and ("signed" if request.receipt.signed else "unsigned"),
                     },
                 }
+                kept += files
                 attachments = [_columns(identity, part) for part in opened.attachments]
             values["disposition"] = outcome.disposition
             receipt = (
@@ -375,7 +377,7 @@ class Conversation:
             )
             failpoint("receive:stored")
             self.home.store.write(
-                lambda conn: self._record(conn, request, partner, values, attachments, receipt, known)
+                lambda conn: self._record(conn, request, partner, values, attachments, kept, receipt, known)
             )
         failpoint("receive:committed")
         if receipt is None or (request.receipt is not None and request.receipt.async_url is not None):
@@ -398,14 +400,14 @@ class Conversation:
         log.error("%s", text)
         self.home.store.write(lambda conn: self.home.note(conn, "alert", text, partner=partner.name))
 
-    def _open(self, request: as2.Request, relation: As2, body: BinaryIO) -> as2.Opened:
-        """Prove the message and store its files. Raises As2Error."""
+    def _open(self, request: as2.Request, relation: As2, body: BinaryIO) -> tuple[as2.Opened, list[Blob]]:
+        """Prove the message and take its files. Raises As2Error."""
         now = self.home.now()
         with ExitStack() as stack:
-            writers: list[BlobWriter] = []
+            writers: list[PayloadWriter] = []
 
-            def writer() -> BlobWriter:
-                writers.append(stack.enter_context(self.home.store.blobs.writer()))
+            def writer() -> PayloadWriter:
+                writers.append(stack.enter_context(self.home.store.writer()))
                 return writers[-1]
 
             opened = as2.open_message(
@@ -417,9 +419,7 @@ class Conversation:
                 now=now,
                 scratch_dir=self.home.store.blobs.root / "tmp",
             )
-            for one in writers:
-                one.commit()
-        return opened
+            return opened, [one.commit() for one in writers]
 
     def _judged_names(self, names: ExitStack, partner: Partner, opened: as2.Opened) -> str:
         """What the agreement says of the files' names, as a disposition (FN-MDN). Raises As2Error.
@@ -488,13 +488,16 @@ class Conversation:
         partner: Partner,
         values: dict[str, Any],
         attachments: list[dict[str, Any]],
+        kept: list[Blob],
         receipt: as2.BuiltReceipt | None,
         known: Row[Any] | None,
     ) -> None:
-        """One transaction: the transmission, the answer, and the job that reads it."""
+        """One transaction: the transmission and its bytes, the answer, and the job that reads it."""
         accepted = values["status"] == "stored"
         self._note_uses(conn, partner, values, receipt)
         key = (request.as2_from, request.as2_to, request.message_id)
+        for blob in kept:
+            self.home.store.keep(conn, blob)
         conn.execute(insert(transmission), values)
         if attachments:
             conn.execute(insert(attachment), attachments)

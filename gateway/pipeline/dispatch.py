@@ -22,7 +22,7 @@ _UNKNOWN = "application/octet-stream"
 
 
 class Attached(NamedTuple):
-    """A stored file that goes with another in one AS2 message."""
+    """A file that goes with another in one AS2 message, not kept yet if it is small."""
 
     blob: Blob
     filename: str
@@ -43,12 +43,12 @@ def dispatch(
     Transactions found in it are recorded, so that the partner's acknowledgment of them is expected. Each of
     `attachments`, a stream and its name, goes with it as it is.
     """
-    blob = home.store.blobs.put(stream)
+    blob = home.store.put(stream)
     attached = [
-        Attached(home.store.blobs.put(file), name, mimetypes.guess_type(name)[0] or _UNKNOWN)
+        Attached(home.store.put(file), name, mimetypes.guess_type(name)[0] or _UNKNOWN)
         for file, name in attachments
     ]
-    with home.store.fetch(blob.sha256) as stored:
+    with home.store.contents(blob) as stored:
         found = transactions(stored)
     kind = content_type or mimetypes.guess_type(filename)[0]
     if content_type is None and found:
@@ -80,7 +80,7 @@ def queue(
     attached: Sequence[Attached] = (),
     cause: str | None = None,
 ) -> str:
-    """Queue stored bytes with the `transactions` found in them; the transmission id."""
+    """Queue bytes with the `transactions` found in them; the transmission id."""
     now = home.now()
     identity = outbound.queue_file(home, conn, partner, blob, filename=filename, content_type=content_type)
     if attached:
@@ -122,6 +122,8 @@ def _attach(home: Home, conn: Connection, identity: str, attached: Sequence[Atta
     def content_id(ordinal: int) -> str:
         return outbound.message_id(home, f"{identity}.{ordinal}")
 
+    for file in attached:
+        home.store.keep(conn, file.blob)
     conn.execute(update(transmission).where(transmission.c.id == identity).values(content_id=content_id(1)))
     conn.execute(
         insert(attachment),

@@ -475,7 +475,8 @@ def queue_file(
     content_type: str,
     correlation: str | None = None,
 ) -> str:
-    """Have stored bytes sent to a partner, by its hub if it has one; the id of the transmission."""
+    """Have bytes kept and sent to a partner, by its hub if it has one; the id of the transmission."""
+    home.store.keep(conn, blob)
     now = home.now()
     identity = new_id(now)
     hub = home.config.hub(partner)

@@ -338,7 +338,7 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
         sign, encrypt = rollover.protection(config, relation, row, now)
         with ExitStack() as stack:
             source = stack.enter_context(home.store.fetch(row.sha256, verify=True))
-            spool = stack.enter_context(home.store.blobs.writer())
+            spool = stack.enter_context(home.store.writer())
             built = as2.build(
                 source,
                 spool,
@@ -370,9 +370,9 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
     except (Failure, ValueError) as error:
         raise Dead(DeadReason.SECURITY_TOO_WEAK, str(error)) from error
 
-    return home.engine.checkpoint(
-        job,
-        lambda conn: _changed(
+    def record(conn: Connection) -> Row[Any]:
+        home.store.keep(conn, blob)
+        return _changed(
             conn,
             row,
             wire_sha256=blob.sha256,
@@ -381,8 +381,9 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
             peer=relation.url,
             first_sent_at=now,
             protection=rollover.recorded(home, conn, row.partner, sign, encrypt),
-        ),
-    )
+        )
+
+    return home.engine.checkpoint(job, record)
 
 
 def receipted(conn: Connection, spellings: Sequence[str]) -> tuple[Row[Any], str] | None:

@@ -36,6 +36,7 @@ from gateway.store.partials import PartialLocked, PartialRange, Partials, WholeW
 from gateway.store.tables import payload
 
 __all__ = [
+    "SMALL",
     "Blob",
     "BlobWriter",
     "Blobs",
@@ -43,6 +44,7 @@ __all__ = [
     "PartialLocked",
     "PartialRange",
     "Partials",
+    "PayloadWriter",
     "RunnerExists",
     "SchemaTooNew",
     "Store",
@@ -56,7 +58,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-SMALL = 8 * 1024  # bytes of a payload that is kept as a row
+SMALL = 64 * 1024  # bytes of a payload that is kept as a row
 
 _KEEP = Upsert(payload, lambda insert: insert.on_conflict_do_nothing(index_elements=["sha256"]))
 
@@ -123,17 +125,32 @@ class Store:
                 self.fail(known)
             raise known from error
 
-    def keep(self, conn: Connection, data: bytes) -> Blob:
-        """Store bytes that come into being inside a transaction, durable when it is.
+    def writer(self) -> PayloadWriter:
+        """A file-like writer whose `commit` gives a blob to `keep`; raises DiskFull below the watermark."""
+        return PayloadWriter(self.blobs)
+
+    def put(self, stream: BinaryIO) -> Blob:
+        """Take in all that `stream` still gives, as a blob to `keep`. Raises DiskFull, StoreFatal."""
+        with self.writer() as writer:
+            while data := stream.read(SMALL):
+                writer.write(data)
+            return writer.commit()
+
+    def keep(self, conn: Connection, payload: bytes | Blob) -> Blob:
+        """Store bytes with a transaction, durable when it is.
 
         Up to SMALL bytes are a row of it, which costs no sync of its own; more is a blob, synced before.
         Raises DiskFull, StoreFatal.
         """
-        if len(data) > SMALL:
-            return self.blobs.put(io.BytesIO(data))
-        digest = hashlib.sha256(data).hexdigest()
-        conn.execute(_KEEP.on(conn), {"sha256": digest, "data": data})
-        return Blob(digest, len(data))
+        if not isinstance(payload, Blob):
+            payload = _in_memory(payload) if len(payload) <= SMALL else self.blobs.put(io.BytesIO(payload))
+        if payload.data is not None:
+            conn.execute(_KEEP.on(conn), {"sha256": payload.sha256, "data": payload.data})
+        return Blob(payload.sha256, payload.size)
+
+    def contents(self, blob: Blob) -> BinaryIO:
+        """A blob's bytes for reading, whether or not it is kept yet. Raises StoreCorrupt."""
+        return self.fetch(blob.sha256) if blob.data is None else io.BytesIO(blob.data)
 
     def fetch(self, sha256: str, *, verify: bool = False) -> BinaryIO:
         """Stored bytes, row or blob, for reading; with `verify`, only after all matched their name.
@@ -173,3 +190,57 @@ class Store:
         """Take no more: what is on this disk can no longer be relied on. The process is to exit."""
         self.failure = error
         self.failed.set()
+
+
+class PayloadWriter:
+    """Bytes on their way in: held in memory while they are few enough for a row, then a file."""
+
+    resumed = False
+
+    def __init__(self, blobs: Blobs) -> None:
+        blobs.require_room()
+        self._blobs = blobs
+        self._held = bytearray()
+        self._file: BlobWriter | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return len(self._held) if self._file is None else self._file.size
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Take bytes; raises DiskFull when they do not fit."""
+        if self._file is None and len(self._held) + len(data) <= SMALL:
+            self._held += data
+            return len(data)
+        if self._file is None:
+            self._file = self._blobs.writer()
+            self._file.write(self._held)
+        return self._file.write(data)
+
+    def written(self) -> BinaryIO:
+        """What was written so far, for reading."""
+        return io.BytesIO(self._held) if self._file is None else self._file.written()
+
+    def commit(self) -> Blob:
+        """A blob to `keep`: in memory, or already durable. Raises DiskFull, StoreFatal."""
+        if self._file is not None:
+            return self._file.commit()
+        return _in_memory(bytes(self._held))
+
+    def abort(self) -> None:
+        """Leave nothing of what was not committed."""
+        if self._file is not None:
+            self._file.abort()
+
+    forget = abort
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.abort()
+
+
+def _in_memory(data: bytes) -> Blob:
+    return Blob(hashlib.sha256(data).hexdigest(), len(data), data)

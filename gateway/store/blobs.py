@@ -29,10 +29,14 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Blob(NamedTuple):
-    """What names stored bytes: their SHA-256 in lower-case hex, and their number."""
+    """What names stored bytes: their SHA-256 in lower-case hex, and their number.
+
+    With `data`, they are those bytes, which are stored nowhere until `Store.keep` makes them a row.
+    """
 
     sha256: str
     size: int
+    data: bytes | None = None
 
 
 class Blobs:
@@ -88,6 +92,11 @@ class Blobs:
         reserve = min(_RESERVE_BYTES, _RESERVE_PART * disk.f_blocks * disk.f_frsize)
         return disk.f_bavail * disk.f_frsize - size >= reserve
 
+    def require_room(self) -> None:
+        """Raises DiskFull below the reserve: what comes in must not take the room of what is to be done."""
+        if not self.has_room():
+            raise DiskFull("the payload folder has too little room left to begin")
+
     def sweep(self, older_than_s: float = 86_400.0) -> int:
         """Remove temporary files last written more than `older_than_s` seconds ago; how many there were."""
         swept = 0
@@ -137,8 +146,7 @@ class BlobWriter:
     resumed = False  # whether it goes on from bytes that an earlier request has brought
 
     def __init__(self, blobs: Blobs) -> None:
-        if not blobs.has_room():
-            raise DiskFull("the payload folder has too little room left to begin")
+        blobs.require_room()
         self._blobs = blobs
         self._digest = hashlib.sha256()
         self._size = 0

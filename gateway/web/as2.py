@@ -26,15 +26,14 @@ from gateway.as2 import As2Refused
 from gateway.as2 import Request as As2Request
 from gateway.errors import Failure
 from gateway.home import Home
-from gateway.pipeline.conversation import BUSY, Conversation, Reply
+from gateway.pipeline.conversation import BUSY, Conversation, Reply, Writer
 from gateway.store import PartialLocked, PartialRange, StoreError
 
 log = logging.getLogger(__name__)
 
 PATHS = ("/as2", "/")
-LOCKED_S = (
-    2.0  # for a request that broke off to end, before who asks how much of it came is told to ask later
-)
+PIECE = 256 * 1024  # bytes of a body that are written at once
+LOCKED_S = 2.0  # for a request that broke off to end, before who asks how much of it came is told to wait
 
 
 class Draining(Protocol):
@@ -76,8 +75,7 @@ class _Endpoint:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in http.headers.raw]
         try:
             self._refuse_by_length(http)
-            request = await run_in_threadpool(self._conversation.request, headers)
-            return _response(await self._take(http, request))
+            return _response(await self._take(http, headers))
         except As2Refused as refused:
             log.info("refused with %d: %s", refused.status, refused.cause)
             return Response(status_code=refused.status)
@@ -118,33 +116,46 @@ class _Endpoint:
         if length.isdecimal() and int(length) > self._home.config.server.max_body:
             raise As2Refused(413, f"a body of {length} bytes")
 
-    async def _take(self, http: Request, request: As2Request) -> Reply:
+    async def _take(self, http: Request, headers: list[tuple[str, str]]) -> Reply:
         """Write the body down; then judge it and answer. An unfinished body leaves nothing."""
         peer = http.client.host if http.client is not None else "?"
-        stranger = await run_in_threadpool(self._conversation.stranger, request, peer)
-        if stranger is not None:
+        request, into = await run_in_threadpool(self._begin, headers, peer)
+        if isinstance(into, Reply):
             if "expect" not in http.headers:  # else it waits for 100 before it sends one
                 async for _ in self._body(http):
                     pass
-            return stranger
-        writer = await run_in_threadpool(self._conversation.writer, request)
+            return into
         try:
             async for chunk in self._body(http):
-                await run_in_threadpool(writer.write, chunk)
-            return await run_in_threadpool(self._conversation.receive, request, writer, peer)
+                await run_in_threadpool(into.write, chunk)
+            return await run_in_threadpool(self._conversation.receive, request, into, peer)
         finally:
-            writer.abort()
+            into.abort()
+
+    def _begin(self, headers: list[tuple[str, str]], peer: str) -> tuple[As2Request, Reply | Writer]:
+        """What the headers ask for, and where its body goes, or the answer that they alone decide."""
+        request = self._conversation.request(headers)
+        return request, self._conversation.stranger(request, peer) or self._conversation.writer(request)
 
     async def _body(self, http: Request) -> AsyncIterator[bytes]:
-        """The chunks of a body. Raises As2Refused when it is over the limit, ClientDisconnect."""
+        """A body in pieces worth a thread's while. Raises As2Refused over the limit, ClientDisconnect."""
         most = self._home.config.server.max_body
         size = 0
-        async for chunk in http.stream():
-            size += len(chunk)
-            if size > most:
-                raise As2Refused(413, f"a body over {most} bytes")
-            if chunk:
-                yield chunk
+        held = bytearray()
+        try:
+            async for chunk in http.stream():
+                size += len(chunk)
+                if size > most:
+                    raise As2Refused(413, f"a body over {most} bytes")
+                held += chunk
+                if len(held) >= PIECE:
+                    yield bytes(held)
+                    held.clear()
+        except ClientDisconnect:
+            yield bytes(held)  # it may be gone on with from there
+            raise
+        if held:
+            yield bytes(held)
 
 
 def _response(reply: Reply) -> Response:

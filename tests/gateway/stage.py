@@ -10,6 +10,7 @@ import contextlib
 import json
 import random
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -197,10 +198,12 @@ class Stage:
 
     # The partners.
 
-    def order(self, number: str) -> None:
+    def order(self, number: str, *, large: bool = False) -> None:
         """The retailer sends an order, and goes on trying until it is taken."""
         self.orders.append(number)
         data = self.retailer.order(number)
+        if large:
+            data = grown(data)
 
         def send() -> None:
             self._sent[number] = self.retailer.send(data, f"{number}{self.trade.suffix}", timeout_s=WAIT_S)
@@ -335,6 +338,15 @@ class Stage:
             for theirs, each in ((trade.retailer, 3), (trade.warehouse, 2))
             for level in (LEVELS if trade is X12 else ("UNB", "UNH"))
         }
+
+
+def grown(order: bytes) -> bytes:
+    """An 850 with descriptions that make it larger than what is kept as a row, even compressed."""
+    text = order.decode()
+    for said in ("SMALL WIDGET", "MEDIUM WIDGET"):
+        lines = "".join(f"PID*F****{secrets.token_urlsafe(60)}~" for _ in range(900))
+        text = text.replace(f"PID*F****{said}~", f"{lines}PID*F****{said}~")
+    return re.sub(r"SE\*(\d+)\*", lambda found: f"SE*{int(found[1]) + 1800}*", text).encode()
 
 
 def visible(folder: Path) -> list[str]:

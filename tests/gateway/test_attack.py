@@ -22,7 +22,7 @@ from gateway.pipeline.conversation import STRANGERS_A_MINUTE, Conversation
 from gateway.server import start_engine
 from gateway.simulate import envelope
 from gateway.store.lane_tables import job
-from gateway.store.tables import transmission
+from gateway.store.tables import payload, transmission
 from sftp.drop import Waker
 from x12 import writer
 
@@ -201,7 +201,7 @@ def test_an_850_that_cancels_an_order_ships_nothing(tmp_path: Path) -> None:
 
 def test_a_payload_that_is_gone_is_a_dead_letter_at_once_and_the_lane_goes_on(tmp_path: Path) -> None:
     with trading(tmp_path, run=False) as t:
-        lost = t.drop(t.file("850", [*ORDER[:7], *ORDER[5:6] * 500, ORDER[7]], RETAILER), "shop", "1.x12")
+        lost = t.drop(t.file("850", [*ORDER[:7], *ORDER[5:6] * 4000, ORDER[7]], RETAILER), "shop", "1.x12")
         t.home.store.blobs.path(transmissions(t, id=lost)[0].sha256).unlink()
         t.drop(t.file("850", ORDER, RETAILER), "shop", "2.x12")
         start_engine(t.home)
@@ -263,13 +263,15 @@ def test_what_anyone_can_post_fills_neither_the_timeline_nor_the_disk(tmp_path: 
                 b"Disposition: automatic-action/MDN-sent-automatically; processed\r\n\r\n"
                 b"--b--\r\n"
             ) % number
-            with t.home.store.blobs.writer() as writer:
+            with t.home.store.writer() as writer:
                 writer.write(body)
                 reply = conversation.receive(conversation.request([*message, *report]), writer, "192.0.2.1")
             assert reply.status == 204
         assert len(t.events("refused")) == len(t.events("unmatched")) == STRANGERS_A_MINUTE
         blobs = t.home.store.blobs.root
         assert [path for path in blobs.rglob("*") if path.is_file()] == []
+        with t.home.store.read() as conn:
+            assert conn.execute(select(payload)).all() == []
 
 
 @pytest.mark.parametrize("name", [b"\xff.json", b"a" * 250 + b".json"])

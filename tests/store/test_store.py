@@ -22,6 +22,7 @@ from sqlalchemy import Connection, event, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.store import (
+    SMALL,
     DiskFull,
     RunnerExists,
     Store,
@@ -444,8 +445,48 @@ def test_a_small_payload_made_inside_a_transaction_is_a_row_of_it_and_goes_with_
 
 
 def test_a_large_payload_made_inside_a_transaction_is_a_blob(store: Store) -> None:
-    data = os.urandom(20_000)
+    data = os.urandom(SMALL + 1)
     kept = store.write(lambda conn: store.keep(conn, data))
     assert store.blobs.path(kept.sha256).exists()
     with store.fetch(kept.sha256, verify=True) as stream:
         assert stream.read() == data
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, 3 * SMALL])
+def test_what_comes_in_is_kept_by_the_transaction_that_records_it(store: Store, size: int) -> None:
+    data = os.urandom(size)
+    with store.writer() as writer:
+        for at in range(0, size, 50_000):
+            writer.write(data[at : at + 50_000])
+        with writer.written() as so_far:
+            assert so_far.read() == data
+        blob = writer.commit()
+    assert (blob.sha256, blob.size) == (hashlib.sha256(data).hexdigest(), size)
+    with store.contents(blob) as before:
+        assert before.read() == data
+    if size <= SMALL:
+        with pytest.raises(StoreCorrupt, match="gone"):
+            store.fetch(blob.sha256)
+    kept = store.write(lambda conn: store.keep(conn, blob))
+    assert store.blobs.path(kept.sha256).exists() == (size > SMALL)
+    for one in (blob, kept):
+        with store.contents(one) as after:
+            assert after.read() == data
+
+
+@pytest.mark.parametrize("size", [100, 3 * SMALL])
+def test_what_comes_in_and_breaks_off_leaves_nothing(store: Store, size: int) -> None:
+    with pytest.raises(LookupError), store.writer() as writer:
+        writer.write(os.urandom(size))
+        raise LookupError
+    assert [path for path in store.blobs.root.rglob("*") if path.is_file()] == []
+
+
+def test_nothing_comes_in_below_the_reserve_and_what_is_answered_can_be_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.blobs, "has_room", lambda: False)
+    with pytest.raises(DiskFull):
+        store.writer()
+    kept = store.write(lambda conn: store.keep(conn, b"a receipt"))
+    assert store.fetch(kept.sha256, verify=True).read() == b"a receipt"
