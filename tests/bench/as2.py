@@ -2,11 +2,11 @@
 
     python -P tests/bench/as2.py [--large]     --large adds 1 GiB of ours, and 100 MiB of pyas2lib's
 
-Signed with SHA-256, encrypted with AES-256, MICs of every digest, files on disk, each size in a process of its
-own. Gates: 2 KiB under 5 ms, 100 MiB under 600 ms, each way, and memory growth under 64 MiB.
+Signed with SHA-256, encrypted with AES-256, MICs of every digest, files on disk, each size in a process of
+its own. Gates: 2 KiB under 5 ms, 100 MiB under 600 ms, each way, and memory growth under 64 MiB.
 
-Beside it, on the same payload in the same run: pyas2lib, which does the same in memory, and `openssl cms`, two
-programs each way, which take no MIC.
+Beside it, on the same payload in the same run: pyas2lib, which does the same in memory, and `openssl cms`,
+two programs each way, which take no MIC.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ def test_a_file_claimed_while_nothing_could_be_stored_is_taken_as_soon_as_it_can
 def test_a_message_is_synced_renamed_and_committed_before_the_first_byte_of_its_answer(
     day: Stage, tmp_path: Path, large: bool
 ) -> None:
-    """What is small is in the transaction; of what is not, two files come before: the wire and the payload."""
+    """What is small is in the transaction; of what is not, what came and its payload are files before it."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("needs strace")

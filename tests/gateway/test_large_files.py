@@ -1,4 +1,7 @@
-"""A file of many orders is recorded in parts, and a death between two of them doubles nothing."""
+"""Files too large for memory: they cross it in pieces, and are recorded in parts.
+
+A death between two parts doubles nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 from edifact_by_hand import PARTNERS as IN_EDIFACT
 from edifact_by_hand import interchange as edifact
 from edifact_by_hand import segments
+from heavy import MIB, fill, received, send, two
 from sqlalchemy import select
 from trading import ORDER, PARTNERS, RETAILER, US, eventually, trading
 
@@ -84,3 +88,20 @@ def test_a_death_while_many_interchanges_are_answered_answers_each_once(tmp_path
         answers = [segments(path.read_bytes()) for path in t.outbox("shop")]
         assert sorted(int(answer[2][1]) for answer in answers) == list(range(1, count + 1))
         assert sorted(int(answer[0][5]) for answer in answers) == list(range(1, count + 1))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory off /proc")
+@pytest.mark.parametrize(("compress", "transfer"), [("before-sign", "length"), ("none", "chunked")])
+def test_a_large_file_crosses_as2_in_little_memory_and_leaves_nothing_behind(
+    tmp_path: Path, compress: str, transfer: str
+) -> None:
+    file = tmp_path / "large.bin"
+    fill(file, 80 * MIB + 1)
+    with two(tmp_path, compress=compress, transfer=transfer) as sides:
+        before = [side.peak for side in sides]
+        send(sides[0].gateway, file)
+        assert received(sides[1].gateway, file)
+        for side, peak in zip(sides, before, strict=True):
+            assert side.peak - peak < 64
+            assert side.temporary == []
+            assert side.stored < 2.05 * 80  # the payload, and the message as it crossed
