@@ -49,7 +49,8 @@ from gateway.store.tables import interchange as interchange_table
 from gateway.store.tables import order, transmission
 
 _ANSWERS = (ShipmentConfirmation, StockReceipt, LoadTenderAnswer)  # each to one document of ours
-PART = 50  # documents recorded in one transaction
+PART = 50  # documents recorded in one transaction, or fewer that come to
+PART_SIZE = 1 << 20  # characters
 ANSWERS = 200  # recorded in one transaction
 _REASONS = 5  # that are told of one verdict
 
@@ -200,7 +201,7 @@ class _Reading:
         """Use up the events of one group; the first transaction of it."""
         answering.begin(group)
         broken = next((problem for problem in end.problems if problem.severity is Severity.ERROR), None)
-        first = None
+        first, held = None, 0
         for event in events:
             if not isinstance(event, Transaction):
                 break
@@ -209,9 +210,10 @@ class _Reading:
             answering.add(event, verdict)
             self.found.append(self._document(envelope, group, event, verdict, broken))
             first = first or self.found[-1]
-            if len(self.found) >= PART:
+            held += sum(map(len, event.segments))
+            if len(self.found) >= PART or held >= PART_SIZE:
                 self.home.engine.checkpoint(self.job, self._record_part)
-                self.found = []
+                self.found, held = [], 0
         self._owe(envelope, answering.end(end, self._mode(envelope, group)), first)
         return first
 

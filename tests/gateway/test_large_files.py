@@ -79,6 +79,16 @@ def test_a_death_while_a_large_file_is_recorded_doubles_nothing(tmp_path: Path) 
         assert ["AK9", "A", str(ORDERS), str(ORDERS), str(ORDERS)] in answer
 
 
+def test_of_large_orders_fewer_are_held_in_memory_before_they_are_recorded(tmp_path: Path) -> None:
+    lines = [["PO1", str(line), "1", "EA", "2.5", "", "VN", f"AB{line:0250}"] for line in range(1, 1500)]
+    bodies = [
+        writer.Body("850", number, [*ORDER[:1], *lines, ["CTT", str(len(lines))]]) for number in range(1, 5)
+    ]
+    die(tmp_path, writer.write(envelope(RETAILER, US, 1, "850", "004010"), bodies), "read:before-commit")
+    with trading(tmp_path, run=False) as t:
+        assert len(t.documents(type="850")) == 3  # which come to a megabyte
+
+
 @pytest.mark.parametrize("point", ["read:before-commit", "outbox:staged:#7"])
 def test_a_death_while_many_interchanges_are_answered_answers_each_once(tmp_path: Path, point: str) -> None:
     count = ANSWERS + 10
