@@ -32,7 +32,6 @@ from gateway.store import PartialLocked, PartialRange, StoreError
 log = logging.getLogger(__name__)
 
 PATHS = ("/as2", "/")
-PIECE = 256 * 1024  # bytes of a body that are written at once
 LOCKED_S = 2.0  # for a request that broke off to end, before who asks how much of it came is told to wait
 
 
@@ -138,24 +137,15 @@ class _Endpoint:
         return request, self._conversation.stranger(request, peer) or self._conversation.writer(request)
 
     async def _body(self, http: Request) -> AsyncIterator[bytes]:
-        """A body in pieces worth a thread's while. Raises As2Refused over the limit, ClientDisconnect."""
+        """The chunks of a body. Raises As2Refused when it is over the limit, ClientDisconnect."""
         most = self._home.config.server.max_body
         size = 0
-        held = bytearray()
-        try:
-            async for chunk in http.stream():
-                size += len(chunk)
-                if size > most:
-                    raise As2Refused(413, f"a body over {most} bytes")
-                held += chunk
-                if len(held) >= PIECE:
-                    yield bytes(held)
-                    held.clear()
-        except ClientDisconnect:
-            yield bytes(held)  # it may be gone on with from there
-            raise
-        if held:
-            yield bytes(held)
+        async for chunk in http.stream():
+            size += len(chunk)
+            if size > most:
+                raise As2Refused(413, f"a body over {most} bytes")
+            if chunk:
+                yield chunk
 
 
 def _response(reply: Reply) -> Response:
