@@ -79,7 +79,7 @@ def a_receipt(t: Trading, identity: str, status: as2.ReceiptStatus) -> None:
     """A receipt that proves itself, as the AS2 endpoint records it."""
     (row,) = transmissions(t, id=identity)
     receipt = as2.Receipt(status, disposition="automatic-action/MDN-sent-automatically; x", error="no")
-    t.home.store.write(lambda conn: sending.close(t.home, conn, row, receipt, b"receipt"))
+    t.home.store.write(lambda conn: sending.close(t.home, conn, row, receipt, [], b"receipt"))
 
 
 @pytest.mark.parametrize("verdict", [as2.ReceiptStatus.FAILED, as2.ReceiptStatus.DELIVERED])
