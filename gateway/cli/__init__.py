@@ -21,7 +21,10 @@ main = Root(
         "inbox": ("gateway.cli.look:inbox", "What partners have sent us."),
         "outbox": ("gateway.cli.look:outbox", "What we have sent partners."),
         "order": ("gateway.cli.look:order", "Where an order stands, and who owns the next step."),
-        "doc": ("gateway.cli.look:doc", "Documents: list, show, raw bytes, explain, replay, resend, resubmit."),
+        "doc": (
+            "gateway.cli.look:doc",
+            "Documents: list, show, raw, explain, replay, resend, resubmit.",
+        ),
         "ack": ("gateway.cli.look:ack", "Acknowledgments that are late: theirs, and ours."),
         "batch": ("gateway.cli.batch:batch", "Documents that wait to leave together."),
         "control": ("gateway.cli.control:control", "Control numbers: what comes next, and setting it."),

@@ -67,7 +67,7 @@ def outbox(partner: str | None, status: str | None, limit: int) -> None:
         _print([*waiting, *sent], _TRANSMISSIONS)
 
 
-@click.group(cls=Group, short_help="Documents: list, show, raw bytes, explain, replay, resend, resubmit.")
+@click.group(cls=Group, short_help="Documents: list, show, raw, explain, replay, resend, resubmit.")
 def doc() -> None:
     """Documents, and the transmissions that carried them."""
 
