@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -57,7 +58,11 @@ _NOTE_USE = Upsert(
 
 
 def note_use(home: Home, conn: Connection, partner: str, look_up: LookUp, fingerprint: str | None) -> None:
-    """Record that a certificate was used with a partner; at most once a minute for each."""
+    """Record that a certificate was used with a partner; at most once a minute for each.
+
+    It is kept among the payloads, whose names are SHA-256 as its fingerprint is: what it proves must be
+    provable when partners.toml lists it no more.
+    """
     if fingerprint is None:
         return
     now = home.now()
@@ -68,6 +73,20 @@ def note_use(home: Home, conn: Connection, partner: str, look_up: LookUp, finger
     home.noted_uses[key] = now
     values = {"partner": partner, "look_up": look_up, "fingerprint": fingerprint, "last_at": now}
     conn.execute(_NOTE_USE.on(conn), values)
+    for certificate in _listed_now(home.config, partner):
+        if certificate.fingerprint == fingerprint:
+            home.store.keep(conn, certificate.der)
+
+
+def _listed_now(config: Config, partner: str) -> Iterator[as2.Certificate]:
+    """The certificates that can be read of ours and of a partner's."""
+    for key in config.us.keys:
+        with suppress(Failure):
+            yield channels.identity_of(key).certificate
+    found = config.partners.get(partner)
+    for cert in found.as2.certs if found is not None and found.as2 is not None else ():
+        with suppress(Failure):
+            yield channels.certificate_of(cert)
 
 
 class Use(NamedTuple):

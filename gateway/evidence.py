@@ -134,7 +134,7 @@ def _write(home: Home, found: Wire, bundle: _Bundle, payload: Region) -> _Proofs
         return proofs
     bundle.add("message.headers", [_head(found.headers)], "the headers of the HTTP request")
     bundle.add("message.body", found.body.chunks(), "its body, as it crossed the wire")
-    pinned = wire.pinned(home)
+    pinned = [*wire.pinned(home), *wire.used_once(home, row.partner)]
     exact = wire.covered(home, found)
     if exact is not None:
         _content(found, bundle, proofs, exact, files)
@@ -204,7 +204,9 @@ def _origin(found: Wire, bundle: _Bundle, proofs: _Proofs, pinned: list[Pinned])
     bundle.add("message.signature", [signature.data], "the partner's signature over content (CMS, detached)")
     name = _certificate(found, bundle, proofs, pinned, signature, own=False)
     if name is None:
-        proofs.lacks.append("the certificate that made the message's signature: it is not listed any more")
+        proofs.lacks.append(
+            "the certificate that made the message's signature: it is not listed, and was not kept"
+        )
         return
     bundle.check("signed", "message.signature", "content", name)
     proofs.proves.append(f"{found.row.partner} signed the content (non-repudiation of origin)")
@@ -219,7 +221,7 @@ def _certificate(
     *,
     own: bool,
 ) -> str | None:
-    """Put the certificate that made a signature into the bundle; its name there, None if it is not listed."""
+    """Put the certificate that made a signature into the bundle; its name there, None if it is not known."""
     owner = "" if own else found.row.partner
     mine = wire.made_by(signature, [one for one in pinned if one.owner == owner])
     if mine is None:
@@ -227,7 +229,7 @@ def _certificate(
     certificate = mine.certificate
     name = f"certificates/{'us' if own else 'partner'}-{certificate.fingerprint[:16]}.pem"
     if name not in bundle.sums:
-        whose = "ours" if own else f"{found.row.partner}'s, as listed in partners.toml"
+        whose = "ours" if own else f"{found.row.partner}'s, that partners.toml lists or listed then"
         bundle.add(name, [_pem(certificate)], f"certificate, {whose}")
         proofs.certificates.append(
             {
@@ -271,7 +273,7 @@ def _receipt(
         name = _certificate(found, bundle, proofs, pinned, signature, own=own)
         if name is None:
             proofs.lacks.append(
-                "the certificate that made the receipt's signature: it is not listed any more"
+                "the certificate that made the receipt's signature: it is not listed, and was not kept"
             )
         else:
             bundle.check("signed", "receipt.signature", "receipt.content", name)

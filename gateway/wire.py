@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from gateway import as2, channels, queries
+from gateway import as2, certificates, channels, queries
 from gateway.as2 import anatomy, cms, mime
 from gateway.as2.anatomy import Anatomy
 from gateway.as2.region import Region, Scratch
@@ -147,6 +147,22 @@ def pinned(home: Home) -> list[Pinned]:
     for owner, label, file in files:
         with suppress(OSError, as2.KeyFileError):
             found.append(Pinned(owner, label, as2.load_certificate(file.read_bytes())))
+    return found
+
+
+_OURS = frozenset({"sign", "sign_receipt"})
+_THEIRS = frozenset({"verify", "verify_receipt"})
+
+
+def used_once(home: Home, partner: str) -> list[Pinned]:
+    """The certificates by which signatures of a partner's and of ours have counted, listed still or not."""
+    with home.store.read() as conn:
+        uses = [use for use in certificates.uses(conn, partner) if use.look_up in _OURS | _THEIRS]
+    found = []
+    for use in uses:
+        with suppress(StoreCorrupt, as2.KeyFileError), home.store.fetch(use.fingerprint, verify=True) as file:
+            owner = "" if use.look_up in _OURS else partner
+            found.append(Pinned(owner, use.fingerprint, as2.load_certificate(file.read())))
     return found
 
 

@@ -193,6 +193,27 @@ def test_a_forger_who_writes_the_digests_anew_is_found_by_the_signatures(
 
 @pytest.mark.external("openssl")
 @pytest.mark.external("unzip")
+def test_evidence_outlives_the_certificates_that_partners_toml_lists(world: World, tmp_path: Path) -> None:
+    taken, given = received(world, world.bigmart), sent(world, "bigmart")
+    new = Company.made(tmp_path / "theirs", "bigmart-new")
+    shutil.copy(new.cert, world.gateway.home / "certs" / "bigmart-new.crt")
+    shown = world.gateway.must("partner", "show", "bigmart", "--json").json
+    old = Path(shown["as2"]["certs"][0]["file"]).name
+    change(world, 'as2.certs=[{ file = "certs/bigmart-new.crt" }]')
+    for number, identity in enumerate((taken, given)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        root = exported(world, identity, folder)
+        done = verified(root)
+        assert done.exit == 0, done.out
+        (theirs,) = (root / "certificates").glob("partner-*")
+        assert f"signed with certificates/{theirs.name}" in done.out.decode()
+        assert json.loads((root / "record.json").read_bytes())["proves"]
+    change(world, f'as2.certs=[{{ file = "certs/{old}" }}]')
+
+
+@pytest.mark.external("openssl")
+@pytest.mark.external("unzip")
 def test_the_files_are_those_that_crossed_the_wire_and_the_payload(world: World, tmp_path: Path) -> None:
     data = bytes(range(256)) * 500
     identity = sent(world, "bigmart", data)
