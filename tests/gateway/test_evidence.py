@@ -200,8 +200,8 @@ def test_evidence_outlives_the_certificates_that_partners_toml_lists(world: Worl
     shown = world.gateway.must("partner", "show", "bigmart", "--json").json
     old = Path(shown["as2"]["certs"][0]["file"]).name
     change(world, 'as2.certs=[{ file = "certs/bigmart-new.crt" }]')
-    for number, identity in enumerate((taken, given)):
-        folder = tmp_path / str(number)
+    for name, identity in (("taken", taken), ("given", given)):
+        folder = tmp_path / name
         folder.mkdir()
         root = exported(world, identity, folder)
         done = verified(root)
