@@ -516,27 +516,26 @@ def _begins(answer: wire.Answer) -> str:
 def _fields(home: Home, found: Wire, relation: As2, fields: mime.Headers) -> Iterator[Finding]:
     row, answer = found.row, found.receipt
     assert answer is not None
-    original = _first(fields, "Original-Message-ID")
-    if original is None or original.strip().strip("<>") != (row.message_id or "").strip("<>"):
+    original = fields.first("Original-Message-ID")
+    if as2.bare_id(original) != as2.bare_id(row.message_id or ""):
         yield Finding(
             "receipt-of-other",
             f"the receipt is for {original or 'no message that it names'}, not for {row.message_id}",
             "ask the partner to return the Message-ID that they were sent, byte for byte",
-            facts={"original_message_id": original, "message_id": row.message_id},
+            facts={"original_message_id": original or None, "message_id": row.message_id},
         )
-    headers = mime.Headers.of(answer.headers)
-    named = [_first(headers, name) for name in ("AS2-From", "AS2-To")]
-    wanted = [relation.id, home.config.us.as2_id]
-    if [one and as2_name(one) for one in named] != wanted:
+    named, wanted = as2.read_names(answer.headers), (relation.id, home.config.us.as2_id)
+    if named != wanted:
         yield Finding(
             "receipt-names",
-            f"the receipt is from {named[0]} to {named[1]}, not from {wanted[0]} to {wanted[1]}",
+            f"the receipt is from {named[0] or 'nobody'} to {named[1] or 'nobody'}, not from"
+            f" {wanted[0]} to {wanted[1]}",
             "AS2 ids are exact, letter case included: correct whichever side is wrong",
-            (_set(row.partner, {"id": as2_name(named[0] or "")}),) if named[0] else (),
-            {"as2_from": named[0], "as2_to": named[1]},
+            (_set(row.partner, {"id": named[0]}),) if named[0] else (),
+            {"as2_from": named[0] or None, "as2_to": named[1] or None},
         )
-    mic = _first(fields, "Received-Content-MIC")
-    positive = "error" not in (_first(fields, "Disposition") or "").lower()
+    mic = fields.first("Received-Content-MIC") or None
+    positive = "error" not in fields.first("Disposition").lower()
     if mic is None and positive and relation.mdn.signed:
         yield Finding(
             "receipt-without-mic",
@@ -545,15 +544,6 @@ def _fields(home: Home, found: Wire, relation: As2, fields: mime.Headers) -> Ite
         )
     if mic is not None:
         yield from _mic(home, found, relation, mic)
-
-
-def as2_name(value: str) -> str:
-    """An AS2 id out of a header, without its quotes."""
-    return as2.unquoted(value.strip())
-
-
-def _first(headers: mime.Headers, name: str) -> str | None:
-    return next(iter(headers.all(name)), None)
 
 
 def _mic(home: Home, found: Wire, relation: As2, text: str) -> Iterator[Finding]:

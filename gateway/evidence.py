@@ -291,11 +291,11 @@ def _fields(found: Wire, bundle: _Bundle, proofs: _Proofs, exact: Covered | None
         return
     source = "receipt.content" if signed else "receipt.body"
     if _in_plain(found):
-        message_id = _first(fields, "Original-Message-ID")
-        if message_id.strip("<>") == (row.message_id or "").strip("<>") and _word(message_id):
+        message_id = fields.first("Original-Message-ID")
+        if as2.bare_id(message_id) == as2.bare_id(row.message_id or "") and _word(message_id):
             bundle.check("field", source, "Original-Message-ID", message_id)
             bundle.check("field", "message.headers", "Message-ID", _sent_id(found))
-    value, _, named = _first(fields, "Received-Content-MIC").partition(",")
+    value, _, named = fields.first("Received-Content-MIC").partition(",")
     value, digest = "".join(value.split()), digest_name(named)
     if value and digest and exact is not None:
         mic = base64.b64encode(cms.digest_of(exact.region.chunks(), digest)).decode()
@@ -324,15 +324,11 @@ def _in_plain(found: Wire) -> bool:
 
 
 def _sent_id(found: Wire) -> str:
-    return _first(mime.Headers.of(found.headers), "Message-ID")
+    return mime.Headers.of(found.headers).first("Message-ID")
 
 
 def _word(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9._/+=@<>-]+", text) is not None
-
-
-def _first(headers: mime.Headers, name: str) -> str:
-    return next(iter(headers.all(name)), "").strip()
 
 
 def _record(home: Home, found: Wire, proofs: _Proofs) -> dict[str, Any]:
@@ -341,14 +337,15 @@ def _record(home: Home, found: Wire, proofs: _Proofs) -> dict[str, Any]:
     told = queries.one(home, row.id)
     assert told is not None
     answer = found.receipt
+    sender, receiver = as2.read_names(found.headers)
     return {
         "schema": "tradelane.evidence/1",
         "transmission": row.id,
         "direction": row.direction,
         "partner": row.partner,
         "channel": row.channel,
-        "as2_from": _as2_id(found, "AS2-From"),
-        "as2_to": _as2_id(found, "AS2-To"),
+        "as2_from": sender or None,
+        "as2_to": receiver or None,
         "message_id": row.message_id,
         "filename": row.filename,
         "content_type": row.content_type,
@@ -359,7 +356,7 @@ def _record(home: Home, found: Wire, proofs: _Proofs) -> dict[str, Any]:
         "created_at": row.created_at,
         "done_at": row.done_at,
         "disposition": row.disposition,
-        "receipt_at": _first(mime.Headers.of(answer.headers), "Date") or None if answer else None,
+        "receipt_at": mime.Headers.of(answer.headers).first("Date") or None if answer else None,
         "mic": proofs.mic,
         "certificates": proofs.certificates,
         "proves": proofs.proves,
@@ -370,13 +367,6 @@ def _record(home: Home, found: Wire, proofs: _Proofs) -> dict[str, Any]:
         ],
         "events": [{key: one[key] for key in ("at", "event", "text")} for one in told["events"]],
     }
-
-
-def _as2_id(found: Wire, name: str) -> str | None:
-    from gateway.as2.request import unquoted
-
-    value = _first(mime.Headers.of(found.headers), name)
-    return unquoted(value) if value else None
 
 
 def _readme(record: dict[str, Any], bundle: _Bundle) -> str:

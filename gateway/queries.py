@@ -121,11 +121,11 @@ def _transmission(row: Row[Any]) -> Record:
 
 
 def sent(home: Home, identity: str) -> Record:
-    """How a sending stands, in the shape of `send --wait --json`; that of its resend, where there is one."""
+    """How a sending stands, in the shape of `send --wait --json`; or that which superseded it."""
     with home.store.read() as conn:
         row = conn.execute(_TRANSMISSIONS.where(transmission.c.id == identity)).one()
         if row.status == "superseded":
-            row = conn.execute(_TRANSMISSIONS.where(transmission.c.resend_of == identity)).one()
+            row = conn.execute(_TRANSMISSIONS.where(transmission.c.supersedes == identity)).one()
     status = row.status if row.status in {"delivered", "failed"} else "pending"
     return {
         "transmission": row.id,
@@ -214,7 +214,7 @@ def one(home: Home, identity: str) -> Record | None:
             "given_filename": found.given_filename,
             "parts": _parts(conn, found),
             "protection": found.protection,
-            "resend_of": found.resend_of,
+            "supersedes": found.supersedes,
             "interchanges": [
                 {
                     "sender": row.sender,

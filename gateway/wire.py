@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 
 from gateway import as2, certificates, channels, queries
 from gateway.as2 import anatomy, cms, mime
@@ -118,10 +118,19 @@ def _receipt(home: Home, row: Row[Any]) -> Answer | None:
             return Answer([(name, value) for name, value in row.receipt_headers], file.read())
         return None
     with home.store.read() as conn:
-        answered = conn.execute(select(as2_message).where(as2_message.c.transmission == row.id)).first()
+        answered = conn.execute(
+            select(as2_message).where(*_key(row), as2_message.c.transmission == row.id)
+        ).first()
     if answered is None or answered.receipt is None:
         return None
     return Answer([(name, value) for name, value in answered.receipt_headers], answered.receipt)
+
+
+def _key(row: Row[Any]) -> tuple[ColumnElement[bool], ...]:
+    """The key of a message in `as2_message`, whose rows are large: they are not to be read one by one."""
+    sender, receiver = as2.read_names([(name, value) for name, value in row.wire_headers or ()])
+    columns = as2_message.c
+    return columns.as2_from == sender, columns.as2_to == receiver, columns.message_id == row.message_id
 
 
 def our_identities(home: Home) -> tuple[as2.Identity, ...]:

@@ -50,7 +50,15 @@ from gateway.as2.receipt import (
     read_claim,
     read_report,
 )
-from gateway.as2.request import Profile, ReceiptRequest, Request, parse_request_headers, quoted, unquoted
+from gateway.as2.request import (
+    Profile,
+    ReceiptRequest,
+    Request,
+    bare_id,
+    parse_request_headers,
+    quoted,
+    read_names,
+)
 from gateway.as2.restart import (
     Transfer,
     inquiry_headers,
@@ -93,6 +101,7 @@ __all__ = [
     "Signing",
     "Transfer",
     "Trust",
+    "bare_id",
     "build",
     "build_receipt",
     "covered",
@@ -105,10 +114,10 @@ __all__ = [
     "parse_request_headers",
     "quoted",
     "read_claim",
+    "read_names",
     "read_report",
     "read_transfer",
     "told_held",
     "transfer_headers",
     "transfer_id",
-    "unquoted",
 ]

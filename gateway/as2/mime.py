@@ -62,6 +62,10 @@ class Headers:
         wanted = name.lower()
         return [value for field, value in self.fields if field.lower() == wanted]
 
+    def first(self, name: str) -> str:
+        """The first value of a field; empty where it is absent."""
+        return next(iter(self.all(name)), "")
+
     def get(self, name: str) -> str | None:
         """The value of a field that may stand once. Raises As2Error if it stands twice."""
         values = self.all(name)

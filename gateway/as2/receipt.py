@@ -22,7 +22,7 @@ from gateway.as2.errors import PROCESSED, UNAUTHENTICATED, As2Error, Failure
 from gateway.as2.message import Opened, http_date
 from gateway.as2.mime import Entity, Headers, Pairs
 from gateway.as2.region import Region, Scratch
-from gateway.as2.request import USUAL, Profile, Request, quoted, unquoted
+from gateway.as2.request import USUAL, Profile, Request, bare_id, quoted, unquoted
 from gateway.as2.signed import (
     MODERN_DIGESTS,
     Digests,
@@ -280,7 +280,7 @@ def _judged(headers: Headers, body: Region, scratch: Scratch, expected: Expected
         error = "unsigned, where a signed receipt was asked for"
     elif not _is_from(headers, expected):
         error = "AS2-From and AS2-To are not those of the message, swapped"
-    elif original is None or original.strip().strip("<>") != expected.message_id.strip("<>"):
+    elif original is None or bare_id(original) != bare_id(expected.message_id):
         error = "Original-Message-ID is not that of the message"
     elif status is ReceiptStatus.DELIVERED and mic_match is None and signed_with:
         error = "no Received-Content-MIC"

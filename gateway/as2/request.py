@@ -81,7 +81,7 @@ def parse_request_headers(pairs: Pairs) -> Request:
     if headers.all("Content-Encoding"):
         raise As2Refused(415, "a content coding is not accepted")
     as2_from, as2_to = _name(headers, "AS2-From"), _name(headers, "AS2-To")
-    content_type = _single(headers, "Content-Type") or "application/octet-stream"
+    content_type = headers.first("Content-Type") or "application/octet-stream"
     receipt, failure = _receipt_request(headers)
     nameless = receipt is None and may_be_receipt(content_type) and not headers.all("Message-ID")
     message_id = "" if nameless else _message_id(headers)
@@ -93,13 +93,13 @@ def parse_request_headers(pairs: Pairs) -> Request:
         as2_from=as2_from,
         as2_to=as2_to,
         message_id=message_id,
-        subject="".join(char for char in _single(headers, "Subject") if " " <= char <= "~")[:255],
-        version=_single(headers, "AS2-Version") or "1.0",
+        subject="".join(char for char in headers.first("Subject") if " " <= char <= "~")[:255],
+        version=headers.first("AS2-Version") or "1.0",
         content_type=content_type,
         receipt=receipt,
         failure=failure,
         features=tuple(
-            token.strip() for token in _single(headers, "EDIINT-Features").split(",") if token.strip()
+            token.strip() for token in headers.first("EDIINT-Features").split(",") if token.strip()
         ),
         headers=headers,
     )
@@ -111,18 +111,24 @@ def may_be_receipt(content_type: str) -> bool:
     return kind in ("multipart/signed", "multipart/report", "message/disposition-notification")
 
 
-def _single(headers: Headers, name: str) -> str:
-    values = headers.all(name)
-    return values[0] if values else ""
-
-
 def _name(headers: Headers, field_name: str) -> str:
     """RFC 4130 section 6.2."""
-    value = _single(headers, field_name)
+    value = headers.first(field_name)
     name = unquoted(value)
     if not _NAME.fullmatch(name):
         raise As2Refused(400, f"{field_name} is absent or not 1 to 128 printable characters")
     return name
+
+
+def read_names(fields: Pairs) -> tuple[str, str]:
+    """AS2-From and AS2-To without their quotes, nothing judged; empty where they are absent."""
+    headers = Headers.of(fields)
+    return unquoted(headers.first("AS2-From").strip()), unquoted(headers.first("AS2-To").strip())
+
+
+def bare_id(message_id: str) -> str:
+    """A Message-ID without the angle brackets, which some software leaves out and some adds."""
+    return message_id.strip().strip("<>")
 
 
 def unquoted(text: str) -> str:
@@ -146,7 +152,7 @@ def check_name(name: str) -> None:
 
 
 def _message_id(headers: Headers) -> str:
-    value = _single(headers, "Message-ID")
+    value = headers.first("Message-ID")
     if not 0 < len(value) <= MAX_MESSAGE_ID or not value.isascii() or any(char in value for char in "\r\n\0"):
         raise As2Refused(400, "Message-ID is absent, too long or cannot be echoed")
     return value
@@ -156,10 +162,10 @@ def _receipt_request(headers: Headers) -> tuple[ReceiptRequest | None, Failure |
     """RFC 4130 section 7.3. Signing is asked for by naming both a protocol and digests."""
     if not headers.all("Disposition-Notification-To"):
         return None, None
-    url = _single(headers, "Receipt-Delivery-Option") or None
+    url = headers.first("Receipt-Delivery-Option") or None
     if url is not None:
         _check_url(url)
-    options = _options(_single(headers, "Disposition-Notification-Options"))
+    options = _options(headers.first("Disposition-Notification-Options"))
     protocols = options.pop("signed-receipt-protocol", ("", ()))[1]
     micalgs = options.pop("signed-receipt-micalg", ("", ()))[1]
     wanted = ReceiptRequest(signed=bool(protocols and micalgs), micalgs=micalgs, async_url=url)

@@ -102,12 +102,12 @@ class Conversation:
             raise As2Refused(400, "this URL is none of theirs", reason=DeadReason.MDN_URL_REFUSED)
 
     def _tell_refused_url(self, headers: Headers) -> None:
-        values = {name.lower(): value for name, value in headers}
-        sender = as2.unquoted(values.get("as2-from", ""))
+        sender, _ = as2.read_names(headers)
+        url = as2.Headers.of(headers).first("Receipt-Delivery-Option")
         partner = self.home.config.by_as2(sender)
         name = partner.name if partner is not None else None
         if self._unproved.worth_telling(name or "?"):
-            text = f"{sender} asks for its receipt at {values.get('receipt-delivery-option')}"
+            text = f"{sender} asks for its receipt at {url}"
             log.warning("receipt URL refused: %s", text)
             self.home.store.write(
                 lambda conn: self.home.note(
@@ -146,9 +146,8 @@ class Conversation:
 
         Raises PartialLocked, StoreFatal.
         """
-        fields = as2.Headers.of(headers)
-        name = as2.transfer_id(fields)
-        ids = [as2.unquoted((fields.all(field) or [""])[0]) for field in ("AS2-From", "AS2-To")]
+        name = as2.transfer_id(as2.Headers.of(headers))
+        ids = as2.read_names(headers)
         if name is None or self._known_partner(*ids) is None:
             return 0
         return self.home.store.partials.held(_sender(*ids), name)
@@ -699,7 +698,7 @@ def _columns(transmission_id: str, part: as2.Part) -> dict[str, Any]:
 
 
 def _spellings(message_id: str) -> tuple[str, ...]:
-    bare = message_id.strip().strip("<>")
+    bare = as2.bare_id(message_id)
     return (message_id, bare, f"<{bare}>")
 
 

@@ -33,8 +33,11 @@ log = logging.getLogger(__name__)
 def protection(
     config: Config, relation: As2, row: Row[Any], now: datetime
 ) -> tuple[as2.Signing | None, as2.Encryption | None]:
-    """How a transmission is signed and encrypted: as is the turn now, or as a resend asks. Raises Failure."""
-    wanted = row.protection if row.resend_of is not None else None
+    """How a transmission is signed and encrypted: as is the turn now, or as superseding another takes.
+
+    Raises Failure.
+    """
+    wanted = row.protection if row.supersedes is not None else None
     wanted = wanted or {}
     return (
         channels.signing(config, relation, now, fingerprint=wanted.get("signed_with")),
@@ -63,23 +66,23 @@ def recorded(
 
 
 class _Other(NamedTuple):
-    """What a resend is signed with and encrypted to, and what about it is new, in words."""
+    """What the next one is signed with and encrypted to, and what about it is new, in words."""
 
     signed_with: str | None
     encrypted_to: str | None
     told: str
 
 
-def send_again(home: Home, conn: Connection, row: Row[Any], error: str | None) -> bool:
+def supersede(home: Home, conn: Connection, row: Row[Any], error: str | None) -> bool:
     """Send the content of a refused transmission once more, where another certificate may be what it takes.
 
     `row` is the transmission as it was before the receipt, `error` the modifier of the receipt's disposition.
-    False, and nothing done, where it is a resend itself or has been sent again, and where there is no other.
+    False, and nothing done, where it supersedes another or is superseded, and where there is no other.
     """
     cause = (error or "").strip().lower()
-    if row.resend_of is not None or cause not in {"decryption-failed", "authentication-failed"}:
+    if row.supersedes is not None or cause not in {"decryption-failed", "authentication-failed"}:
         return False
-    if conn.execute(select(transmission.c.id).where(transmission.c.resend_of == row.id)).first():
+    if conn.execute(select(transmission.c.id).where(transmission.c.supersedes == row.id)).first():
         return False
     partner = home.config.partners.get(row.partner)
     if partner is None or partner.as2 is None:
@@ -93,7 +96,7 @@ def send_again(home: Home, conn: Connection, row: Row[Any], error: str | None) -
     identity = outbound.resubmit(home, conn, row, home.config.partners.get(addressed or "", partner))
     wanted = {"signed_with": other.signed_with, "encrypted_to": other.encrypted_to}
     conn.execute(
-        update(transmission).where(transmission.c.id == identity).values(protection=wanted, resend_of=row.id)
+        update(transmission).where(transmission.c.id == identity).values(protection=wanted, supersedes=row.id)
     )
     conn.execute(update(transmission).where(transmission.c.id == row.id).values(status="superseded"))
     text = f"{row.filename} to {row.partner}: {cause}; sent once more, {other.told}"
@@ -103,11 +106,11 @@ def send_again(home: Home, conn: Connection, row: Row[Any], error: str | None) -
 
 
 def worked(home: Home, conn: Connection, row: Row[Any]) -> None:
-    """Tell the operator which certificate the partner did accept; only where that took a resend."""
-    if row.resend_of is None:
+    """Tell the operator which certificate the partner did accept; only where it took a second message."""
+    if row.supersedes is None:
         return
     refused = (
-        conn.execute(select(transmission.c.protection).where(transmission.c.id == row.resend_of)).scalar()
+        conn.execute(select(transmission.c.protection).where(transmission.c.id == row.supersedes)).scalar()
         or {}
     )
     used = row.protection or {}

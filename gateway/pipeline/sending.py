@@ -549,7 +549,7 @@ def close(
         .values(status=status, reason=reason, error=receipt.error, done_at=home.now(), **values)
     )
     again = receipt.status is as2.ReceiptStatus.FAILED and status == "failed"
-    if again and rollover.send_again(home, conn, now_is, receipt.error):
+    if again and rollover.supersede(home, conn, now_is, receipt.error):
         return
     _note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {late}{reason}: {receipt.error}")
 

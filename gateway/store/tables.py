@@ -74,6 +74,8 @@ def new_id(now: datetime) -> str:
     return text
 
 
+SUPERSEDES = text("supersedes IS NOT NULL")
+
 transmission = Table(
     "transmission",
     metadata,
@@ -104,7 +106,7 @@ transmission = Table(
     Column("receipt_headers", JSON),
     # how it really was protected: signed_with, outdated, digest, encrypted_to, cipher, key_transport, receipt
     Column("protection", JSON),
-    Column("resend_of", String(32)),  # the transmission whose content it carries with another certificate
+    Column("supersedes", String(32)),  # a refused transmission, with another certificate
     Column("claim", String(64), unique=True),  # a claimed file's name in work/: makes intake repeatable
     Column("peer", Text),  # where it came from or went to, for the operator
     Column("step", String(16)),  # checkpoint inside a send whose side effect cannot be repeated
@@ -116,7 +118,8 @@ transmission = Table(
     Index("ix_transmission_partner_filename", "partner", "filename"),
     Index("ix_transmission_message_id", "message_id"),
     Index("ix_transmission_created_at", "created_at"),
-    Index("ix_transmission_resend_of", "resend_of"),
+    # Partial, as few have one: SQLite, once it has statistics, takes an index of NULLs for no use.
+    Index("ix_transmission_supersedes", "supersedes", sqlite_where=SUPERSEDES, postgresql_where=SUPERSEDES),
 )
 
 # The files that go with the payload of a transmission in one AS2 message (RFC 6362).

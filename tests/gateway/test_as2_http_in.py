@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from peers import Answer, Company, Message, Peer, post, request, talk
 from serving import Gateway, interchange, made, number, order, partner, running
 
-from gateway import as2
+from gateway.as2.request import unquoted
 from gateway.config import Address
 from gateway.web import listener as module
 from gateway.web.listener import NEVER_FOLDED, Listener, unfolded
@@ -438,5 +438,5 @@ def test_a07_odd_ids_of_a_stranger_come_back_as_they_went(world: World) -> None:
         answer = post(world.gateway.as2, message)
         assert answer.status == 200
         assert answer.header("X-Evil") is None
-        assert as2.unquoted(answer.header("AS2-To") or "") == as2.unquoted(sender)
+        assert unquoted(answer.header("AS2-To") or "") == unquoted(sender)
         assert world.plain.read(answer).fields["original-message-id"] == f"<{json.dumps(sender)}>"

@@ -225,7 +225,7 @@ def test_f4_messages_are_encrypted_to_an_accepted_certificate_from_the_day_that_
     world.partner.peer = Peer("BIGMARTEDI", made["new" if later else "old"], made["us"].cert)
     world.now = NOW + (5 if later else 3) * DAY
     assert world.sent()["status"] == "delivered"
-    assert world.rows(direction="out")[-1].resend_of is None
+    assert world.rows(direction="out")[-1].supersedes is None
 
 
 def test_f4_without_a_day_messages_are_encrypted_to_it_at_once(

@@ -309,7 +309,7 @@ def test_what_they_could_not_decrypt_is_sent_once_more_to_their_other_certificat
         assert refused.status == "superseded"
         assert refused.disposition.endswith("processed/error: decryption-failed")
         assert found["transmission"] == resent.id
-        assert resent.resend_of == refused.id
+        assert resent.supersedes == refused.id
         assert resent.message_id != refused.message_id
         assert resent.sha256 == refused.sha256
         first, second = (dict(headers) for headers, _ in world.url.received)

@@ -250,7 +250,7 @@ def upgrade() -> None:
         sa.Column("receipt_sha256", sa.String(length=64), nullable=True),
         sa.Column("receipt_headers", sa.JSON(), nullable=True),
         sa.Column("protection", sa.JSON(), nullable=True),
-        sa.Column("resend_of", sa.String(length=32), nullable=True),
+        sa.Column("supersedes", sa.String(length=32), nullable=True),
         sa.Column("claim", sa.String(length=64), nullable=True),
         sa.Column("peer", sa.Text(), nullable=True),
         sa.Column("step", sa.String(length=16), nullable=True),
@@ -266,7 +266,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_transmission_message_id", ["message_id"], unique=False)
         batch_op.create_index("ix_transmission_partner_filename", ["partner", "filename"], unique=False)
         batch_op.create_index("ix_transmission_partner_sha256", ["partner", "sha256"], unique=False)
-        batch_op.create_index("ix_transmission_resend_of", ["resend_of"], unique=False)
+        batch_op.create_index(
+            "ix_transmission_supersedes",
+            ["supersedes"],
+            unique=False,
+            sqlite_where=sa.text("supersedes IS NOT NULL"),
+            postgresql_where=sa.text("supersedes IS NOT NULL"),
+        )
 
     op.create_table(
         "as2_former_id",
