@@ -77,6 +77,13 @@ class Answer(NamedTuple):
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
+def beginning(headers: Headers, body: bytes) -> str:
+    """What an answer that is no receipt is instead: its type, its size, how it begins."""
+    kind = next((value for name, value in headers if name.lower() == "content-type"), "no type")
+    start = " ".join(body[:400].decode("utf-8", "replace").split())[:120]
+    return f"{kind[:80]}, {len(body)} bytes" + (f", {start!r}" if start else "")
+
+
 def refusal(answer: Answer, http: Http) -> str:
     """What a person is told of an answer that is no 2xx: the status, and what may be done about it."""
     told = f"answered {answer.status}"

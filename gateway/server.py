@@ -15,7 +15,7 @@ from gateway import certificates
 from gateway.config import Address
 from gateway.home import Home
 from gateway.intake import Accounts, Intake
-from gateway.pipeline import delivering, exchange, outbound, reading, reconcile, sending
+from gateway.pipeline import delivering, exchange, outbound, reading, receipts, reconcile, sending
 from gateway.web import as2, operations
 from gateway.web.listener import Listener
 from sftp.drop import Waker
@@ -43,7 +43,7 @@ def start_engine(home: Home, *, wait_s: float = 5.0) -> None:
             "read": lambda job: reading.read(home, job),
             "deliver": lambda job: delivering.deliver(home, job),
             "send": lambda job: sending.send(home, job),
-            "receipt": lambda job: sending.send_receipt(home, job),
+            "receipt": lambda job: receipts.post(home, job),
             "batch": lambda job: outbound.close_batch(home, job),
             "ack-due": lambda job: reconcile.overdue(home, job),
             "mdn-due": lambda job: sending.receipt_overdue(home, job),
@@ -60,7 +60,7 @@ def start_engine(home: Home, *, wait_s: float = 5.0) -> None:
             "certificate-answer": lambda conn, job, reason, text: exchange.answer_failed(
                 home, conn, job, reason, text
             ),
-            "receipt": lambda conn, job, reason, text: sending.receipt_failed(home, conn, job, reason, text),
+            "receipt": lambda conn, job, reason, text: receipts.post_failed(home, conn, job, reason, text),
         },
         wait_s=wait_s,
     )

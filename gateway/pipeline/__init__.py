@@ -6,6 +6,7 @@
     outbound    9    mapped, numbered, stored and queued in one transaction
     batching    9    where so agreed, gathered before that
     sending     9    by AS2 or into a folder, until there is a receipt
+    receipts    9    those that close what was sent, and ours that are posted
     reconcile   10   a partner's acknowledgment closes what it names
 
 A job's effects are recorded in the one transaction that completes it, so a job that runs again after a crash

@@ -8,12 +8,9 @@ SHA-256 of its body. A first attempt that failed does not block the next.
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
@@ -25,16 +22,14 @@ from gateway.config import As2, Partner
 from gateway.errors import DeadReason
 from gateway.failpoints import failpoint
 from gateway.home import Home
-from gateway.pipeline import outbound, sending
+from gateway.pipeline import outbound, receipts
 from gateway.pipeline.arrive import queue_reading
+from gateway.pipeline.limits import UNREADABLE_AN_HOUR, Alone, Unproved, Unreadable
 from gateway.store import Blob, BlobWriter, PartialRange, PayloadWriter, StoreUnavailable, WholeWriter
 from gateway.store.tables import as2_message, attachment, new_id, transmission
 
 log = logging.getLogger(__name__)
 
-WAIT_S = 10.0  # for a first attempt at the same message that still runs
-STRANGERS_A_MINUTE = 10
-UNREADABLE_AN_HOUR = 20  # messages of a partner from one address that cannot be decrypted, before 429
 NAMES_KEPT = timedelta(days=90)  # for so long, a partner's file name with other content is a duplicate
 
 Headers = list[tuple[str, str]]
@@ -61,24 +56,13 @@ class _Pieces(Exception):
     """
 
 
-class _Posted(NamedTuple):
-    """An asynchronous receipt and where it goes."""
-
-    url: str
-    headers: list[list[str]]
-    body: bytes
-    message_id: str
-    transmission: str
-
-
 class Conversation:
     """The AS2 side of a home. One a process, because it knows which messages are being worked on."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self._running: set[tuple[str, str, str]] = set()
-        self._ended = threading.Condition()
-        self._unproved = _Unproved()
+        self._alone = Alone()
+        self._unproved = Unproved()
         self._unreadable = Unreadable()
 
     def request(self, headers: Headers) -> as2.Request:
@@ -199,7 +183,7 @@ class Conversation:
     ) -> Reply:
         """Answer a message, the same way each time it comes."""
         key = (request.as2_from, request.as2_to, request.message_id)
-        with self._alone(key) as alone:
+        with self._alone.on(key) as alone:
             if not alone:
                 return BUSY
             known = self._known(key)
@@ -215,21 +199,6 @@ class Conversation:
             return None
         partner = self.home.config.by_as2(as2_from)
         return partner if partner is not None and partner.status != "draft" else None
-
-    @contextmanager
-    def _alone(self, key: tuple[str, str, str]) -> Iterator[bool]:
-        """One at a time for each message; False when another did not end within WAIT_S."""
-        with self._ended:
-            if not self._ended.wait_for(lambda: key not in self._running, WAIT_S):
-                yield False
-                return
-            self._running.add(key)
-        try:
-            yield True
-        finally:
-            with self._ended:
-                self._running.discard(key)
-                self._ended.notify_all()
 
     def _known(self, key: tuple[str, str, str]) -> Row[Any] | None:
         with self.home.store.read() as conn:
@@ -261,10 +230,11 @@ class Conversation:
                 transmission=known.transmission,
             )
             if known.receipt_url is not None:
-                self._queue_receipt(
+                receipts.queue(
+                    self.home,
                     conn,
                     partner,
-                    _Posted(
+                    receipts.Posted(
                         known.receipt_url,
                         known.receipt_headers,
                         known.receipt,
@@ -431,7 +401,7 @@ class Conversation:
         files = (opened.payload, *opened.attachments)
         odd = next((part.given_filename for part in files if _given(part)), None)
         for name in sorted({part.filename for part in files if part.filename}):
-            if not names.enter_context(self._alone((partner.name, "", name))):
+            if not names.enter_context(self._alone.on((partner.name, "", name))):
                 raise StoreUnavailable(f"another file named {name} is being taken in from {partner.name}")
         with self.home.store.read() as conn:
             seen = next((part.filename for part in files if self._seen(conn, partner, part, files)), None)
@@ -521,8 +491,11 @@ class Conversation:
                 },
             )
         if url is not None and receipt is not None and headers is not None:
-            self._queue_receipt(
-                conn, partner, _Posted(url, headers, receipt.body, request.message_id, values["id"])
+            receipts.queue(
+                self.home,
+                conn,
+                partner,
+                receipts.Posted(url, headers, receipt.body, request.message_id, values["id"]),
             )
         what = f"{values.get('filename') or 'a message'}, {values['size']} bytes"
         if attachments:
@@ -542,40 +515,12 @@ class Conversation:
         note("verify", used.get("signed_with"))
         note("sign_receipt", receipt.signed_with if receipt is not None else None)
 
-    def _queue_receipt(
-        self, conn: Connection, partner: Partner, receipt: _Posted, *, again: bool = False
-    ) -> None:
-        """Have a receipt posted; the job holds all it takes, whatever becomes of the message's row.
-
-        One that still waits to be posted is not posted twice: whoever asks again can be reached now.
-        """
-        name = f"receipt:{receipt.transmission}"
-        if again:
-            if self.home.engine.hurry(conn, uniq=name):
-                return
-            self.home.engine.unname(conn, uniq=name)
-        self.home.engine.enqueue(
-            conn,
-            lane=f"{partner.name}:receipt",
-            kind="receipt",
-            payload={
-                "partner": partner.name,
-                "url": receipt.url,
-                "headers": receipt.headers,
-                "body": self.home.store.keep(conn, receipt.body).sha256,
-                "message_id": receipt.message_id,
-                "transmission": receipt.transmission,
-            },
-            uniq=name,
-            max_attempts=sending.RECEIPT_ATTEMPTS,
-        )
-
     # A receipt for something of ours.
 
     def _receipt(self, request: as2.Request, data: bytes, claim: as2.Claim, peer: str) -> Reply:
         """An asynchronous receipt. Whoever brings it gets 2xx; only a proved one closes anything."""
         with self.home.store.read() as conn:
-            found = sending.receipted(conn, _spellings(claim.original_message_id))
+            found = receipts.receipted(conn, claim.original_message_id)
         row, sent_as = found or (None, "")
         partner = self.home.config.partners.get(row.partner) if row is not None else None
         if row is None or partner is None or partner.as2 is None:
@@ -587,7 +532,7 @@ class Conversation:
         receipt = as2.parse_receipt(
             request.headers.fields,
             data,
-            expected=sending.expected(self.home, row, relation, message_id=sent_as),
+            expected=receipts.expected(self.home, row, relation, message_id=sent_as),
             now=self.home.now(),
         )
         if receipt.status is as2.ReceiptStatus.INVALID:
@@ -605,70 +550,15 @@ class Conversation:
                         correlation=row.correlation,
                         transmission=row.id,
                     )
-                    sending.keep_unproved(self.home, conn, row, receipt, request.headers.fields, data)
+                    receipts.keep_unproved(self.home, conn, row, receipt, request.headers.fields, data)
 
                 self.home.store.write(record)
             return Reply(204)
         self.home.store.write(
-            lambda conn: sending.close(self.home, conn, row, receipt, request.headers.fields, data)
+            lambda conn: receipts.close(self.home, conn, row, receipt, request.headers.fields, data)
         )
         failpoint("receipt:committed")
         return Reply(204)
-
-
-class _Unproved:
-    """What anyone could send is told of STRANGERS_A_MINUTE times for each key: nobody fills the timeline.
-
-    The key is an address, or what of ours it is about.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._minute = 0
-        self._times: Counter[str] = Counter()
-
-    def worth_telling(self, key: str) -> bool:
-        """Whether this one is still to be told."""
-        with self._lock:
-            minute = int(time.monotonic() // 60)
-            if minute != self._minute:
-                self._minute = minute
-                self._times.clear()
-            self._times[key] += 1
-            return self._times[key] <= STRANGERS_A_MINUTE
-
-
-class Unreadable:
-    """When messages could not be decrypted within the last hour, by partner and address."""
-
-    _MANY = 1000
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._times: dict[tuple[str, str], deque[datetime]] = {}
-
-    def add(self, key: tuple[str, str], now: datetime) -> bool:
-        """Count one; whether it is the one that makes them too many."""
-        with self._lock:
-            if len(self._times) > self._MANY:
-                self._times = {key: times for key, times in self._times.items() if _recent(times[-1], now)}
-            times = self._times.setdefault(key, deque(maxlen=UNREADABLE_AN_HOUR))
-            before = self._full(times, now)
-            times.append(now)
-            return self._full(times, now) and not before
-
-    def too_many(self, key: tuple[str, str], now: datetime) -> bool:
-        """Whether no more is to be opened now that comes for this partner from this address."""
-        with self._lock:
-            return self._full(self._times.get(key, deque()), now)
-
-    @staticmethod
-    def _full(times: deque[datetime], now: datetime) -> bool:
-        return len(times) == UNREADABLE_AN_HOUR and _recent(times[0], now)
-
-
-def _recent(at: datetime, now: datetime) -> bool:
-    return now - at < timedelta(hours=1)
 
 
 def _named(key: tuple[str, str, str]) -> tuple[ColumnElement[bool], ...]:
@@ -695,11 +585,6 @@ def _columns(transmission_id: str, part: as2.Part) -> dict[str, Any]:
         "size": part.size,
         "sha256": part.sha256,
     }
-
-
-def _spellings(message_id: str) -> tuple[str, ...]:
-    bare = as2.bare_id(message_id)
-    return (message_id, bare, f"<{bare}>")
 
 
 def _sender(as2_from: str, as2_to: str) -> str:

@@ -322,6 +322,38 @@ def resubmit(home: Home, conn: Connection, sent: Record[Any], partner: Partner) 
     return identity
 
 
+def addressee(conn: Connection, row: Record[Any]) -> str:
+    """Whom a transmission is for: where a hub carries it, not the hub, which `partner` names."""
+    name: str | None = conn.execute(
+        select(document_table.c.partner).where(document_table.c.transmission == row.id).limit(1)
+    ).scalar()
+    return name or str(row.partner)
+
+
+def note(
+    home: Home,
+    conn: Connection,
+    row: Record[Any],
+    name: str,
+    text: str,
+    *,
+    carried_by: str | None = None,
+) -> None:
+    """Tell what became of a transmission, or of the one that now carries what it carried."""
+    identity = carried_by or row.id
+    home.note(
+        conn,
+        name,
+        text,
+        partner=row.partner,
+        correlation=row.correlation,
+        document=conn.execute(
+            select(document_table.c.id).where(document_table.c.transmission == identity).limit(1)
+        ).scalar(),
+        transmission=identity,
+    )
+
+
 def rehearse(home: Home, partner: Partner, header: Interchange, answer: Answer) -> None:
     """Write an answer on trial, under no number. Raises CannotWrite for headers that none can repeat."""
     headers = _addressed(home, partner, answer)

@@ -101,7 +101,7 @@ def _sent(home: Home, conn: Connection, identity: str) -> Row[Any]:
     if sent is None:
         raise Failure(Code.NOT_RESENT, f"{identity} has never been sent by us",
                       next=f"tradelane doc explain {identity}")  # fmt: skip
-    home.config.partner(sending.addressee(conn, sent))
+    home.config.partner(outbound.addressee(conn, sent))
     return sent
 
 
@@ -177,7 +177,7 @@ def _queue(
             .where(transmission.c.id == carried.id)
             .values(status="queued", reason=None, error=None, done_at=None, first_sent_at=None)
         )
-        addressed = home.config.partner(sending.addressee(conn, carried))
+        addressed = home.config.partner(outbound.addressee(conn, carried))
         outbound.queue_sending(home, conn, carried.id, addressed, again=True)
     home.note(
         conn,

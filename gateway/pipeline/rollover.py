@@ -25,7 +25,7 @@ from gateway.config import As2, Config
 from gateway.errors import Failure
 from gateway.home import Home
 from gateway.pipeline import outbound
-from gateway.store.tables import document, transmission
+from gateway.store.tables import transmission
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +90,8 @@ def supersede(home: Home, conn: Connection, row: Row[Any], error: str | None) ->
     other = _other(home.config, partner.as2, row.protection or {}, cause, home.now())
     if other is None:
         return False
-    addressed = conn.execute(
-        select(document.c.partner).where(document.c.transmission == row.id).limit(1)
-    ).scalar()  # whom a hub carries it to
-    identity = outbound.resubmit(home, conn, row, home.config.partners.get(addressed or "", partner))
+    addressed = outbound.addressee(conn, row)
+    identity = outbound.resubmit(home, conn, row, home.config.partners.get(addressed, partner))
     wanted = {"signed_with": other.signed_with, "encrypted_to": other.encrypted_to}
     conn.execute(
         update(transmission).where(transmission.c.id == identity).values(protection=wanted, supersedes=row.id)
@@ -101,7 +99,7 @@ def supersede(home: Home, conn: Connection, row: Row[Any], error: str | None) ->
     conn.execute(update(transmission).where(transmission.c.id == row.id).values(status="superseded"))
     text = f"{row.filename} to {row.partner}: {cause}; sent once more, {other.told}"
     log.warning("%s", text)
-    _note(home, conn, row, identity, text)
+    outbound.note(home, conn, row, "rollover", text, carried_by=identity)
     return True
 
 
@@ -122,7 +120,7 @@ def worked(home: Home, conn: Connection, row: Row[Any]) -> None:
                 f"look at `tradelane partner certs {row.partner}`"
             )
             log.warning("%s", text)
-            _note(home, conn, row, row.id, text)
+            outbound.note(home, conn, row, "rollover", text)
 
 
 def _other(config: Config, relation: As2, used: dict[str, Any], cause: str, now: datetime) -> _Other | None:
@@ -178,17 +176,3 @@ def _signers(config: Config, now: datetime) -> Iterator[str]:
 def _short(fingerprint: str | None) -> str:
     """The beginning of a fingerprint, as the lists of certificates show it."""
     return "no certificate" if fingerprint is None else certificates.short(fingerprint)
-
-
-def _note(home: Home, conn: Connection, row: Row[Any], identity: str, text: str) -> None:
-    home.note(
-        conn,
-        "rollover",
-        text,
-        partner=row.partner,
-        correlation=row.correlation,
-        document=conn.execute(
-            select(document.c.id).where(document.c.transmission == identity).limit(1)
-        ).scalar(),
-        transmission=identity,
-    )

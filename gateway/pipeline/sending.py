@@ -15,7 +15,7 @@ from __future__ import annotations
 import io
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,30 +24,28 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from gateway import as2, certificates, channels, orders
+from gateway import as2, channels, orders
 from gateway.as2.signed import micalg
 from gateway.config import As2, Partner
-from gateway.engine import Backoff, Dead, Done, Job, Retry
+from gateway.engine import Dead, Done, Job, Retry
 from gateway.errors import DeadReason, Failure
 from gateway.failpoints import failpoint
 from gateway.folders import place_once
 from gateway.home import Home
-from gateway.http import Answer, Unreachable, refusal
-from gateway.pipeline import outbound, rollover
+from gateway.http import Answer, Unreachable, beginning, refusal
+from gateway.pipeline import outbound, receipts, rollover
 from gateway.store import after_commit
-from gateway.store.tables import as2_former_id, attachment, document, new_id, transmission
+from gateway.store.tables import as2_former_id, attachment, new_id, transmission
 from sftp.client import HostKeyChanged, SftpError
 
 Commit = Callable[[Connection], None]  # what a send that was made has to record
-
-TIMED_OUT = frozenset({DeadReason.MDN_TIMEOUT, DeadReason.DELIVERY_EXHAUSTED})
 
 
 def send(home: Home, job: Job) -> Done:
     """Send one transmission by the channel of its partner."""
     with home.store.read() as conn:
         row = conn.execute(select(transmission).where(transmission.c.id == job.payload["transmission"])).one()
-        addressed = addressee(conn, row)
+        addressed = outbound.addressee(conn, row)
     if row.status != "queued":  # a receipt that came by itself has decided it
         return Done()
     partner = home.config.partners.get(row.partner)
@@ -75,14 +73,6 @@ def send(home: Home, job: Job) -> Done:
     return Done(record)
 
 
-def addressee(conn: Connection, row: Row[Any]) -> str:
-    """Whom a transmission is for: where a hub carries it, not the hub, which `partner` names."""
-    name: str | None = conn.execute(
-        select(document.c.partner).where(document.c.transmission == row.id).limit(1)
-    ).scalar()
-    return name or str(row.partner)
-
-
 def failed(home: Home, conn: Connection, job: Job, reason: str, message: str) -> None:
     """What could not be sent is a dead letter; its bytes are kept and can be replayed."""
     identity = job.payload["transmission"]
@@ -94,21 +84,7 @@ def failed(home: Home, conn: Connection, job: Job, reason: str, message: str) ->
         .where(transmission.c.id == identity)
         .values(status="failed", reason=reason, error=message, done_at=home.now())
     )
-    _note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {reason}: {message}")
-
-
-def _note(home: Home, conn: Connection, row: Row[Any], name: str, text: str) -> None:
-    home.note(
-        conn,
-        name,
-        text,
-        partner=row.partner,
-        correlation=row.correlation,
-        document=conn.execute(
-            select(document.c.id).where(document.c.transmission == row.id).limit(1)
-        ).scalar(),
-        transmission=row.id,
-    )
+    outbound.note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {reason}: {message}")
 
 
 # Into a folder of our own SFTP server, from which the partner fetches.
@@ -146,7 +122,7 @@ def _into_outbox(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commi
             .where(transmission.c.id == row.id)
             .values(status="delivered", step=None, filename=name, done_at=home.now(), error=None)
         )
-        _note(home, conn, row, "placed", f"{name} in the outbox of {partner.name}")
+        outbound.note(home, conn, row, "placed", f"{name} in the outbox of {partner.name}")
         orders.close_carried(home, conn, row.id)
 
     return commit
@@ -172,7 +148,7 @@ def _onto_their_server(home: Home, row: Row[Any], partner: Partner) -> Commit:
             .where(transmission.c.id == row.id)
             .values(status="delivered", done_at=home.now(), error=None)
         )
-        _note(home, conn, row, "placed", f"{name} on the server of {partner.name}")
+        outbound.note(home, conn, row, "placed", f"{name} on the server of {partner.name}")
         orders.close_carried(home, conn, row.id)
 
     return commit
@@ -204,7 +180,7 @@ def _by_as2(home: Home, job: Job, row: Row[Any], partner: Partner) -> Commit:
         raise Dead(DeadReason.PEER_REJECTED, told)
     match relation.mdn.mode:
         case "none":
-            return lambda conn: delivered(home, conn, row, "no receipt was asked for")
+            return lambda conn: receipts.delivered(home, conn, row, "no receipt was asked for")
         case "async":
             return lambda conn: _await_receipt(home, conn, job, row, relation)
         case _:
@@ -243,7 +219,7 @@ def _post(home: Home, job: Job, row: Row[Any], relation: As2, body: BinaryIO, *,
 
 def _note_restart(home: Home, row: Row[Any], start: int, total: int) -> None:
     text = f"{row.filename} to {row.partner} goes on at byte {start} of {total}"
-    home.store.write(lambda conn: _note(home, conn, row, "restarted", text))
+    home.store.write(lambda conn: outbound.note(home, conn, row, "restarted", text))
 
 
 def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: Answer) -> Commit:
@@ -251,9 +227,10 @@ def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: A
     if as2.read_claim(answer.headers, io.BytesIO(answer.body)) is None:
         if relation.resend_id == "new":
             home.engine.checkpoint(job, lambda conn: _renamed(home, conn, row))
-        what = f"{relation.url} answered {answer.status} without a receipt: {_shown(answer)}"
+        instead = beginning(answer.headers, answer.body)
+        what = f"{relation.url} answered {answer.status} without a receipt: {instead}"
         raise _again(home, job, row, relation, what)
-    wanted, now = expected(home, row, relation), home.now()
+    wanted, now = receipts.expected(home, row, relation), home.now()
     receipt = as2.parse_receipt(answer.headers, answer.body, expected=wanted, now=now)
     if receipt.status is as2.ReceiptStatus.INVALID and receipt.signed_with is None:
         unproved = as2.parse_receipt(
@@ -261,14 +238,7 @@ def _close_at_once(home: Home, job: Job, row: Row[Any], relation: As2, answer: A
         )
         if unproved.status is as2.ReceiptStatus.FAILED:  # their trouble, but nobody has signed for it
             raise _again(home, job, row, relation, f"unsigned refusal: {unproved.error}")
-    return lambda conn: close(home, conn, row, receipt, answer.headers, answer.body)
-
-
-def _shown(answer: Answer) -> str:
-    """What an answer that is no receipt is instead: its type, its size, how it begins."""
-    kind = next((value for name, value in answer.headers if name.lower() == "content-type"), "no type")
-    start = " ".join(answer.body[:400].decode("utf-8", "replace").split())[:120]
-    return f"{kind[:80]}, {len(answer.body)} bytes" + (f", {start!r}" if start else "")
+    return lambda conn: receipts.close(home, conn, row, receipt, answer.headers, answer.body)
 
 
 def _again(
@@ -386,38 +356,6 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
     return home.engine.checkpoint(job, record)
 
 
-def receipted(conn: Connection, spellings: Sequence[str]) -> tuple[Row[Any], str] | None:
-    """The transmission that was sent under a Message-ID, in one of its spellings, and that id."""
-    found = conn.execute(
-        select(transmission).where(
-            transmission.c.direction == "out", transmission.c.message_id.in_(spellings)
-        )
-    ).first()
-    if found is not None:
-        return found, found.message_id
-    former = conn.execute(
-        select(transmission, as2_former_id.c.message_id.label("former"))
-        .join(as2_former_id, as2_former_id.c.transmission == transmission.c.id)
-        .where(as2_former_id.c.message_id.in_(spellings))
-    ).first()
-    return None if former is None else (former, former.former)
-
-
-def expected(home: Home, row: Row[Any], relation: As2, *, message_id: str | None = None) -> as2.Expected:
-    """What a receipt must say to be one for this transmission, sent under this Message-ID or its latest."""
-    return as2.Expected(
-        message_id=message_id or row.message_id,
-        as2_from=home.config.us.as2_id or "",
-        as2_to=relation.id,
-        mics=row.mics or {},
-        signed=relation.mdn.signed,
-        trust=as2.Trust(
-            channels.certificates(relation, home.now()),
-            as2.Trust().digests | ({"sha1"} if relation.legacy else set()),
-        ),
-    )
-
-
 def _await_receipt(home: Home, conn: Connection, job: Job, row: Row[Any], relation: As2) -> None:
     """The message is with them; the receipt comes by itself, or its deadline does."""
     state = conn.execute(select(transmission.c.status).where(transmission.c.id == row.id)).scalar()
@@ -428,7 +366,7 @@ def _await_receipt(home: Home, conn: Connection, job: Job, row: Row[Any], relati
         .where(transmission.c.id == row.id)
         .values(status="sent", error=None, step=str(job.id))
     )
-    _note(home, conn, row, "sent", f"{row.filename} to {row.partner}; its receipt is awaited")
+    outbound.note(home, conn, row, "sent", f"{row.filename} to {row.partner}; its receipt is awaited")
     home.engine.enqueue(
         conn,
         lane=f"{row.partner}:due",
@@ -446,7 +384,7 @@ def receipt_overdue(home: Home, job: Job) -> Done:
     def commit(conn: Connection) -> None:
         row = conn.execute(select(transmission).where(transmission.c.id == identity)).one()
         relation = partner.as2 if (partner := home.config.partners.get(row.partner)) is not None else None
-        addressed = home.config.partners.get(addressee(conn, row))
+        addressed = home.config.partners.get(outbound.addressee(conn, row))
         if row.status != "sent":
             return
         if relation is None or addressed is None or _spent(home, row, relation, sends):
@@ -456,12 +394,12 @@ def receipt_overdue(home: Home, job: Job) -> Done:
                 .where(transmission.c.id == identity)
                 .values(status="failed", reason=DeadReason.MDN_TIMEOUT, error=text, done_at=home.now())
             )
-            _note(home, conn, row, "failed", f"{DeadReason.MDN_TIMEOUT}: {text}")
+            outbound.note(home, conn, row, "failed", f"{DeadReason.MDN_TIMEOUT}: {text}")
             return
         if relation.resend_id == "new":
             _renamed(home, conn, row)
         _changed(conn, row, status="queued")
-        _note(home, conn, row, "resent", f"{row.filename} to {row.partner}: no receipt in time")
+        outbound.note(home, conn, row, "resent", f"{row.filename} to {row.partner}: no receipt in time")
         outbound.queue_sending(home, conn, identity, addressed, again=True, sends=sends + 1)
 
     return Done(commit)
@@ -482,9 +420,9 @@ def resend(home: Home, conn: Connection, row: Row[Any]) -> None:
     if not home.engine.hurry(conn, uniq=f"{outbound.SENDING}{row.id}"):
         home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{row.step}")
         _changed(conn, row, status="queued", reason=None, error=None, done_at=None, first_sent_at=None)
-        partner = home.config.partner(addressee(conn, row))
+        partner = home.config.partner(outbound.addressee(conn, row))
         outbound.queue_sending(home, conn, row.id, partner, again=True)
-    _note(home, conn, row, "resent", f"{row.filename} to {row.partner}: an operator asked for it")
+    outbound.note(home, conn, row, "resent", f"{row.filename} to {row.partner}: an operator asked for it")
 
 
 def resubmit(home: Home, conn: Connection, row: Row[Any]) -> str:
@@ -493,7 +431,7 @@ def resubmit(home: Home, conn: Connection, row: Row[Any]) -> str:
     The old one stays, with all that is known of it. If it still waited for its receipt or for a person, it
     does so no longer; its receipt counts when it comes all the same.
     """
-    identity = outbound.resubmit(home, conn, row, home.config.partner(addressee(conn, row)))
+    identity = outbound.resubmit(home, conn, row, home.config.partner(outbound.addressee(conn, row)))
     text = f"an operator had {row.filename} sent anew, as {identity}"
     if row.status != "delivered":
         home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{row.step}")
@@ -510,124 +448,3 @@ def resubmit(home: Home, conn: Connection, row: Row[Any]) -> str:
         transmission=identity,
     )
     return identity
-
-
-def close(
-    home: Home,
-    conn: Connection,
-    row: Row[Any],
-    receipt: as2.Receipt,
-    headers: Sequence[tuple[str, str]],
-    body: bytes,
-) -> None:
-    """Record what a receipt says. Only a valid positive one makes the transmission delivered."""
-    now_is = conn.execute(select(transmission).where(transmission.c.id == row.id)).one()
-    if now_is.status in {"delivered", "superseded"}:
-        _note(home, conn, row, "duplicate", f"another receipt for {row.filename} from {row.partner}")
-        return
-    values = {"disposition": receipt.disposition} | _kept(home, conn, receipt, headers, body)
-    home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{now_is.step}")
-    home.engine.hurry(conn, uniq=f"{outbound.SENDING}{row.id}")  # a resend that waits has no more to do
-    late = "reconciled after timeout: " if now_is.reason in TIMED_OUT else ""
-    certificates.note_use(home, conn, row.partner, "verify_receipt", receipt.signed_with)
-    if receipt.status is as2.ReceiptStatus.DELIVERED:
-        conn.execute(update(transmission).where(transmission.c.id == row.id).values(**values))
-        proof = "signed receipt" if receipt.signed_with is not None else "receipt"
-        proof += ", MIC equal" if receipt.mic_match else ""
-        said = (receipt.disposition or "").partition(";")[2].strip()  # after how it was sent, RFC 4130 7.4.3
-        delivered(home, conn, row, f"{late}{proof}: {said}")
-        rollover.worked(home, conn, now_is)
-        return
-    # An answer that proves nothing is no receipt; over AS2 sync it is also all that will come.
-    reason = (
-        DeadReason.MDN_INVALID if receipt.status is as2.ReceiptStatus.INVALID else DeadReason.PEER_REJECTED
-    )
-    status = "failed" if now_is.status != "resubmitted" else now_is.status  # nobody waits for that one
-    conn.execute(
-        update(transmission)
-        .where(transmission.c.id == row.id)
-        .values(status=status, reason=reason, error=receipt.error, done_at=home.now(), **values)
-    )
-    again = receipt.status is as2.ReceiptStatus.FAILED and status == "failed"
-    if again and rollover.supersede(home, conn, now_is, receipt.error):
-        return
-    _note(home, conn, row, "failed", f"{row.filename} to {row.partner}: {late}{reason}: {receipt.error}")
-
-
-def _kept(
-    home: Home,
-    conn: Connection,
-    receipt: as2.Receipt,
-    headers: Sequence[tuple[str, str]],
-    body: bytes,
-) -> dict[str, Any]:
-    return {
-        "receipt_signed": int(receipt.signed_with is not None),
-        "receipt_headers": [list(pair) for pair in headers],
-        "receipt_sha256": home.store.keep(conn, body).sha256,
-        "mic_match": None if receipt.mic_match is None else int(receipt.mic_match),
-    }
-
-
-def keep_unproved(
-    home: Home,
-    conn: Connection,
-    row: Row[Any],
-    receipt: as2.Receipt,
-    headers: Sequence[tuple[str, str]],
-    body: bytes,
-) -> None:
-    """Keep a receipt that proves nothing, to be explained: the last, but never instead of one they signed."""
-    now_is = conn.execute(select(transmission).where(transmission.c.id == row.id)).one()
-    if now_is.disposition is None and (receipt.signed_with is not None or not now_is.receipt_signed):
-        values = _kept(home, conn, receipt, headers, body)
-        conn.execute(update(transmission).where(transmission.c.id == row.id).values(**values))
-
-
-def delivered(home: Home, conn: Connection, row: Row[Any], proof: str) -> None:
-    """The transmission is with the partner, and here is why we know."""
-    conn.execute(
-        update(transmission)
-        .where(transmission.c.id == row.id)
-        .values(status="delivered", done_at=home.now(), error=None, reason=None)
-    )
-    _note(home, conn, row, "receipt", f"{row.filename} to {row.partner}: {proof}")
-    orders.close_carried(home, conn, row.id)
-
-
-# Asynchronous receipts of ours.
-
-_RECEIPTS = Backoff(
-    base_s=2.0, cap_s=300.0
-)  # soon after they can be reached again: a receipt late is a resend
-RECEIPT_ATTEMPTS = 300  # about a day
-
-
-def send_receipt(home: Home, job: Job) -> Done:
-    """POST a stored receipt to the URL that was asked for and allowed."""
-    url, partner = job.payload["url"], home.config.partners.get(job.payload["partner"])
-    relation = partner.as2 if partner is not None else None
-    if partner is None or relation is None or not channels.receipt_url_allowed(relation, url):
-        raise Dead(DeadReason.MDN_URL_REFUSED, f"{url} is no configured origin of {job.payload['partner']}")
-    try:
-        with home.store.fetch(job.payload["body"], verify=True) as body:
-            answer = channels.post(relation, [tuple(pair) for pair in job.payload["headers"]], body, to=url)
-    except (Unreachable, Failure) as error:
-        raise Retry(str(error), _RECEIPTS.after(job.attempt)) from error
-    if not answer.taken:
-        told = f"{url} {refusal(answer, relation.http)}"
-        if answer.retryable:
-            raise Retry(told, _RECEIPTS.after(job.attempt))
-        raise Dead(DeadReason.PEER_REJECTED, told)
-    text = f"receipt for {job.payload['message_id']} posted to {partner.name}"
-    return Done(lambda conn: _note_receipt(home, conn, job, "receipted", text))
-
-
-def receipt_failed(home: Home, conn: Connection, job: Job, reason: str, message: str) -> None:
-    """A receipt that could not be posted: the partner will send its message again and get it then."""
-    text = f"the receipt for {job.payload['message_id']} could not be posted: {reason}: {message}"
-    _note_receipt(home, conn, job, "failed", text)
-
-
-def _note_receipt(home: Home, conn: Connection, job: Job, name: str, text: str) -> None:
-    home.note(conn, name, text, partner=job.payload["partner"], transmission=job.payload["transmission"])

@@ -29,7 +29,7 @@ from peers import (
 )
 from serving import Gateway, interchange, made, number, order, partner, running, until
 
-from gateway.pipeline.conversation import UNREADABLE_AN_HOUR, Unreadable
+from gateway.pipeline.limits import UNREADABLE_AN_HOUR, Unreadable
 
 PKCS7 = "application/pkcs7-mime; smime-type=compressed-data; name=smime.p7z"
 

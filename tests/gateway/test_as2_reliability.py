@@ -34,7 +34,7 @@ from serving import Gateway, interchange, order, partner, until
 
 from gateway.config import toml
 from gateway.errors import Code, Failure
-from gateway.pipeline import conversation, replay
+from gateway.pipeline import limits, replay
 from gateway.pipeline.dispatch import dispatch
 
 _payloads = count(1)
@@ -827,7 +827,7 @@ def test_r3_while_the_first_still_runs_a_repeat_waits_and_then_is_told_to_come_a
 ) -> None:
     sender, peer, _ = receiving
     message = peer.message(ordered("PO-SLOW", 4006))
-    monkeypatch.setattr(conversation, "WAIT_S", 0.2)
+    monkeypatch.setattr(limits, "WAIT_S", 0.2)
     go_on, held = threading.Event(), threading.Event()
 
     def hold(_conn: Any) -> None:

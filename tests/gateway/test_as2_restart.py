@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from gateway import queries
 from gateway.config import toml
-from gateway.pipeline.conversation import UNREADABLE_AN_HOUR
+from gateway.pipeline.limits import UNREADABLE_AN_HOUR
 from gateway.store import PartialLocked, PartialRange, Store
 from gateway.store.tables import event
 from gateway.web import as2 as web

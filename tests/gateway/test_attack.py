@@ -17,8 +17,9 @@ from gateway import as2
 from gateway.config import toml
 from gateway.errors import DeadReason
 from gateway.intake import Accounts, Intake
-from gateway.pipeline import dispatch, reading, replay, sending
-from gateway.pipeline.conversation import STRANGERS_A_MINUTE, Conversation
+from gateway.pipeline import dispatch, reading, receipts, replay
+from gateway.pipeline.conversation import Conversation
+from gateway.pipeline.limits import STRANGERS_A_MINUTE
 from gateway.server import start_engine
 from gateway.simulate import envelope
 from gateway.store.lane_tables import job
@@ -79,7 +80,7 @@ def a_receipt(t: Trading, identity: str, status: as2.ReceiptStatus) -> None:
     """A receipt that proves itself, as the AS2 endpoint records it."""
     (row,) = transmissions(t, id=identity)
     receipt = as2.Receipt(status, disposition="automatic-action/MDN-sent-automatically; x", error="no")
-    t.home.store.write(lambda conn: sending.close(t.home, conn, row, receipt, [], b"receipt"))
+    t.home.store.write(lambda conn: receipts.close(t.home, conn, row, receipt, [], b"receipt"))
 
 
 @pytest.mark.parametrize("verdict", [as2.ReceiptStatus.FAILED, as2.ReceiptStatus.DELIVERED])

@@ -34,6 +34,7 @@ from serving import Gateway, interchange, made, number, order, partner, running,
 from gateway import diagnosis
 from gateway.as2 import variants
 from gateway.config import load
+from gateway.diagnosis.sent import WAYS
 
 ONE_TRY = 'retry = { attempts = 1, first = "1s" }\n'
 
@@ -566,10 +567,8 @@ def test_an_asynchronous_receipt_with_another_mic_is_explained_while_a_true_one_
 
 def test_every_code_and_every_variant_stands_in_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs" / "diagnosis.md").read_text()
-    source = Path(diagnosis.__file__).read_text()
-    codes = set(re.findall(r'(?:Finding|_policy)\(\s*"([a-z-]+)"', source)) | {
-        way[1] for way in diagnosis._WAYS
-    }
+    source = "".join(module.read_text() for module in Path(diagnosis.__file__).parent.glob("*.py"))
+    codes = set(re.findall(r'(?:Finding|_policy)\(\s*"([a-z-]+)"', source)) | {way[1] for way in WAYS}
     assert len(codes) > 30
     told = set(re.findall(r"`([a-z.-]+)`", page))
     assert {code for code in codes if not code.startswith("http-")} <= told
