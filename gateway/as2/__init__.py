@@ -9,8 +9,8 @@
 
 No sockets, no clock, no store: `now`, Message-IDs and files are arguments. Content that is not accepted
 raises `As2Error`, which carries the disposition to answer with; a request that is no AS2 message raises
-`As2Refused`, which carries the HTTP status. Below these functions: `signed` (multipart/signed), `cms`,
-`mime`, `keys`, `der` and `region`, each knowing only those after it.
+`As2Refused`, which carries the HTTP status. Below these functions: `signed` (multipart/signed), `deflate`,
+`cms`, `mime`, `keys`, `der` and `region`, each knowing only those after it.
 """
 
 from gateway.as2.errors import (

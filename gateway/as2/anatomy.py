@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.as2 import cms, der, mime
+from gateway.as2 import cms, deflate, der, mime
 from gateway.as2.errors import As2Error
 from gateway.as2.keys import Certificate, Identity, KeyFileError, load_certificate
 from gateway.as2.mime import Entity, Headers
@@ -120,7 +120,9 @@ def _inside(
                     return _decrypted(region, keys, scratch, layers)
                 case cms.COMPRESSED_DATA:
                     layers.append(Compressed(entity.whole))
-                    return mime.read_entity(scratch.keep(cms.decompressed(region, cms.InflateLimit())))
+                    return mime.read_entity(
+                        scratch.keep(deflate.decompressed(region, deflate.InflateLimit()))
+                    )
                 case _:
                     raise mime.malformed("application/pkcs7-mime without a known CMS content")
     return None

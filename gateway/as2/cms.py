@@ -1,7 +1,7 @@
-"""Cryptographic Message Syntax (RFC 5652, 5083, 5084, 3274, 4056, 5754) for the forms AS2 uses.
+"""Cryptographic Message Syntax (RFC 5652, 5083, 5084, 4056, 5754) for the forms AS2 uses.
 
 Signatures are detached, carry signed attributes and are checked against pinned certificates; what a message
-brings along as certificates is ignored. Contents are streamed: encryption and compression are generators.
+brings along as certificates is ignored. Contents are streamed: encryption is a generator.
 Which algorithms a partner may use is the caller's decision; MD5, RC2, RC4 and DES do not exist here.
 """
 
@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -24,12 +22,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 from gateway.as2 import der
 from gateway.as2.errors import As2Error, Failure
 from gateway.as2.keys import Certificate, Identity, KeyFileError, PublicKey
-from gateway.as2.region import IN_MEMORY, Region, regrouped
-
-try:
-    from isal import isal_zlib as fast_zlib
-except ImportError:
-    import zlib as fast_zlib  # type: ignore[no-redef]
+from gateway.as2.region import Region, regrouped
 
 MAX_SIGNERS = 64
 MAX_CERTIFICATES = 32
@@ -50,7 +43,6 @@ _OAEP = der.oid("1.2.840.113549.1.1.7")
 _MGF1 = der.oid("1.2.840.113549.1.1.8")
 _PSPECIFIED = der.oid("1.2.840.113549.1.1.9")
 _PSS = der.oid("1.2.840.113549.1.1.10")
-_ZLIB = der.oid("1.2.840.113549.1.9.16.3.8")
 _NULL = der.tlv(der.NULL)
 
 
@@ -588,24 +580,12 @@ def _find_recipient(
     recipients: Sequence[der.Node], keys: Sequence[Identity]
 ) -> tuple[Identity, Sequence[der.Node]]:
     """By issuer and serial number or subject key identifier; never by trying keys."""
-    candidates = [recipient.children for recipient in recipients if recipient.tag == der.SEQUENCE]
-    for fields in candidates:
+    for fields in (recipient.children for recipient in recipients if recipient.tag == der.SEQUENCE):
+        named = _recipient_named(fields[1])
         for identity in keys:
-            certificate = identity.certificate
-            named = fields[1]
-            if named.tag == 0x80:
-                found = named.content == certificate.subject_key_id
-            else:
-                issuer, serial = named.sequence()
-                found = _same_serial(serial, certificate) and _same_name(issuer, certificate)
-            if found and isinstance(identity.key, rsa.RSAPrivateKey):
+            if named.names(identity.certificate) and isinstance(identity.key, rsa.RSAPrivateKey):
                 return identity, fields
     raise _undecryptable("encrypted to none of our certificates")
-
-
-def _same_serial(serial: der.Node, certificate: Certificate) -> bool:
-    """Whether this INTEGER is the certificate's serial number, however many octets either takes for it."""
-    return serial.number() == int.from_bytes(certificate.serial, "big", signed=True)
 
 
 def _same_name(issuer: der.Node, certificate: Certificate) -> bool:
@@ -708,80 +688,6 @@ def _key_transport(algorithm: der.Node) -> padding.AsymmetricPadding:
     return padding.OAEP(padding.MGF1(digest.hash), digest.hash, None)
 
 
-def compress(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """CompressedData with ZLIB (RFC 3274)."""
-    levels = [
-        (der.SEQUENCE, COMPRESSED_DATA),
-        (0xA0, b""),
-        (der.SEQUENCE, der.integer(0) + der.sequence(_ZLIB)),
-        (der.SEQUENCE, DATA),
-        (0xA0, b""),
-    ]
-    return der.streamed(levels, der.OCTETS, regrouped(_deflated(chunks)))
-
-
-def _deflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    deflater = fast_zlib.compressobj()
-    for chunk in chunks:
-        yield deflater.compress(chunk)
-    yield deflater.flush()
-
-
-@dataclass(frozen=True)
-class InflateLimit:
-    """How far compressed content may grow: to `size` bytes; beyond `free` bytes by the factor `ratio`."""
-
-    size: int = 4 * 1024**3
-    ratio: int = 200
-    free: int = 16 * 1024**2
-
-
-def decompressed(region: Region, limit: InflateLimit) -> Iterator[bytes]:
-    """The content of a CompressedData. Raises As2Error (decompression-failed), also if it grows too far."""
-    try:
-        cursor = der.Cursor(region)
-        cursor.enter(der.SEQUENCE)
-        cursor.node()
-        cursor.enter(0xA0)
-        cursor.enter(der.SEQUENCE)
-        cursor.node()
-        if cursor.node().sequence()[0].encoded() != _ZLIB:
-            raise _uncompressible("the compression algorithm is not ZLIB")
-        cursor.enter(der.SEQUENCE)
-        if cursor.node().encoded() != DATA:
-            raise _uncompressible("the compressed content is not data")
-        cursor.enter(0xA0)
-        yield from _inflated(
-            cursor.octets(der.OCTETS), min(limit.size, max(limit.free, region.size * limit.ratio))
-        )
-        for _ in range(5):
-            cursor.leave()
-    except (der.DerError, IndexError, zlib.error) as error:
-        raise _uncompressible(f"the compressed content: {error}") from error
-
-
-def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    # zlib rather than isal: it has been attacked for thirty years, and this is a stranger's input.
-    inflater = zlib.decompressobj()
-    size = 0
-    for chunk in chain(chunks, [b""]):  # the empty one brings out what is left in the window
-        data = chunk
-        while True:
-            if inflater.eof and data:
-                raise _uncompressible("bytes follow the compressed content")
-            plain = inflater.decompress(data, IN_MEMORY)
-            size += len(plain)
-            if size > limit:
-                raise _uncompressible(f"the content grows beyond {limit} bytes")
-            if plain:
-                yield plain
-            data = inflater.unconsumed_tail or inflater.unused_data
-            if not data and len(plain) < IN_MEMORY:
-                break
-    if not inflater.eof:
-        raise _uncompressible("the compressed content is truncated")
-
-
 def new_digests(names: Collection[str]) -> dict[str, hashlib._Hash]:
     """A running digest for each name of DIGESTS."""
     return {name: hashlib.new(name) for name in names}
@@ -801,10 +707,6 @@ def _unauthenticated(cause: str) -> As2Error:
 
 def _undecryptable(cause: str) -> As2Error:
     return As2Error(Failure.DECRYPTION, cause)
-
-
-def _uncompressible(cause: str) -> As2Error:
-    return As2Error(Failure.DECOMPRESSION, cause)
 
 
 def _weak(cause: str) -> As2Error:

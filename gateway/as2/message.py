@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
-from gateway.as2 import cms, mime
+from gateway.as2 import cms, deflate, mime
 from gateway.as2.errors import As2Error, Failure
 from gateway.as2.keys import Certificate, Identity, KeyFileError
 from gateway.as2.mime import Entity
@@ -247,7 +247,7 @@ def _wrapped(
 
 
 def _compressed(entity: Outgoing) -> Outgoing:
-    return Outgoing(_cms_headers("compressed-data", "smime.p7z"), cms.compress(entity.chunks()))
+    return Outgoing(_cms_headers("compressed-data", "smime.p7z"), deflate.compress(entity.chunks()))
 
 
 def _encrypted(entity: Outgoing, encryption: Encryption) -> Outgoing:
@@ -277,7 +277,7 @@ class Policy:
     require_signed: bool = True
     require_encrypted: bool = True
     ciphers: frozenset[str] = MODERN_CIPHERS
-    inflate: cms.InflateLimit = field(default_factory=cms.InflateLimit)
+    inflate: deflate.InflateLimit = field(default_factory=deflate.InflateLimit)
 
 
 @dataclass(frozen=True)
@@ -463,7 +463,7 @@ class _Opening:
         if self._compression != "none":
             raise As2Error(Failure.DECOMPRESSION, "compressed twice")
         self._compression = "before-sign" if self._verified else "after-sign"
-        return mime.read_entity(self._scratch.keep(cms.decompressed(region, self._policy.inflate)))
+        return mime.read_entity(self._scratch.keep(deflate.decompressed(region, self._policy.inflate)))
 
     def _authenticated(self, entity: Entity) -> Entity:
         self._require_encryption()

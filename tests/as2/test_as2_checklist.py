@@ -44,7 +44,7 @@ from asn1crypto import cms as asn1
 from asn1crypto import core
 
 from gateway import as2
-from gateway.as2 import cms, der
+from gateway.as2 import cms, deflate, der
 
 PKCS7 = "application/pkcs7-mime"
 OPEN = as2.Policy((), as2.Trust(), require_signed=False, require_encrypted=False)
@@ -146,7 +146,7 @@ def test_h2_a_compressed_part_without_a_transfer_encoding_is_binary(us: Company,
     """What IBM sends."""
     packed = (
         b"Content-Type: application/pkcs7-mime; smime-type=compressed-data; name=smime.p7z\r\n\r\n"
-        + b"".join(cms.compress(iter([entity(ORDER)])))
+        + b"".join(deflate.compress(iter([entity(ORDER)])))
     )
     policy = as2.Policy((us.identity,), as2.Trust((partner.certificate,)))
     content_type, body = multipart_signed(packed, signature_over(packed, partner))
@@ -235,7 +235,7 @@ def test_h7_any_version_is_compatible_and_none_is_the_first(us: Company, version
     request = asking(**changes)
     assert request.version == (version or "1.0")
     assert request.failure is None
-    data = b"".join(cms.compress(iter([entity(ORDER)])))
+    data = b"".join(deflate.compress(iter([entity(ORDER)])))
     sent = message(PKCS7, data)
     sent.headers = [pair for pair in sent.headers if pair[0] != "AS2-Version"]
     sent.headers += [("AS2-Version", version)] if version else []
@@ -562,7 +562,7 @@ def test_c1_either_order_is_received_and_both_at_once_are_refused(
     orders: str, partner: Company, signed_only: as2.Policy
 ) -> None:
     def packed(whole: bytes) -> bytes:
-        return entity(b"".join(cms.compress(iter([whole]))), f"{PKCS7}; smime-type=compressed-data")
+        return entity(b"".join(deflate.compress(iter([whole]))), f"{PKCS7}; smime-type=compressed-data")
 
     def signed(whole: bytes) -> bytes:
         content_type, body = multipart_signed(whole, signature_over(whole, partner))
@@ -594,8 +594,8 @@ def test_c2_indefinite_lengths_are_read_and_inflation_has_its_limits() -> None:
     payload = bytes(range(256)) * 100
     body = indefinite(kind, zlib.compress(entity(payload), 0))
     assert open_message(message(PKCS7, body), OPEN)[1] == payload
-    for limit in (cms.InflateLimit(size=1000), cms.InflateLimit(ratio=1, free=0)):
-        packed = b"".join(cms.compress(iter([entity(bytes(100_000))])))
+    for limit in (deflate.InflateLimit(size=1000), deflate.InflateLimit(ratio=1, free=0)):
+        packed = b"".join(deflate.compress(iter([entity(bytes(100_000))])))
         error = refusal(message(PKCS7, packed), replace(OPEN, inflate=limit))
         assert error.disposition == PREFIX + "processed/error: decompression-failed"
         assert error.reason == "DECOMPRESS_LIMIT"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from as2_costly import CASES
+from as2_oracle import changed, ciphertext
 from as2_peer import (
     NOW,
     Company,
@@ -29,7 +30,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway import as2
-from gateway.as2 import cms, der
+from gateway.as2 import cms, deflate, der
 
 ORDER = b"ISA*00~ST*850*0001~SE*2*0001~"
 PKCS7 = "application/pkcs7-mime"
@@ -93,7 +94,7 @@ def test_b07_damaged_compression_is_refused(open_door: as2.Policy, damage: Calla
 
 def test_the_inflate_limit_is_the_agreements(us: Company) -> None:
     body = compressed(zlib.compress(entity(bytes(1000))))
-    policy = as2.Policy((), as2.Trust(), False, False, inflate=cms.InflateLimit(size=1000))
+    policy = as2.Policy((), as2.Trust(), False, False, inflate=deflate.InflateLimit(size=1000))
     assert refusal(message(PKCS7, body), policy).reason == "DECOMPRESS_LIMIT"
 
 
@@ -157,24 +158,6 @@ def test_b06_weak_encryption_is_never_made(us: Company) -> None:
 
 
 # B05, as far as this layer reaches: one answer for every failure
-
-
-def changed(body: bytes, *, key: bytes | None = None, content: bytes | None = None) -> bytes:
-    """The same envelope with another encrypted key or other encrypted content."""
-    version, recipients, encrypted_content = der.parse(body).children[1].children[0].children
-    fields = [child.encoded() for child in recipients.children[0].children]
-    if key is not None:
-        fields[3] = der.tlv(der.OCTETS, key)
-    pieces = [child.encoded() for child in encrypted_content.children]
-    if content is not None:
-        pieces[2] = der.tlv(0x80, content)
-    infos = der.tlv(der.SET, der.sequence(*fields))
-    inner = der.sequence(version.encoded(), infos, der.sequence(*pieces))
-    return der.sequence(cms.ENVELOPED_DATA, der.tlv(0xA0, inner))
-
-
-def ciphertext(body: bytes) -> bytes:
-    return der.parse(body).children[1].children[0].children[2].children[2].content
 
 
 def test_b05_every_failure_behind_cbc_or_pkcs1_reads_the_same(

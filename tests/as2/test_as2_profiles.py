@@ -23,7 +23,7 @@ from as2_peer import (
 )
 
 from gateway import as2
-from gateway.as2 import cms
+from gateway.as2 import deflate
 from gateway.as2.signed import Spelling
 
 ORDER = b"ISA*00*~\r\nST*850*0001~\r\n"
@@ -219,7 +219,7 @@ def test_h2_base64_is_accepted_at_every_layer_and_as_a_header_of_http(
     plain = entity(ORDER)
     coded = entity(as_base64(ORDER), encoding="base64")
     mime = "application/pkcs7-mime"
-    compressed = b"".join(cms.compress(iter([plain])))
+    compressed = b"".join(deflate.compress(iter([plain])))
     kind, signed_body = multipart_signed(coded, openssl.sign(partner, coded, "-md", "sha256"))
     signed = f"Content-Type: {kind}\r\n\r\n".encode() + signed_body
     inner = entity(as_base64(compressed), mime, "base64")

@@ -14,6 +14,7 @@ from email.message import EmailMessage
 
 import pytest
 from as2_peer import NOW, Company, OpenSSL, Sent, build, multipart_signed, open_message
+from as2_receipts import by_hand
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -318,30 +319,6 @@ def test_b10_forged_receipts_prove_nothing(partner: Company, stranger: Company) 
         assert judged.error
     expired = as2.parse_receipt(good.headers, good.body, expected=expected, now=NOW + timedelta(days=400))
     assert expired.status is as2.ReceiptStatus.INVALID
-
-
-REPORT = "multipart/report; report-type=disposition-notification; boundary=r"
-
-
-def by_hand(report: str, partner: Company, *, content_type: str = REPORT) -> as2.BuiltReceipt:
-    """A signed receipt whose report's fields are written by hand."""
-    part = (
-        f"Content-Type: {content_type}\r\n\r\n"
-        "--r\r\nContent-Type: text/plain\r\n\r\nthanks\r\n"
-        f"--r\r\nContent-Type: message/disposition-notification\r\n\r\n{report}\r\n--r--\r\n"
-    ).encode()
-    signature = cms.sign(hashlib.sha256(part).digest(), partner.identity, "sha256", NOW)
-    body = (
-        b"--s\r\n" + part + b"\r\n--s\r\n"
-        b"Content-Type: application/x-pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-        + base64.encodebytes(signature) + b"\r\n--s--"
-    )  # fmt: skip
-    headers = [
-        ("as2-from", '"RECEIVER"'),
-        ("AS2-TO", "SENDER"),
-        ("content-type", "Multipart/Signed; Boundary=s"),
-    ]
-    return as2.BuiltReceipt(headers, body)
 
 
 DELIVERED, FAILED, INVALID = as2.ReceiptStatus.DELIVERED, as2.ReceiptStatus.FAILED, as2.ReceiptStatus.INVALID

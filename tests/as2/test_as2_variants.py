@@ -16,7 +16,7 @@ import pytest
 from as2_peer import NOW, Company, OpenSSL, build, company, message, multipart_signed
 
 from gateway import as2
-from gateway.as2 import anatomy, cms, variants
+from gateway.as2 import anatomy, deflate, variants
 from gateway.as2.region import Region, Scratch
 from gateway.as2.signed import Signing
 
@@ -108,7 +108,7 @@ def compressed(inner: bytes) -> bytes:
     """An entity of CompressedData."""
     return (
         b'Content-Type: application/pkcs7-mime; smime-type=compressed-data\r\n'
-        b"Content-Transfer-Encoding: binary\r\n\r\n" + b"".join(cms.compress(iter([inner])))
+        b"Content-Transfer-Encoding: binary\r\n\r\n" + b"".join(deflate.compress(iter([inner])))
     )  # fmt: skip
 
 
