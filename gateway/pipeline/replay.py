@@ -172,13 +172,7 @@ def _queue(
         home.engine.unname(conn, uniq=f"read:{carried.id}")
         arrive.queue_reading(home, conn, carried.id, carried.partner, release=release)
     elif carried is not None:
-        conn.execute(
-            update(transmission)
-            .where(transmission.c.id == carried.id)
-            .values(status="queued", reason=None, error=None, done_at=None, first_sent_at=None)
-        )
-        addressed = home.config.partner(outbound.addressee(conn, carried))
-        outbound.queue_sending(home, conn, carried.id, addressed, again=True)
+        sending.queue_again(home, conn, carried)
     home.note(
         conn,
         "replayed",

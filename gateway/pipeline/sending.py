@@ -383,7 +383,8 @@ def receipt_overdue(home: Home, job: Job) -> Done:
 
     def commit(conn: Connection) -> None:
         row = conn.execute(select(transmission).where(transmission.c.id == identity)).one()
-        relation = partner.as2 if (partner := home.config.partners.get(row.partner)) is not None else None
+        partner = home.config.partners.get(row.partner)
+        relation = partner.as2 if partner is not None else None
         addressed = home.config.partners.get(outbound.addressee(conn, row))
         if row.status != "sent":
             return
@@ -418,11 +419,16 @@ def resend(home: Home, conn: Connection, row: Row[Any]) -> None:
     up, has all its attempts again.
     """
     if not home.engine.hurry(conn, uniq=f"{outbound.SENDING}{row.id}"):
-        home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{row.step}")
-        _changed(conn, row, status="queued", reason=None, error=None, done_at=None, first_sent_at=None)
-        partner = home.config.partner(outbound.addressee(conn, row))
-        outbound.queue_sending(home, conn, row.id, partner, again=True)
+        queue_again(home, conn, row)
     outbound.note(home, conn, row, "resent", f"{row.filename} to {row.partner}: an operator asked for it")
+
+
+def queue_again(home: Home, conn: Connection, row: Row[Any]) -> None:
+    """Have what was sent or given up sent from the start, with all its attempts."""
+    home.engine.cancel(conn, uniq=f"mdn-due:{row.id}:{row.step}")
+    _changed(conn, row, status="queued", reason=None, error=None, done_at=None, first_sent_at=None)
+    partner = home.config.partner(outbound.addressee(conn, row))
+    outbound.queue_sending(home, conn, row.id, partner, again=True)
 
 
 def resubmit(home: Home, conn: Connection, row: Row[Any]) -> str:
