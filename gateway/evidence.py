@@ -31,6 +31,7 @@ from gateway.as2.region import Region
 from gateway.as2.signed import digest_name
 from gateway.errors import Code, Failure
 from gateway.home import Home
+from gateway.pipeline import outbound
 from gateway.wire import Covered, Pinned, Wire
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in the zip, so that it is the same each time
@@ -122,7 +123,7 @@ def _write(home: Home, found: Wire, bundle: _Bundle, payload: Region) -> _Proofs
     else:
         bundle.add("payload", payload.chunks(), f"the file itself; its name was {row.filename or 'not told'}")
         files["payload"] = payload
-        for one in wire.attachments(home, row):
+        for one in outbound.attachments(home, row):
             name = f"attachments/{one.ordinal}"
             with home.store.fetch(one.sha256, verify=True) as file:
                 files[name] = found.scratch.keep(Region.of(file).chunks())

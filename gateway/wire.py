@@ -25,8 +25,9 @@ from gateway.as2.variants import Base, Departure
 from gateway.config import As2, Partner
 from gateway.errors import Failure
 from gateway.home import Home
+from gateway.pipeline import outbound
 from gateway.store import StoreCorrupt
-from gateway.store.tables import as2_former_id, as2_message, attachment, document, transmission
+from gateway.store.tables import as2_former_id, as2_message, document, transmission
 
 Pairs = list[tuple[str, str]]
 
@@ -244,15 +245,7 @@ def _content(
     row = wire.row
     with ExitStack() as stack:
         source = stack.enter_context(home.store.fetch(row.sha256, verify=True))
-        files = [
-            as2.Attachment(
-                stack.enter_context(home.store.fetch(one.sha256, verify=True)),
-                one.content_type,
-                one.filename,
-                one.content_id,
-            )
-            for one in attachments(home, row)
-        ]
+        files = outbound.opened(home, stack, outbound.attachments(home, row))
         return wire.scratch.keep(
             as2.covered(
                 source,
@@ -266,13 +259,6 @@ def _content(
                 encoding=encoding,
             )
         )
-
-
-def attachments(home: Home, row: Row[Any]) -> list[Row[Any]]:
-    """The files beside the payload, in order."""
-    query = select(attachment).where(attachment.c.transmission == row.id).order_by(attachment.c.ordinal)
-    with home.store.read() as conn:
-        return list(conn.execute(query))
 
 
 def _mic(region: Region, digest: str) -> str:

@@ -33,7 +33,7 @@ from gateway.engine import Dead, Done, Job, Retry
 from gateway.errors import Code, DeadReason, Failure
 from gateway.home import Home
 from gateway.pipeline import outbound
-from gateway.store.tables import attachment, certificate_exchange, new_id, transmission
+from gateway.store.tables import certificate_exchange, new_id, transmission
 
 if TYPE_CHECKING:
     from gateway.as2 import cem
@@ -100,10 +100,7 @@ def _parts(home: Home, row: Row[Any]) -> list[cem.Part]:
     """The parts of what came: the payload, which is its root, and what stood beside it. Raises CemError."""
     from gateway.as2 import cem
 
-    with home.store.read() as conn:
-        beside = conn.execute(
-            select(attachment).where(attachment.c.transmission == row.id).order_by(attachment.c.ordinal)
-        ).all()
+    beside = outbound.attachments(home, row)
     if row.size + sum(one.size for one in beside) > cem.MAX_BODY:
         raise cem.CemError(f"more than {cem.MAX_BODY} bytes")
     with home.store.fetch(row.sha256, verify=True) as stream:

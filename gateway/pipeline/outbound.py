@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -21,7 +22,7 @@ from edi import documents
 from edi.documents import Document
 from edi.problems import CannotWrite, EdiError
 from edi.tree import Interchange, syntax_of
-from gateway import edi, numbers
+from gateway import as2, edi, numbers
 from gateway.config import Ack, Partner
 from gateway.edi import Answer, Body, Envelope, Numbered, Row
 from gateway.edi.agreed import envelope, map_choice
@@ -320,6 +321,26 @@ def resubmit(home: Home, conn: Connection, sent: Record[Any], partner: Partner) 
         expect(home, conn, partner, one.id, home.config.ack(partner, one.type), now, resent=True)
     conn.execute(update(document_table).where(carried).values(transmission=identity))
     return identity
+
+
+def attachments(home: Home, sent: Record[Any]) -> list[Record[Any]]:
+    """The files beside the payload of a transmission, in order."""
+    query = select(attachment).where(attachment.c.transmission == sent.id).order_by(attachment.c.ordinal)
+    with home.store.read() as conn:
+        return list(conn.execute(query))
+
+
+def opened(home: Home, stack: ExitStack, files: Sequence[Record[Any]]) -> list[as2.Attachment]:
+    """Those files for a message to be built of, open until the stack is closed. Raises StoreCorrupt."""
+    return [
+        as2.Attachment(
+            stack.enter_context(home.store.fetch(one.sha256, verify=True)),
+            one.content_type,
+            one.filename,
+            one.content_id,
+        )
+        for one in files
+    ]
 
 
 def addressee(conn: Connection, row: Record[Any]) -> str:

@@ -35,7 +35,7 @@ from gateway.home import Home
 from gateway.http import Answer, Unreachable, beginning, refusal
 from gateway.pipeline import outbound, receipts, rollover
 from gateway.store import after_commit
-from gateway.store.tables import as2_former_id, attachment, new_id, transmission
+from gateway.store.tables import as2_former_id, new_id, transmission
 from sftp.client import HostKeyChanged, SftpError
 
 Commit = Callable[[Connection], None]  # what a send that was made has to record
@@ -288,10 +288,7 @@ def _renamed(home: Home, conn: Connection, row: Row[Any]) -> None:
 def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
     """Build the wire form and store it before the first send, so that every attempt is the same bytes."""
     config, now = home.config, home.now()
-    with home.store.read() as conn:
-        attached = conn.execute(
-            select(attachment).where(attachment.c.transmission == row.id).order_by(attachment.c.ordinal)
-        ).all()
+    attached = outbound.attachments(home, row)
     if attached and not relation.attachments:
         raise Dead(DeadReason.NOT_AGREED, f"{row.partner} takes one file in a message: attachments = false")
     receipt = None
@@ -320,15 +317,7 @@ def _build(home: Home, job: Job, row: Row[Any], relation: As2) -> Row[Any]:
                 content_type=row.content_type or "application/octet-stream",
                 filename=row.filename,
                 content_id=row.content_id,
-                attachments=[
-                    as2.Attachment(
-                        stack.enter_context(home.store.fetch(one.sha256, verify=True)),
-                        one.content_type,
-                        one.filename,
-                        one.content_id,
-                    )
-                    for one in attached
-                ],
+                attachments=outbound.opened(home, stack, attached),
                 sign=sign,
                 encrypt=encrypt,
                 compress=relation.compress,
