@@ -375,9 +375,9 @@ def _moment(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:  # of the first and the last day, UTC may have none
         raise CemError(f"{text[:40]!r} is no date and time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_certs_only(data: bytes) -> tuple[Certificate, ...]:

@@ -264,7 +264,7 @@ def _retry_after_s(answer: Answer, now: datetime) -> float:
     text = (answer.header("Retry-After") or "").strip()
     if text.isdecimal() and text.isascii():
         return float(text[:9])
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError):
         at = parsedate_to_datetime(text)
         return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
     return 0.0

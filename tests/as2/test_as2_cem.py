@@ -222,6 +222,8 @@ def test_e08_a_doctype_in_another_encoding_is_refused_too(partner: Company, enco
         THEIRS.replace("keyEncipherment", "everything"),
         re.sub("<CertUsage>.*</CertUsage>", "", THEIRS),
         THEIRS.replace("2026-12-24T19", "the 24th"),
+        re.sub("(<RespondByDate>)[^<]*", r"\g<1>0001-01-01T00:00:00+14:00", THEIRS),
+        re.sub("(<RespondByDate>)[^<]*", r"\g<1>9999-12-31T23:59:59-14:00", THEIRS),
         THEIRS.replace("SERIAL", "17"),
         THEIRS.replace("SERIAL", "0x11"),
         THEIRS.replace("SERIAL", "9" * 101),
@@ -236,7 +238,7 @@ def test_e08_a_doctype_in_another_encoding_is_refused_too(partner: Company, enco
     ],
     ids=[
         "bytes after the XML", "a NUL", "not well-formed", "another root", "no requestId", "an unknown usage",
-        "no usage", "no date", "another serial number", "a serial number in hex", "an endless serial number",
+        "no usage", "no date", "a date before all time", "a date after all time", "another serial number", "a serial number in hex", "an endless serial number",
         "a part that did not come", "an endless issuer", "an issuer that steers a terminal",
         "no TrustRequest", "deep", "too large",
     ],

@@ -309,10 +309,14 @@ IN_50_MINUTES = "a date in 50 minutes"
         ("999999999999", "0s", 7100, 7200),
         ("3", "1h", 2800, 4320),
         ("soon", "100s", 79, 120),
+        (f"Mon, 01 Jan 2035 00:00:00 +{'9' * 20}", "100s", 79, 120),
         ("-5", "100s", 79, 120),
     ],
-    ids=["seconds", "a date", "more than our longest wait", "less than our own wait", "words", "negative"],
-)
+    ids=[
+        "seconds", "a date", "more than our longest wait", "less than our own wait", "words",
+        "an endless zone", "negative",
+    ],
+)  # fmt: skip
 def test_r2_g08_retry_after_is_honoured_within_bounds(
     made_home: Callable[..., Path], asked: str, first: str, least: int, most: int
 ) -> None:
