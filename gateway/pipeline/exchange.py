@@ -16,6 +16,7 @@ import dataclasses
 import logging
 import ssl
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -291,20 +292,19 @@ def _list(home: Home, partner: Partner, row: Row[Any], encrypt_from: datetime, *
     file = root / "certs" / f"{partner.name}-{row.fingerprint[:8]}.crt"
     if file.exists() and file.read_text() != pem:
         file = file.with_stem(f"{partner.name}-{row.fingerprint}")
-    values = _windows(file.relative_to(root), set(row.usages), encrypt_from)
     if not dry_run:
         file.parent.mkdir(exist_ok=True)
         replace(file, pem)
-    if values is None or is_listed(configuration.load(root), partner.name, row.fingerprint):
+    lacking = _lacking(configuration.load(root), partner.name, row, home.now())
+    if not lacking:
         return ""
+    values = _windows(file.relative_to(root), lacking, encrypt_from)
     return configuration.add_cert(root, partner.name, values, dry_run=dry_run)
 
 
-def _windows(file: Path, usages: set[str], encrypt_from: datetime) -> dict[str, Any] | None:
-    """The certificate's table; None for one of TLS alone, which is not about messages."""
+def _windows(file: Path, usages: set[str], encrypt_from: datetime) -> dict[str, Any]:
+    """The certificate's table, for signatures, encryption or both."""
     values: dict[str, Any] = {"file": str(file)}
-    if not usages & {SIGNATURE, ENCRYPTION}:
-        return None
     if ENCRYPTION not in usages:
         return values | {"use": "verify"}
     if SIGNATURE not in usages:
@@ -312,16 +312,16 @@ def _windows(file: Path, usages: set[str], encrypt_from: datetime) -> dict[str, 
     return values | {"encrypt_from": encrypt_from.astimezone(UTC).replace(microsecond=0)}
 
 
-def is_listed(config: Config, partner: str, fingerprint: str) -> bool:
-    """Whether partners.toml names this certificate for a partner."""
+def _lacking(config: Config, partner: str, row: Row[Any], now: datetime) -> set[str]:
+    """What of the uses asked for partners.toml does not name this certificate for; TLS is not its matter."""
+    lacking = {SIGNATURE, ENCRYPTION}.intersection(row.usages)
     relation = config.partners[partner].as2 if partner in config.partners else None
     for cert in relation.certs if relation is not None else ():
-        try:
-            if channels.certificate_of(cert).fingerprint == fingerprint:
-                return True
-        except Failure:
-            continue
-    return False
+        ended = cert.verify_until is not None and cert.verify_until <= now
+        with suppress(Failure):
+            if not ended and channels.certificate_of(cert).fingerprint == row.fingerprint:
+                lacking -= {"verify": {SIGNATURE}, "encrypt": {ENCRYPTION}}.get(cert.use, lacking)
+    return lacking
 
 
 def _decide(home: Home, partner: Partner, rows: Sequence[Row[Any]], status: str, reason: str | None) -> None:
@@ -369,8 +369,7 @@ def answer(home: Home, job: Job) -> Done:
     if partner is None or partner.channel != "as2":
         raise Dead(DeadReason.DELIVERY_EXHAUSTED, f"no AS2 URL of {job.payload['partner']} is configured")
     for row in rows:
-        used = set(row.usages) & {SIGNATURE, ENCRYPTION}
-        if row.status == "accepted" and used and not is_listed(home.config, partner.name, row.fingerprint):
+        if row.status == "accepted" and _lacking(home.config, partner.name, row, home.now()):
             raise Retry("partners.toml, as the server has it, does not name the certificate", after_s=2.0)
     response = cem.Response(
         rows[0].request_id,

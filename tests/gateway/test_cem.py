@@ -299,6 +299,33 @@ def test_f4_a_certificate_asked_about_once_for_each_use_waits_once_for_both(
     assert set(certs_of(world)[1]) == {"file", "encrypt_from"}
 
 
+@pytest.mark.parametrize("first", BOTH)
+def test_f4_a_certificate_accepted_for_one_use_and_then_for_the_other_serves_both(
+    world: World, made: dict[str, Company], first: str
+) -> None:
+    for number, usage in enumerate([first, *(one for one in BOTH if one != first)], 1):
+        world.asked(made["new"], (usage,), request_id=f"request-{number}@bigmart")
+        world.must("partner", "cem", "accept", "bigmart", "--encrypt-from", f"{NOW + 5 * DAY:%Y-%m-%d}")
+        eventually(lambda count=number: len(world.partner.exchanges) == count)
+    assert {cert.get("use") for cert in certs_of(world)[1:]} == {"verify", "encrypt"}
+    assert world.told(made["new"]) == "processed"
+    world.now = NOW + 5 * DAY
+    world.partner.peer = Peer("BIGMARTEDI", made["new"], made["us"].cert)
+    assert world.sent()["status"] == "delivered"
+    assert world.rows(direction="out")[-1].resend_of is None
+
+
+def test_f4_a_certificate_whose_listing_has_ended_is_listed_anew_when_it_is_accepted(
+    world: World, made: dict[str, Company]
+) -> None:
+    ended = listed(made["new"], verify_until=NOW - DAY)
+    world.write([ours(made["us"])], [listed(made["old"]), ended])
+    world.asked(made["new"])
+    world.must("partner", "cem", "accept", "bigmart", "--encrypt-from", f"{NOW + 5 * DAY:%Y-%m-%d}")
+    eventually(lambda: world.partner.exchanges)
+    assert world.told(made["new"]) == "processed"
+
+
 def test_f4_an_elliptic_curve_is_accepted_for_signatures_and_refused_for_encryption(
     world: World, tmp_path: Path
 ) -> None:
