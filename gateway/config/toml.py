@@ -359,7 +359,8 @@ def inline(value: object) -> str:
     import tomlkit
 
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{key} = {inline(item)}' for key, item in value.items())} }}"
+        pairs = (f"{tomlkit.key(key).as_string()} = {inline(item)}" for key, item in value.items())
+        return f"{{ {', '.join(pairs)} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(inline, value))}]"
     return tomlkit.item(value).as_string()

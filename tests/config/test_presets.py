@@ -210,6 +210,9 @@ def test_keys_of_a_partner_are_set_from_the_command_line_and_comments_stay(home:
         (["big", "as2.sign=md5"], 2, "expected one of"),
         (["big", "compress"], 2, "expected KEY=VALUE"),
         (["big", "as2..sign=none"], 2, "expected KEY=VALUE"),
+        (["big", 'as2.http={ "use r" = "x" }'], 2, "unknown key"),
+        (["big", 'as2.http={ "user = 1, p" = "x" }'], 2, "unknown key"),
+        (["big", "as2.http.a, b=1"], 2, "unknown key"),
         (["bug", "usage=T"], 3, "did you mean 'big'"),
     ],
 )
