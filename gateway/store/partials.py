@@ -193,15 +193,18 @@ class PartialWriter(BlobWriter):
 
     def abort(self) -> None:
         """Keep what has come, unless that is nothing."""
-        if self._path is not None and self._size == 0:
-            super().abort()
+        if self._size == 0:
+            self.forget()
         self._file.close()
 
     def forget(self) -> None:
         """Keep nothing of the transfer, nor that it was whole."""
         if self._whole is not None:
             self._whole.unlink(missing_ok=True)
-        super().abort()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)  # while it is locked: later, the name may be another's
+            self._path = None
+        self._file.close()
 
 
 class WholeWriter:

@@ -9,9 +9,10 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -414,6 +415,42 @@ def test_r5_without_space_for_it_nothing_is_kept(tmp_path: Path) -> None:
         assert store.partials.held("a", "2") == 0
         keeping.abort()
         assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+
+
+class Closing:
+    """A file that has something done the moment after it was closed, and its lock with it."""
+
+    def __init__(self, file: Any, then: Callable[[], None]) -> None:
+        self.file = file
+        self.then = then
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def close(self) -> None:
+        if not self.file.closed:
+            self.file.close()
+            self.then()
+
+
+@pytest.mark.parametrize("sent", [b"", b"x" * 101], ids=["nothing came", "too much came"])
+def test_r5_a_transfer_that_is_forgotten_takes_none_with_it_that_begins_at_that_moment(
+    tmp_path: Path, sent: bytes
+) -> None:
+    (tmp_path / "data").mkdir()
+    with Store.open(tmp_path / "data" / "a.db", blobs=tmp_path / "blobs") as store:
+
+        def begin() -> Any:
+            return store.partials.writer("a", "1", start=0, total=100, space=100)
+
+        first, second = begin(), []
+        first._file = Closing(first._file, lambda: second.append(begin()))
+        with suppress(PartialRange):
+            first.write(sent)
+        first.abort()
+        second[0].write(b"y" * 100)
+        assert second[0].commit().size == 100
+        second[0].abort()
 
 
 # As sender.
