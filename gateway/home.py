@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 DATABASE = "tradelane.db"
 
 _NOTE = insert(event)
+MOST_TOLD = 2000  # characters of a line of the timeline, which may hold what anyone has sent
 
 
 class Home:
@@ -87,13 +88,13 @@ class Home:
         document: str | None = None,
         transmission: str | None = None,
     ) -> None:
-        """Write a line of the timeline, in the transaction in which it happens."""
+        """Write a line of the timeline, cut where it is too long, in the transaction in which it happens."""
         conn.execute(
             _NOTE,
             {
                 "at": self.now(),
                 "name": name,
-                "text": text,
+                "text": text if len(text) <= MOST_TOLD else f"{text[: MOST_TOLD - 3]}...",
                 "partner": partner,
                 "correlation": correlation,
                 "document": document,

@@ -275,6 +275,27 @@ def test_what_anyone_can_post_fills_neither_the_timeline_nor_the_disk(tmp_path: 
             assert conn.execute(select(payload)).all() == []
 
 
+def test_f08_a_line_of_the_timeline_is_short_however_much_of_it_a_stranger_wrote(tmp_path: Path) -> None:
+    with trading(tmp_path, with_as2("http://127.0.0.1:9/as2"), run=False) as t:
+        conversation = Conversation(t.home)
+        names = [("AS2-Version", "1.2"), ("AS2-From", "MART"), ("AS2-To", "US"), ("Message-ID", "<1@mart>")]
+        wants = [
+            ("Disposition-Notification-To", "x"),
+            ("Receipt-Delivery-Option", "http://127.0.0.1:10/" + "x" * 30_000),
+        ]
+        with pytest.raises(as2.As2Refused):
+            conversation.request([*names, *wants])
+        kind = ("Content-Type", "message/disposition-notification")
+        body = b"Original-Message-ID: <%s@us>\r\nDisposition: a/b; processed\r\n\r\n" % (b"\xff" * 50_000)
+        with t.home.store.blobs.writer() as writer:
+            writer.write(body)
+            assert conversation.receive(conversation.request([*names, kind]), writer, "::1").status == 204
+        (refused,), (unmatched,) = t.events("refused"), t.events("unmatched")
+        assert refused.text.startswith("MDN_URL_REFUSED: MART asks for its receipt at http://127.0.0.1:10/")
+        assert unmatched.text.startswith("a receipt for ")
+        assert max(len(refused.text), len(unmatched.text)) <= 2000
+
+
 @pytest.mark.parametrize("name", [b"\xff.json", b"a" * 250 + b".json"])
 def test_a_file_of_the_erp_with_an_odd_name_holds_up_none_behind_it(tmp_path: Path, name: bytes) -> None:
     with trading(tmp_path) as t:
