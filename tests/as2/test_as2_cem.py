@@ -238,7 +238,8 @@ def test_e08_a_doctype_in_another_encoding_is_refused_too(partner: Company, enco
     ],
     ids=[
         "bytes after the XML", "a NUL", "not well-formed", "another root", "no requestId", "an unknown usage",
-        "no usage", "no date", "a date before all time", "a date after all time", "another serial number", "a serial number in hex", "an endless serial number",
+        "no usage", "no date", "a date before all time", "a date after all time",
+        "another serial number", "a serial number in hex", "an endless serial number",
         "a part that did not come", "an endless issuer", "an issuer that steers a terminal",
         "no TrustRequest", "deep", "too large",
     ],
