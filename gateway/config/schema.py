@@ -209,17 +209,23 @@ class Defaults(Struct, frozen=True, kw_only=True):
     )
 
 
+IpAddress = Annotated[str, Meta(pattern=r"^[0-9a-f.:]{2,39}\Z", description="an IP address")]
+
+
 class Server(Struct, frozen=True, kw_only=True):
     """Where we listen. `public_url` is our AS2 URL as partners reach it; async receipts are sent there.
 
     `max_body` is the most bytes one AS2 request may have; more is answered with 413. Bodies that broke off
     are kept for `partial_age`, up to `partial_space` bytes for each partner, so that they can be completed.
+    `proxies` are the addresses of proxies of ours before the AS2 listener: whom such a one names last in
+    X-Forwarded-For is who sent the request.
     """
 
     as2: Address = Address("0.0.0.0", 4080)  # noqa: S104 - partners come from outside
     web: Address = Address("127.0.0.1", 8080)
     sftp: Address = Address("0.0.0.0", 2222)  # noqa: S104
     public_url: str | None = None
+    proxies: tuple[IpAddress, ...] = ()
     max_body: Annotated[int, Meta(ge=1024, description="a number of bytes from 1024")] = 2 << 30
     partial_space: Annotated[int, Meta(ge=0, description="a number of bytes")] = 4 << 30
     partial_age: timedelta = timedelta(hours=24)

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -117,7 +118,7 @@ class _Endpoint:
 
     async def _take(self, http: Request, headers: list[tuple[str, str]]) -> Reply:
         """Write the body down; then judge it and answer. An unfinished body leaves nothing."""
-        peer = http.client.host if http.client is not None else "?"
+        peer = self._peer(http)
         request, into = await run_in_threadpool(self._begin, headers, peer)
         if isinstance(into, Reply):
             if "expect" not in http.headers:  # else it waits for 100 before it sends one
@@ -130,6 +131,15 @@ class _Endpoint:
             return await run_in_threadpool(self._conversation.receive, request, into, peer)
         finally:
             into.abort()
+
+    def _peer(self, http: Request) -> str:
+        """The address that sent the request: what a proxy of ours says, where it comes through one."""
+        peer = http.client.host if http.client is not None else "?"
+        if peer in self._home.config.server.proxies:
+            named = ",".join(http.headers.getlist("X-Forwarded-For")).rpartition(",")[2].strip()
+            with suppress(ValueError):
+                return str(ip_address(named))
+        return peer
 
     def _begin(self, headers: list[tuple[str, str]], peer: str) -> tuple[As2Request, Reply | Writer]:
         """What the headers ask for, and where its body goes, or the answer that they alone decide."""

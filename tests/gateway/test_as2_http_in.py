@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from serving import Gateway, interchange, made, number, order, partner, running
 
 from gateway.as2.request import unquoted
 from gateway.config import Address
+from gateway.pipeline.conversation import UNREADABLE_AN_HOUR
 from gateway.web import listener as module
 from gateway.web.listener import NEVER_FOLDED, Listener, unfolded
 
@@ -59,6 +61,31 @@ def in_the_clear(world: World, text: str) -> Message:
 
 def raw(message: Message, url: str) -> bytes:
     return request(url, message.headers, message.body)
+
+
+def from_behind_proxies(message: Message, *seen: str) -> Message:
+    return message.with_headers(x_forwarded_for=", ".join(seen))
+
+
+@pytest.mark.parametrize("proxies", ['proxies = ["127.0.0.1"]', 'proxies = ["192.0.2.9"]', ""])
+def test_b05_behind_our_proxy_nobody_shuts_a_partner_out_by_speaking_in_its_name(
+    tmp_path: Path, proxies: str
+) -> None:
+    ours = "127.0.0.1" in proxies
+    company = Company.made(tmp_path / "theirs", "bigmart")
+    gateway = made(tmp_path, partner("bigmart", "BIGMARTEDI", ("08", "9254110060")), server=proxies)
+    shutil.copy(company.cert, gateway.home / "certs")
+    peer = Peer("BIGMARTEDI", company, gateway.home / "certs" / "us.crt")
+    good = peer.message(interchange(number(), order("PO-BEHIND")))
+    wrong = good._replace(body=good.body[:-20] + bytes(20))
+    theirs, strange = "198.51.100.7", "203.0.113.1"
+    with running(gateway):
+        for count in range(UNREADABLE_AN_HOUR + 1):  # each pretends to have come by way of the partner
+            message = wrong.with_headers(message_id=f"<{count}@attack>")
+            answer = post(gateway.as2, from_behind_proxies(message, theirs, strange))
+            assert answer.status == (200 if count < UNREADABLE_AN_HOUR else 429)
+        assert post(gateway.as2, from_behind_proxies(good, theirs)).status == (200 if ours else 429)
+    assert f"messages of bigmart from {strange if ours else '127.0.0.1'} within an hour" in gateway.log
 
 
 # A listener alone, whose application tells what it was given.
