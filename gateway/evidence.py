@@ -278,23 +278,30 @@ def _receipt(
             )
         else:
             bundle.check("signed", "receipt.signature", "receipt.content", name)
-    _fields(found, bundle, proofs, exact, signed=signature is not None)
+    signed = answer.body if signature is None else signature.content.read()
+    _fields(found, bundle, proofs, exact, signed, "receipt.body" if signature is None else "receipt.content")
 
 
-def _fields(found: Wire, bundle: _Bundle, proofs: _Proofs, exact: Covered | None, *, signed: bool) -> None:
+def _fields(
+    found: Wire, bundle: _Bundle, proofs: _Proofs, exact: Covered | None, whole: bytes, source: str
+) -> None:
     """The fields of the receipt, which are read again by `verify.sh`."""
     answer, row = found.receipt, found.row
     assert answer is not None
     try:
         fields, _ = as2.read_report(answer.headers, answer.body)
+        notification = as2.read_notification(answer.headers, answer.body)
     except As2Error:
         proofs.lacks.append("a receipt that can be read")
         return
-    source = "receipt.content" if signed else "receipt.body"
-    if _in_plain(found):
+    signed, fields_in = source == "receipt.content", "receipt.notification"
+    in_plain = notification in whole
+    if in_plain:  # alone, because what it says may be said otherwise in the text for people before it
+        bundle.add(fields_in, [notification], "the part of it that says what was received")
+        bundle.check("part", source, fields_in, str(whole.index(notification)), str(len(notification)))
         message_id = fields.first("Original-Message-ID")
         if as2.bare_id(message_id) == as2.bare_id(row.message_id or "") and _word(message_id):
-            bundle.check("field", source, "Original-Message-ID", message_id)
+            bundle.check("field", fields_in, "Original-Message-ID", message_id)
             bundle.check("field", "message.headers", "Message-ID", _sent_id(found))
     value, _, named = fields.first("Received-Content-MIC").partition(",")
     value, digest = "".join(value.split()), digest_name(named)
@@ -307,21 +314,14 @@ def _fields(found: Wire, bundle: _Bundle, proofs: _Proofs, exact: Covered | None
             "in_receipt": f"{value}, {named.strip()}",
             "equal": mic == value,
         }
-        if _in_plain(found):
-            bundle.check("mic", "content", digest, source)
+        if in_plain:
+            bundle.check("mic", "content", digest, fields_in)
         if mic == value and signed and row.direction == "out" and row.status == "delivered":
             proofs.proves.append(f"{row.partner} received the content (non-repudiation of receipt)")
         elif mic == value and signed and row.direction == "in":
             proofs.proves.append("we told them, with our signature, that we received the content")
     elif not value:
         proofs.lacks.append("a MIC in the receipt: it does not say what was received")
-
-
-def _in_plain(found: Wire) -> bool:
-    """Whether the notification stands in the receipt as text, for grep and awk to read."""
-    answer = found.receipt
-    assert answer is not None
-    return b"disposition:" in answer.body.lower()
 
 
 def _sent_id(found: Wire) -> str:

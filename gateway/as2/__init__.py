@@ -48,6 +48,7 @@ from gateway.as2.receipt import (
     build_receipt,
     parse_receipt,
     read_claim,
+    read_notification,
     read_report,
 )
 from gateway.as2.request import (
@@ -115,6 +116,7 @@ __all__ = [
     "quoted",
     "read_claim",
     "read_names",
+    "read_notification",
     "read_report",
     "read_transfer",
     "told_held",

@@ -242,12 +242,24 @@ def read_report(pairs: Pairs, body: bytes) -> tuple[Headers, str]:
 
     Raises As2Error where there is no disposition notification in it.
     """
-    region = Region.of(io.BytesIO(body))
     with Scratch() as scratch:
-        entity = Entity(Headers.of(pairs), region, region)
-        if entity.content_type.value == "multipart/signed":
-            entity = mime.read_entity(mime.parts(entity, scratch)[0])
-        return _read_report(entity, scratch)
+        return _read_report(_unsigned(pairs, body, scratch), scratch)
+
+
+def read_notification(pairs: Pairs, body: bytes) -> bytes:
+    """The bytes of a receipt in which its fields stand; raises As2Error where there are none."""
+    with Scratch() as scratch:
+        notification, _ = _report_parts(_unsigned(pairs, body, scratch), scratch)
+        return notification.decoded(scratch).read()
+
+
+def _unsigned(pairs: Pairs, body: bytes, scratch: Scratch) -> Entity:
+    """A receipt without the signature around it."""
+    region = Region.of(io.BytesIO(body))
+    entity = Entity(Headers.of(pairs), region, region)
+    if entity.content_type.value == "multipart/signed":
+        entity = mime.read_entity(mime.parts(entity, scratch)[0])
+    return entity
 
 
 def parse_receipt(pairs: Pairs, body: bytes, *, expected: Expected, now: datetime) -> Receipt:
@@ -292,7 +304,18 @@ def _judged(headers: Headers, body: Region, scratch: Scratch, expected: Expected
 
 
 def _read_report(entity: Entity, scratch: Scratch) -> tuple[Headers, str]:
-    """The fields of the notification and the text for people. Raises As2Error if there is no notification.
+    """The fields of the notification and the text for people. Raises As2Error if there is no notification."""
+    notification, parts = _report_parts(entity, scratch)
+    texts = (part for part in parts if part.content_type.value == "text/plain")
+    text = next((part.decoded(scratch).read(0, 4000) for part in texts), b"")
+    fields = _report_fields(notification.decoded(scratch).read().decode("latin-1"))
+    return fields, "".join(char for char in text.decode("latin-1") if char.isprintable() or char == "\n")[
+        :1000
+    ]
+
+
+def _report_parts(entity: Entity, scratch: Scratch) -> tuple[Entity, list[Entity]]:
+    """The notification, and all parts of the report. Raises As2Error unless there is one notification.
 
     A part that cannot be read is none: some write the text without a header block.
     """
@@ -305,12 +328,7 @@ def _read_report(entity: Entity, scratch: Scratch) -> tuple[Headers, str]:
     notifications = [part for part in parts if part.content_type.value == "message/disposition-notification"]
     if len(notifications) != 1:
         raise mime.malformed(f"{len(notifications)} disposition notifications")
-    texts = (part for part in parts if part.content_type.value == "text/plain")
-    text = next((part.decoded(scratch).read(0, 4000) for part in texts), b"")
-    fields = _report_fields(notifications[0].decoded(scratch).read().decode("latin-1"))
-    return fields, "".join(char for char in text.decode("latin-1") if char.isprintable() or char == "\n")[
-        :1000
-    ]
+    return notifications[0], parts
 
 
 def _report_fields(text: str) -> Headers:

@@ -216,13 +216,14 @@ class Peer:
         sign: bool = True,
         disposition: str = "processed",
         as2_from: str | None = None,
+        text: str = "Received.",
     ) -> Message:
         """A receipt written by hand."""
         boundary = uuid.uuid4().hex
         report = (
             "Content-Type: multipart/report; report-type=disposition-notification; "
             f'boundary="{boundary}"\r\n\r\n'
-            f"--{boundary}\r\nContent-Type: text/plain\r\n\r\nReceived.\r\n\r\n"
+            f"--{boundary}\r\nContent-Type: text/plain\r\n\r\n{text}\r\n\r\n"
             f"--{boundary}\r\nContent-Type: message/disposition-notification\r\n\r\n"
             f"Reporting-UA: peer\r\nFinal-Recipient: rfc822; {self.as2_id}\r\n"
             f"Original-Message-ID: {original_message_id}\r\n"

@@ -252,6 +252,32 @@ def test_the_same_transmission_gives_the_same_zip_whose_names_are_safe_and_which
 
 @pytest.mark.external("openssl")
 @pytest.mark.external("unzip")
+def test_what_a_receipt_says_to_people_neither_spoils_the_evidence_nor_makes_it(
+    world: World, tmp_path: Path
+) -> None:
+    """Who signs a receipt writes its text, too, and may want it to prove less than it does, or more."""
+
+    def answer(headers: Headers, body: bytes) -> Answer:
+        right = mic(world.bigmart.open(headers, body).signed_part)
+        told, text = (right, mic(b"other")) if good else (mic(b"other"), right)
+        words = f"Original-Message-ID: <other@us>\r\nReceived-Content-MIC: {text}, sha-256"
+        receipt = world.bigmart.receipt(dict(headers)["Message-ID"], lambda: told, text=words)
+        return Answer(200, receipt.headers, receipt.body)
+
+    usual, world.url.answer = world.url.answer, answer
+    try:
+        for good, status in ((True, "delivered"), (False, "failed")):
+            identity = sent(world, "bigmart", until_is=status)
+            folder = tmp_path / status
+            folder.mkdir()
+            found = verified(exported(world, identity, folder))
+            assert (found.exit == 0) is good, found.out
+    finally:
+        world.url.answer = usual
+
+
+@pytest.mark.external("openssl")
+@pytest.mark.external("unzip")
 def test_a_receipt_with_another_mic_is_exported_and_does_not_verify(world: World, tmp_path: Path) -> None:
     def answer(headers: Headers, body: bytes) -> Answer:
         receipt = world.bigmart.receipt(dict(headers)["Message-ID"], lambda: mic(b"other content"))
