@@ -181,7 +181,7 @@ def raw(id: str, part: int | None) -> None:
     sys.stdout.buffer.flush()
 
 
-@doc.command()
+@doc.command(short_help="What is wrong, where, and what to do next.")
 @click.argument("id")
 @click.option(
     "--save-certificate",
@@ -191,7 +191,7 @@ def raw(id: str, part: int | None) -> None:
     help="Write the certificate that came with its signature, PEM. It is not trusted by that.",
 )
 def explain(id: str, save: Path | None) -> None:
-    """What is wrong with a document or transmission, where, and what to do next.
+    """What is wrong with it, where, and what to do next.
 
     Of an AS2 message that failed its stored bytes are looked into: which form of the content was signed, by
     whom, to whom it was encrypted. None of this is told to the partner.
@@ -208,6 +208,7 @@ def explain(id: str, save: Path | None) -> None:
             _save_certificate(home, id, save)
     inside = [one for one in found.get("documents") or () if one["status"] in {"rejected", "held"}]
     proposed = dict.fromkeys(command for one in findings for command in one.commands)
+    advice = list(dict.fromkeys(one.advice for one in findings))
     again = any(command.startswith("tradelane doc re") for command in proposed)
     release = " --release" if found["status"] == "held" and found.get("reason") in BY_NUMBER else ""
     told = {
@@ -227,12 +228,12 @@ def explain(id: str, save: Path | None) -> None:
             }
             for one in findings
         ],
-        "next": "; ".join(one.advice for one in findings) or _next(found, inside),
+        "next": "; ".join(advice) or _next(found, inside),
         "commands": [
             *(f"tradelane doc explain {one['id']}" for one in inside),
             *proposed,
             f"tradelane doc raw {id}" if written else f"tradelane doc show {id} --json",
-            *([f"tradelane doc replay {id}{release}"] if replayable and not again else []),
+            *([_again(found, id) + release] if replayable and not again else []),
         ],
     }
     output.value(
@@ -243,15 +244,21 @@ def explain(id: str, save: Path | None) -> None:
                 *(f"  {_place(problem)}: {problem['message']}" for problem in told["problems"]),
                 *(f"  {answer}" for answer in told["answers"]),
                 *(f"  {finding['text']}" for finding in told["diagnosis"]),
-                f"Next: {told['next']}",
+                "Next: " + "\n      ".join(advice or [told["next"]]),
                 *(f"      {command}" for command in told["commands"]),
             ]
         ),
     )
 
 
+def _again(found: dict[str, Any], id: str) -> str:
+    """The command that goes on with it; what a partner refused over AS2 is built anew, as is agreed now."""
+    anew = found.get("reason") == "PEER_REJECTED" and found.get("channel") == "as2"
+    return f"tradelane doc {'resubmit' if anew else 'replay'} {id}"
+
+
 def _save_certificate(home: Home, identity: str, file: Path) -> None:
-    from gateway import diagnosis, keys
+    from gateway import certificates, diagnosis, keys
     from gateway.config.toml import replace
 
     certificate = diagnosis.embedded_certificate(home, identity)
@@ -262,7 +269,7 @@ def _save_certificate(home: Home, identity: str, file: Path) -> None:
             next=f"tradelane doc explain {identity}",
         )
     replace(file, keys.as_pem(keys.parse_certificate(certificate.der, where=str(file))))
-    output.note(f"wrote {file}: SHA-256 {certificate.fingerprint}")
+    output.note(f"wrote {file}: SHA-256 {certificates.long(certificate.fingerprint)}")
 
 
 def _answers(found: dict[str, Any]) -> list[str]:
@@ -301,6 +308,8 @@ def _next(found: dict[str, Any], inside: list[dict[str, Any]]) -> str:
         return "ask the partner what became of it: it accepts only a part of what was sent with it"
     if inside and not found.get("reason"):
         return f"{len(inside)} of its {len(found['documents'])} documents are not accepted: explain each"
+    if found["status"] == "queued":
+        return "nothing: it is sent when its turn comes; `tradelane outbox --status queued` shows what waits"
     return _NEXT.get(found.get("reason") or "", "nothing: it is not waiting for a person")
 
 
@@ -336,7 +345,7 @@ _NEXT = {
 }
 
 
-@doc.command()
+@doc.command(short_help="Do again what failed or was held.")
 @click.argument("id")
 @click.option("--release", is_flag=True, help="Read it though its control number speaks against it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done again, and do nothing.")
@@ -355,7 +364,7 @@ def replay(id: str, release: bool, dry_run: bool) -> None:
         output.value(queries.plain({"id": id, "step": step.value}), f"{id}: {verb} {step.value} again")
 
 
-@doc.command()
+@doc.command(short_help="Send the same message again, now.")
 @click.argument("id")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent again, and do nothing.")
 def resend(id: str, dry_run: bool) -> None:
@@ -375,7 +384,7 @@ def resend(id: str, dry_run: bool) -> None:
         )
 
 
-@doc.command()
+@doc.command(short_help="Send the same content as a new message.")
 @click.argument("id")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent anew, and do nothing.")
 def resubmit(id: str, dry_run: bool) -> None:

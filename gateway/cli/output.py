@@ -127,7 +127,15 @@ def _print_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Non
     if not lines:
         note("none")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    gap, widths, between = 2, _natural(headings, lines), len(headings) - 1
+    if sum(widths) + gap * between > console().width:
+        shorter = _short_times(headings, lines)
+        narrow = _narrowed(headings, shorter, console().width - between)
+        if narrow is None:
+            _print_records(headings, lines)
+            return
+        gap, widths, lines = 1, narrow, shorter
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
     for index, heading in enumerate(headings):
         numeric = all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", line[index]) for line in lines if line[index])
         table.add_column(
@@ -135,10 +143,57 @@ def _print_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Non
             justify="right" if numeric else "left",
             overflow="fold",
             no_wrap=heading in WHOLE,  # what people copy must not be broken over lines
+            width=widths[index],
         )
     for line in lines:
         table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in line))
     console().print(table)
+
+
+def _natural(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column, in characters of the terminal, if nothing is broken."""
+    from rich.cells import cell_len
+
+    return [max(cell_len(text) for text in column) for column in zip(headings, *lines, strict=True)]
+
+
+def _short_times(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """Times without seconds, and without the year where all are of one: 11-24 18:06Z."""
+    if "at" not in headings:
+        return lines
+    index = headings.index("at")
+    start = 5 if len({line[index][:4] for line in lines if line[index]}) == 1 else 0
+    return [
+        [*line[:index], f"{line[index][start:16]}Z" if line[index] else "", *line[index + 1 :]]
+        for line in lines
+    ]
+
+
+def _narrowed(headings: Sequence[str], lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Widths that fit into `room`, taken from the widest columns that may fold; none if they get too small."""
+    widths = _natural(headings, lines)
+    least = [
+        width if heading in WHOLE else min(width, max(len(heading), 20 if _is_prose(column) else 12))
+        for heading, width, column in zip(headings, widths, zip(*lines, strict=True), strict=True)
+    ]
+    while sum(widths) > room:
+        foldable = [index for index, width in enumerate(widths) if width > least[index]]
+        if not foldable:
+            return None
+        widths[max(foldable, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _is_prose(texts: Iterable[str]) -> bool:
+    return any(" " in text and len(text) > 24 for text in texts)
+
+
+def _print_records(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Each row as a block of labelled lines, for a terminal that is too narrow for the table."""
+    for number, line in enumerate(lines):
+        if number:
+            console().print()
+        console().print(_labelled(zip(headings, line, strict=True)))
 
 
 def value(item: Any, shown: RenderableType | str | Callable[[], RenderableType | str]) -> None:
@@ -158,15 +213,19 @@ def page(item: Any, lines: Callable[[], Iterable[tuple[str, object]]]) -> None:
     if settings().json or not sys.stdout.isatty():
         value(item, lambda: "\n".join(f"{label.strip()}\t{cell(text)}" for label, text in lines()))
         return
+    console().print(_labelled((label, cell(text)) for label, text in lines()))
+
+
+def _labelled(lines: Iterable[tuple[str, str]]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table.grid(padding=(0, 2))
+    grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, text in lines():
-        grid.add_row(label, Text(cell(text), style=_STYLES.get(cell(text), "")))
-    console().print(grid)
+    for label, text in lines:
+        grid.add_row(label, Text(text, style=_STYLES.get(text, "")))
+    return grid
 
 
 WHOLE = frozenset({"id", "at", "number", "status", "ack", "certificate", "fingerprint", "ends", "answer by"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,9 @@ SIGN = ["sha256", "sha384", "sha512", "sha1", "none"]
 ENCRYPT = ["aes256-cbc", "aes192-cbc", "aes128-cbc", "aes256-gcm", "aes128-gcm", "3des", "none"]
 
 
-@click.group(cls=Group, short_help="Add, list and show trading partners.")
+@click.group(cls=Group, short_help="Trading partners: add, change, look at; certificates.")
 def partner() -> None:
-    """Add, list and show trading partners."""
+    """Trading partners, as partners.toml names them: add, change, look at, and their certificates."""
 
 
 @partner.command()
@@ -116,7 +116,12 @@ def add(context: click.Context, /, name: str, **given: Any) -> None:
     for line, key, message in loaded.warnings:
         if key.startswith(f"partner.{name}"):
             output.note(f"partners.toml:{line}: {key}: {message}")
-    output.note("Next: tradelane doctor")
+    if certificate is not None:
+        _tell_of_validity(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    if added.status == "draft":
+        output.note(f"Next: tradelane doctor; then tradelane partner set {name} status=testing")
+    else:
+        output.note("Next: tradelane doctor")
 
 
 def _leave_to_preset(context: click.Context, given: dict[str, Any]) -> None:
@@ -177,6 +182,15 @@ def _copy_certificate(file: Path, pem: bytes) -> Path | None:
     file.parent.mkdir(exist_ok=True)
     replace(file, pem)
     return file
+
+
+def _tell_of_validity(begins: datetime, ends: datetime) -> None:
+    """Say at once of a certificate what would only show when the first message is refused."""
+    now = datetime.now(UTC)
+    if ends <= now:
+        output.note(f"it expired on {ends:%Y-%m-%d}: nothing signed with it is accepted")
+    elif begins > now:
+        output.note(f"it is not valid before {begins:%Y-%m-%d}")
 
 
 def _table(given: dict[str, Any], cert_file: str, ssh_keys: tuple[str, ...]) -> dict[str, Any]:
@@ -299,7 +313,7 @@ partner.add_command(certificates.cem)
 partner.add_command(certificates.crypto)
 
 
-@partner.command("presets")
+@partner.command("presets", short_help="What AS2 products need: presets, and why.")
 @click.argument("name", required=False)
 def presets_(name: str | None) -> None:
     """What AS2 products need: the presets for [partner.NAME.as2], what each sets, and why."""
@@ -353,7 +367,7 @@ def _toml(value: object) -> str:
     return inline(value)
 
 
-@partner.command("rotate-cert")
+@partner.command("rotate-cert", short_help="List a new certificate of a partner's beside the old.")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
@@ -393,22 +407,24 @@ def rotate_cert(name: str, file: Path, encrypt_from: datetime | None, *, dry_run
         raise
     output.value({"name": name, "sha256": fingerprint, "diff": diff}, diff)
     output.note(f"SHA-256 {fingerprint}: compare it with the partner, by telephone if need be")
+    _tell_of_validity(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    output.note(f"Next: tradelane partner certs {name}")
 
 
-@partner.command("set")
+@partner.command("set", short_help="Set keys of a partner in partners.toml.")
 @click.argument("name")
 @click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE...")
 @click.option("--dry-run", is_flag=True, help="Show the change and make none.")
 def set_(name: str, changes: tuple[str, ...], *, dry_run: bool) -> None:
     """Set keys of a partner in partners.toml: `as2.compress=none`, `as2.mdn.mode=async`, `status=live`.
 
-    A value is TOML, or a text as it stands; a key without a value is taken out. A running server takes the
-    change up within a second.
+    A value is TOML, or a text as it stands; `KEY=` takes the key out. A running server takes the change up
+    within a second.
     """
     from gateway import config
 
     try:
-        diff = config.set_keys(output.home(), name, dict(map(_change, changes)), dry_run=dry_run)
+        diff = _set_keys(name, list(map(_change, changes)), dry_run=dry_run)
     except config.ConfigInvalid as error:
         config.load(output.home())  # if the file is wrong already, that is what is told
         told = "\n".join(f"{key}: {message}" for _, key, message in error.problems)
@@ -416,19 +432,40 @@ def set_(name: str, changes: tuple[str, ...], *, dry_run: bool) -> None:
     output.value({"name": name, "dry_run": dry_run, "diff": diff}, diff or f"{name}: nothing to change")
 
 
-def _change(text: str) -> tuple[tuple[str, ...], Any]:
+def _set_keys(name: str, changes: list[tuple[tuple[str, ...], Any, str]], *, dry_run: bool) -> str:
+    """Set them as TOML reads them, or numbers as texts where only that is accepted, as of `profile=1.3`."""
+    from gateway import config
+
+    as_toml = {path: value for path, value, _ in changes}
+    try:
+        return config.set_keys(output.home(), name, as_toml, dry_run=dry_run)
+    except config.ConfigInvalid:
+        numbers = {path: text for path, value, text in changes if isinstance(value, int | float)}
+        if not numbers:
+            raise
+        try:
+            return config.set_keys(output.home(), name, as_toml | numbers, dry_run=dry_run)
+        except config.ConfigInvalid:
+            pass
+        raise
+
+
+def _change(text: str) -> tuple[tuple[str, ...], Any, str]:
+    """A key's path, its value as TOML reads it, or the text where it is no TOML, and the text."""
     import tomllib
 
     key, equals, value = text.partition("=")
     path = tuple(key.split("."))
     if not equals or not all(path):
-        raise click.UsageError(f"{text!r}: expected KEY=VALUE, such as as2.compress=none")
+        raise click.UsageError(
+            f"{text!r}: expected KEY=VALUE, such as as2.compress=none, or KEY= to take it out"
+        )
     if not value:
-        return path, None
+        return path, None, value
     try:
-        return path, tomllib.loads(f"value = {value}")["value"]
+        return path, tomllib.loads(f"value = {value}")["value"], value
     except tomllib.TOMLDecodeError:
-        return path, value
+        return path, value, value
 
 
 def _described(config: Config, partner: Partner) -> dict[str, Any]:

@@ -131,7 +131,9 @@ def _send(
         raise Failure(
             Code.NO_CHANNEL,
             f"{partner} is a draft" if to.status == "draft" else f"no channel leads to {partner}",
-            next=f"tradelane partner show {partner}",
+            next=f"tradelane partner set {partner} status=testing"
+            if to.status == "draft"
+            else f"tradelane partner show {partner}",
         )
     attachments = [(one, _name(one)) for one in attach]
     _check_attachments(home.config.hub(to), len(attachments))
@@ -163,7 +165,9 @@ def _check_attachments(carrier: Partner, count: int) -> None:
         raise Failure(
             Code.NO_CHANNEL,
             f"nothing goes with a file to {carrier.name}: its as2 table has no attachments = true",
-            next=f"tradelane partner show {carrier.name}",
+            next=f"tradelane partner set {carrier.name} as2.attachments=true"
+            if carrier.channel == "as2"
+            else f"tradelane partner show {carrier.name}",
         )
     if count >= MAX_PARTS:
         raise Failure(Code.USAGE, f"{count} attachments: at most {MAX_PARTS - 1} go with a file")
@@ -204,6 +208,8 @@ def _told(result: dict[str, Any], partner: str) -> str:
         return f"{result['transmission']}  delivered to {partner}: {proof}"
     if result["status"] == "failed":
         return f"{result['transmission']}  failed: {result['reason']}: {result['error']}"
+    if result["error"]:
+        return f"{result['transmission']}  queued for {partner}, and tried again: {result['error']}"
     return f"{result['transmission']}  queued for {partner}"
 
 
