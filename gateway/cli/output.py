@@ -170,7 +170,7 @@ def _short_times(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Seq
 
 
 def _narrowed(headings: Sequence[str], lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
-    """Widths that fit into `room`, taken from the widest columns that may fold; none if they get too small."""
+    """Widths that fit into `room`, taken from the widest columns that may fold; none if they get too low."""
     widths = _natural(headings, lines)
     least = [
         width if heading in WHOLE else min(width, max(len(heading), 20 if _is_prose(column) else 12))

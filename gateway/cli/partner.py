@@ -440,13 +440,15 @@ def _set_keys(name: str, changes: list[tuple[tuple[str, ...], Any, str]], *, dry
     try:
         return config.set_keys(output.home(), name, as_toml, dry_run=dry_run)
     except config.ConfigInvalid:
-        numbers = {path: text for path, value, text in changes if isinstance(value, int | float)}
+        numbers = {path: text for path, value, text in changes if type(value) in (int, float)}
         if not numbers:
             raise
         try:
             return config.set_keys(output.home(), name, as_toml | numbers, dry_run=dry_run)
-        except config.ConfigInvalid:
-            pass
+        except config.ConfigInvalid as error:
+            named = {".".join(("partner", name, *path)) for path in numbers}
+            if not named & {key for _, key, _ in error.problems}:  # it is something else that is wrong
+                raise
         raise
 
 

@@ -237,3 +237,29 @@ def test_showing_an_unknown_partner_is_exit_3_with_the_nearest_name(
     ran = run("--home", home, "partner", "show", "bigmrt")
     assert (ran.exit, ran.out) == (3, "")
     assert "no partner is named 'bigmrt' (did you mean 'bigmart'?)" in ran.err
+
+
+def test_set_takes_a_number_for_the_text_that_a_key_has(run: Run, home: Path, add_bigmart: Add) -> None:
+    add_bigmart()
+    changed = run("--home", home, "partner", "set", "bigmart", "as2.profile=1.3", "as2.attachments=true")
+    assert changed.exit == 0
+    assert '+profile = "1.3"' in changed.out
+    refused = run("--home", home, "partner", "set", "bigmart", "as2.profile=1.9")
+    assert refused.exit == 2
+    assert "partner.bigmart.as2.profile" in refused.err
+
+
+def test_set_says_how_a_key_is_taken_out(run: Run, home: Path, add_bigmart: Add) -> None:
+    add_bigmart()
+    refused = run("--home", home, "partner", "set", "bigmart", "as2.compress")
+    assert refused.exit == 2
+    assert "KEY= to take it out" in refused.err
+    assert '-compress = "none"' in run("--home", home, "partner", "set", "bigmart", "as2.compress=").out
+
+
+def test_what_is_not_valid_now_is_told_when_it_is_listed(run: Run, home: Path, add_bigmart: Add) -> None:
+    add_bigmart()
+    expired = Path(__file__).parent / "expired.crt"
+    ran = run("--home", home, "partner", "rotate-cert", "bigmart", expired)
+    assert ran.exit == 0
+    assert "it expired on 2025-01-01" in ran.err

@@ -117,6 +117,30 @@ def test_nothing_is_wider_than_the_terminal(home: Path, width: int) -> None:
         )
 
 
+def test_a_list_too_wide_is_narrowed_and_where_it_cannot_be_is_told_in_lines(
+    home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "a_file_with_a_long_name_000000001.txt"
+    file.write_text("x")
+    assert tradelane("--home", home, "send", "acme", file).returncode == 0
+    identity = json.loads(tradelane("--home", home, "outbox", "--json").stdout)["id"]
+
+    def lines(width: int) -> list[str]:
+        seen = on_a_terminal("--home", home, "outbox", width=width, NO_COLOR="1")
+        return [line.rstrip() for line in seen.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()]
+
+    wide, row = lines(140)
+    assert wide.split() == ["id", "partner", "channel", "file", "bytes", "at", "status"]
+    assert file.name in row
+    narrow, *rows = lines(80)
+    assert narrow.split() == wide.split()
+    assert rows[0].startswith(f"{identity} acme ")
+    assert rows[0].endswith("Z queued")
+    assert max(map(len, [narrow, *rows])) <= 80
+    labels = [line.split()[0] for line in lines(50)[:3]]
+    assert labels == ["id", "partner", "channel"]
+
+
 def test_what_is_sent_from_a_pipe_is_named_stdin(tmp_path: Path) -> None:
     home = ("--home", tmp_path / "h")
     tradelane(*home, "init")

@@ -450,6 +450,8 @@ def test_a_negative_receipt_is_explained_with_what_to_do(world: World, word: str
     assert "{" not in finding["text"] + finding["advice"]
     if word == "decryption-failed":
         assert "bigmart.crt" in finding["text"]
+        assert "us.crt" in finding["text"]
+    assert f"tradelane doc resubmit {told['id']}" in told["commands"]
 
 
 # (f) The way there.
@@ -464,6 +466,20 @@ def test_a_negative_receipt_is_explained_with_what_to_do(world: World, word: str
 def test_a_refusal_of_http_is_explained_by_its_status(world: World, status: int, code: str) -> None:
     told = world.failed(lambda headers, body: Answer(status, [], b""))
     assert only(told)["code"] == code
+    if status == 403:
+        assert "from NORTHWIND to BIGMARTEDI" in only(told)["text"]
+        assert only(told)["commands"][-1].startswith("tradelane doc resend ")
+
+
+@pytest.mark.external("openssl")
+def test_what_was_refused_under_an_as2_id_that_was_corrected_since_is_to_be_sent_anew(world: World) -> None:
+    told = world.failed(lambda headers, body: Answer(403, [], b""))
+    world.change("as2.id=BIGMART")
+    try:
+        now = world.gateway.must("doc", "explain", told["id"], "--json").json
+    finally:
+        world.change("as2.id=BIGMARTEDI")
+    assert only(now)["commands"][-1] == f"tradelane doc resubmit {told['id']}"
 
 
 def sent_to(world: World, url: str) -> dict[str, Any]:
