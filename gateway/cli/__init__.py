@@ -31,7 +31,7 @@ main = Root(
         "dead": ("gateway.cli.look:dead", "What was held, refused or given up, and waits for a person."),
         "evidence": (
             "gateway.cli.evidence:evidence",
-            "A transmission with its proofs, for others to verify.",
+            "Export a transmission with its proofs, to be verified by others.",
         ),
         "edi": ("gateway.cli.edi:edi", "Look into, check, answer and write EDI files."),
         "map": ("gateway.cli.maps:map_", "What of documents a map carries, and what not."),

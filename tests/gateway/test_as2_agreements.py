@@ -380,6 +380,19 @@ def test_f3_a_refused_file_does_not_take_its_name(world: World) -> None:
     assert told_of(world, "strict", "once.x12") == "processed"
 
 
+@pytest.mark.parametrize("name", ["../explained.x12", "explained.x12"])
+def test_f3_a_refused_name_is_explained_with_the_key_that_would_take_it(world: World, name: str) -> None:
+    told_of(world, "strict", "explained.x12")
+    peer = world.peers["strict"]
+    message = peer.message(edi(peer, f"PO-{number()}"), filename=name)
+    post(world.gateway.as2, message)
+    (row,) = world.gateway.received(message.id)
+    told = world.gateway.must("doc", "explain", row["id"], "--json").json
+    (finding,) = told["diagnosis"]
+    assert "name" in finding["text"]
+    assert finding["commands"] == ["tradelane partner set strict as2.filenames=warn"]
+
+
 def test_f3_a_legacy_partner_is_told_the_reason_in_words(world: World) -> None:
     peer = world.peers["legacy"]
     told_of(world, "legacy", "words.x12")

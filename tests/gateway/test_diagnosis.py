@@ -440,7 +440,8 @@ def test_an_answer_that_is_a_web_page_is_shown_as_what_it_is(world: World) -> No
 @pytest.mark.external("openssl")
 @pytest.mark.parametrize(
     "word", ["decryption-failed", "authentication-failed", "integrity-check-failed",
-             "insufficient-message-security", "unexpected-processing-error"],
+             "insufficient-message-security", "duplicate-filename", "illegal-filename",
+             "unexpected-processing-error"],
 )  # fmt: skip
 def test_a_negative_receipt_is_explained_with_what_to_do(world: World, word: str) -> None:
     told = world.failed(answered(world, lambda part: part, disposition=f"processed/error: {word}"))
