@@ -326,7 +326,7 @@ def test_f2_send_refuses_attachments_that_were_not_agreed(world: World, tmp_path
     refused = world.gateway.run("send", "usual", file, "--attach", file)
     assert refused.exit == 4
     assert "attachments = true" in refused.err
-    assert "tradelane partner show usual" in refused.err
+    assert "tradelane partner set usual as2.attachments=true" in refused.err
     many = [word for _ in range(64) for word in ("--attach", file)]
     assert world.gateway.run("send", "files", file, *many).exit == 2
     tried = world.gateway.must("send", "files", file, "--attach", file, "--dry-run", "--json").json
