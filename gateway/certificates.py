@@ -174,7 +174,11 @@ def _theirs(config: Config, owner: str, relation: As2, cert: Cert, now: datetime
     except Failure as failure:
         return _unreadable(owner, cert.file.name, cert.file, failure)
     words = []
-    if cert in relation.verifying_certs(now):
+    if not certificate.valid_from <= now <= certificate.valid_until:
+        words.append(
+            "verifies with a warning" if relation.unauthenticated == "warn" else "nothing: not valid"
+        )
+    elif cert in relation.verifying_certs(now):
         words.append("verifies")
     elif cert.use != "encrypt" and cert.verify_from is not None and now < cert.verify_from:
         words.append(f"verifies from {cert.verify_from:%Y-%m-%d}")

@@ -12,7 +12,7 @@ from gateway.cli.opening import open_home
 from gateway.cli.output import Command
 
 
-@click.command(cls=Command, short_help="A transmission with its proofs, for others to verify.")
+@click.command(cls=Command, short_help="Export a transmission with its proofs, to be verified by others.")
 @click.argument("identity", metavar="DOC")
 @click.option(
     "--out",

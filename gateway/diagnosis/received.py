@@ -32,7 +32,10 @@ class Received:
             return
         by_headers = next((words for words in _BY_HEADERS if words in (self.row.disposition or "")), None)
         if by_headers is not None:
-            yield Finding("headers", *_BY_HEADERS[by_headers], facts={"disposition": self.row.disposition})
+            names = by_headers.endswith("-filename")
+            commands = (set_keys(self.row.partner, {"filenames": "warn"}),) if names else ()
+            facts = {"disposition": self.row.disposition}
+            yield Finding("headers", *_BY_HEADERS[by_headers], commands, facts)
             return
         found = list(self._all(taken, relation))
         yield from found
@@ -167,6 +170,14 @@ _CURED = frozenset({DeadReason.AUTH_FAILED, DeadReason.DECRYPT_FAILED, DeadReaso
 
 # Where the headers alone decide: what is wrong, and what to do, by the words of the receipt.
 _BY_HEADERS = {
+    "duplicate-filename": (
+        'a file of this name came before, with other content, and filenames = "reject" is set',
+        "ask the partner to send it again under another name; or take names that repeat with a warning",
+    ),
+    "illegal-filename": (
+        'its file name has folders or control characters in it, and filenames = "reject" is set',
+        "ask the partner to send it again under a plain name; or take such names with a warning",
+    ),
     "invalid-message-id": (
         "its Message-ID holds blanks or control characters",
         "ask the partner to correct how their software makes a Message-ID",

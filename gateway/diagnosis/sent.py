@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Row
-
 from gateway import as2, wire
 from gateway.as2 import As2Error, mime, variants
 from gateway.as2.signed import digest_name
@@ -44,7 +42,7 @@ def findings(home: Home, found: Wire) -> Iterator[Finding]:
     if found.receipt is not None:
         yield from _receipt(home, found, relation)
     elif row.disposition is None:
-        yield from _transport(row, relation, wire.last_error(home, row))
+        yield from _transport(home, found, relation, wire.last_error(home, row))
 
 
 def _receipt(home: Home, found: Wire, relation: As2) -> Iterator[Finding]:
@@ -180,8 +178,10 @@ def _also_preset(keys: Mapping[str, str]) -> str:
 
 _REFUSED: dict[str, tuple[str, str]] = {
     "decryption-failed": (
-        "they cannot decrypt it: it was encrypted to {encrypted_to}",
-        "ask the partner whether they decrypt with the key of that certificate now; if not, list the new one",
+        "they cannot decrypt it, or hide behind that word that they cannot verify it: it was encrypted to "
+        "{encrypted_to} and signed with {signed_with}",
+        "ask the partner whether they decrypt with the key of that certificate now, and have listed ours; if "
+        "theirs is another, list it",
     ),
     "authentication-failed": (
         "they do not accept our signature, made with {signed_with}",
@@ -212,6 +212,11 @@ _REFUSED: dict[str, tuple[str, str]] = {
         "they do not know us by {as2_from}, or themselves by {as2_to}",
         "AS2 ids are exact, letter case included: compare them with the partner's",
     ),
+    "duplicate-filename": (
+        "they had a file of this name before, with other content",
+        "send it under a name of its own: a resubmitted message has the same name",
+    ),
+    "illegal-filename": ("they do not take its file name", "send it under a plain name, without spaces"),
     "unexpected-processing-error": (
         "their side failed, or does not tell why",
         "ask the partner what their log says for the Message-ID {message_id}",
@@ -273,8 +278,8 @@ WAYS: list[tuple[str, str, str, str, dict[str, str]]] = [
      {"mdn.mode": "async"}),
     (r"answered 40[17]", "http-authentication", "they, or a proxy, ask for a user and a password",
      "agree on a user and a password with the partner: as2.http.user, as2.http.password", {}),
-    (r"answered 403", "http-forbidden", "they refuse us before AS2 comes into it",
-     "ask the partner whether they let our address, our AS2 id and the URL in", {}),
+    (r"answered 403", "http-forbidden", "they refuse whoever sends it, before they look into it",
+     "ask the partner whether they know these AS2 ids, exactly so, and let our address in", {}),
     (r"answered (404|405|410)", "http-url", "there is no AS2 server at that path",
      "compare the URL with the partner's, letter case and path included", {}),
     (r"answered 411", "http-length", "they want a Content-Length", "send with a Content-Length",
@@ -295,8 +300,9 @@ WAYS: list[tuple[str, str, str, str, dict[str, str]]] = [
 ]  # fmt: skip
 
 
-def _transport(row: Row[Any], relation: As2, error: str | None) -> Iterator[Finding]:
+def _transport(home: Home, found: Wire, relation: As2, error: str | None) -> Iterator[Finding]:
     """Why nothing came back, by what the connection or the HTTP answer said."""
+    row = found.row
     if not error:
         return
     for pattern, code, text, advice, helpful in WAYS:
@@ -304,10 +310,16 @@ def _transport(row: Row[Any], relation: As2, error: str | None) -> Iterator[Find
             where = f"{relation.url}: " if relation.url and relation.url not in error else ""
             keys = _known(relation, helpful)
             commands = [set_keys(row.partner, keys)] if keys else []
+            headers = mime.Headers.of(found.headers)
+            names = as2.read_names(headers)
+            who = f", from {names[0]} to {names[1]}" if code == "http-forbidden" else ""
             if row.status == "failed":
-                anew = any(not key.startswith("http.") for key in keys)  # what is agreed shows in the bytes
+                # what is agreed shows in the bytes, and the two ids do
+                anew = any(not key.startswith("http.") for key in keys) or (
+                    names != (home.config.us.as2_id, relation.id)
+                )
                 commands.append(f"tradelane doc {'resubmit' if anew else 'resend'} {row.id}")
-            yield Finding(code, f"{text} ({where}{error})", advice, tuple(commands), {"error": error})
+            yield Finding(code, f"{text}{who} ({where}{error})", advice, tuple(commands), {"error": error})
             return
 
 
