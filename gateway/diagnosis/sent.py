@@ -310,8 +310,7 @@ def _transport(home: Home, found: Wire, relation: As2, error: str | None) -> Ite
             where = f"{relation.url}: " if relation.url and relation.url not in error else ""
             keys = _known(relation, helpful)
             commands = [set_keys(row.partner, keys)] if keys else []
-            headers = mime.Headers.of(found.headers)
-            names = as2.read_names(headers)
+            names = as2.read_names(found.headers)
             who = f", from {names[0]} to {names[1]}" if code == "http-forbidden" else ""
             if row.status == "failed":
                 # what is agreed shows in the bytes, and the two ids do
