@@ -15,7 +15,7 @@ main = Root(
         "demo": ("gateway.cli.run:demo", "One order, end to end, both sides on this machine."),
         "init": ("gateway.cli.setup:init", "Make a home: keys, partners.toml and folders."),
         "doctor": ("gateway.cli.setup:doctor", "Check configuration, keys, permissions, database and ports."),
-        "partner": ("gateway.cli.partner:partner", "Add, list and show trading partners."),
+        "partner": ("gateway.cli.partner:partner", "Trading partners: add, change, look at; certificates."),
         "serve": ("gateway.cli.run:serve", "Run the gateway until it is told to stop."),
         "send": ("gateway.cli.run:send", "Send a file to a partner."),
         "inbox": ("gateway.cli.look:inbox", "What partners have sent us."),
