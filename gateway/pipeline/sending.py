@@ -198,13 +198,7 @@ def _post(home: Home, job: Job, row: Row[Any], relation: As2, body: BinaryIO, *,
     if not relation.restart or total <= relation.restart_above:
         return channels.post(relation, headers, body)
     name = f"{row.id}-{row.wire_sha256[:32]}"
-    start = 0
-    if known:
-        us, them = as2.quoted(home.config.us.as2_id or ""), as2.quoted(relation.id)
-        told = channels.head(relation, as2.inquiry_headers(us, them, name))
-        if told.status == 500 and job.attempt % 2 == 0:  # locked; but some always answer so
-            raise Unreachable(f"{relation.url} says that the request before this one has not ended")
-        start = as2.told_held(told.headers, told.status)
+    start = _held(home, job, relation, name) if known else 0
     for _ in range(2):  # the second time from where the partner says that it is to go on
         start = min(start, total - 1) if start <= total else 0
         if start:
@@ -215,6 +209,25 @@ def _post(home: Home, job: Job, row: Row[Any], relation: As2, body: BinaryIO, *,
             break
         start = as2.told_held(answer.headers, answer.status)
     return answer
+
+
+def _held(home: Home, job: Job, relation: As2, name: str) -> int:
+    """How many bytes of a transfer the partner says it has. Raises Unreachable.
+
+    A partner that does not tell is asked again at the next attempt, and at every other one has nothing: some
+    answer 500, which says that the request before has not ended, or nothing at all to every HEAD.
+    """
+    patient = job.attempt % 2 == 0
+    us, them = as2.quoted(home.config.us.as2_id or ""), as2.quoted(relation.id)
+    try:
+        told = channels.head(relation, as2.inquiry_headers(us, them, name))
+    except Unreachable:
+        if patient:
+            raise
+        return 0
+    if told.status == 500 and patient:
+        raise Unreachable(f"{relation.url} says that the request before this one has not ended")
+    return as2.told_held(told.headers, told.status)
 
 
 def _note_restart(home: Home, row: Row[Any], start: int, total: int) -> None:

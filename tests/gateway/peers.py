@@ -374,6 +374,9 @@ def endpoint(
 
         def do_HEAD(self) -> None:
             kept.asked += 1
+            if kept.head is not None and kept.head.status == 0:  # it hangs up without an answer
+                self.close_connection = True
+                return
             self.send_response(kept.head.status if kept.head is not None else 501)
             for name, value in kept.head.headers if kept.head is not None else ():
                 self.send_header(name, value)
