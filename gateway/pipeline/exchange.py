@@ -263,7 +263,8 @@ def accept(
     """Trust certificates as they were asked for, from now on; the change to partners.toml.
 
     Messages are encrypted to one from `encrypt_from`, at once where it is None. The old certificate stays.
-    Raises Failure, with nothing changed; done again after a crash it comes to the same.
+    Done again after a crash it comes to the same. Raises Failure, with nothing changed, except where another
+    operator has decided meanwhile: then partners.toml names the certificate already, and the error says so.
     """
     if partner.as2 is None:
         what = f"{partner.name} has no AS2 agreement in partners.toml now"
