@@ -312,7 +312,7 @@ def test_f4_a_certificate_accepted_for_one_use_and_then_for_the_other_serves_bot
     world.now = NOW + 5 * DAY
     world.partner.peer = Peer("BIGMARTEDI", made["new"], made["us"].cert)
     assert world.sent()["status"] == "delivered"
-    assert world.rows(direction="out")[-1].resend_of is None
+    assert world.rows(direction="out")[-1].supersedes is None
 
 
 def test_f4_a_certificate_whose_listing_has_ended_is_listed_anew_when_it_is_accepted(
