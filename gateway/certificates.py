@@ -26,6 +26,7 @@ from gateway.engine import Done, Job
 from gateway.errors import Failure
 from gateway.home import Home
 from gateway.keys import fingerprint, read_certificates
+from gateway.store import after_commit
 from gateway.store.dialect import Upsert
 from gateway.store.tables import certificate_use, certificate_warning
 
@@ -70,7 +71,7 @@ def note_use(home: Home, conn: Connection, partner: str, look_up: LookUp, finger
     before = home.noted_uses.get(key)
     if before is not None and abs(now - before) < NOTED_EVERY:
         return
-    home.noted_uses[key] = now
+    after_commit(conn, lambda: home.noted_uses.update({key: now}))
     values = {"partner": partner, "look_up": look_up, "fingerprint": fingerprint, "last_at": now}
     conn.execute(_NOTE_USE.on(conn), values)
     for certificate in _listed_now(home.config, partner):

@@ -97,8 +97,8 @@ def close(
         .where(transmission.c.id == row.id)
         .values(status=status, reason=reason, error=receipt.error, done_at=home.now(), **values)
     )
-    again = receipt.status is as2.ReceiptStatus.FAILED and status == "failed"
-    if again and rollover.supersede(home, conn, now_is, receipt.error):
+    proved = receipt.status is as2.ReceiptStatus.FAILED and receipt.signed_with is not None
+    if proved and status == "failed" and rollover.supersede(home, conn, now_is, receipt.error):
         return
     outbound.note(
         home, conn, row, "failed", f"{row.filename} to {row.partner}: {late}{reason}: {receipt.error}"
@@ -148,9 +148,7 @@ def delivered(home: Home, conn: Connection, row: Row[Any], proof: str) -> None:
 
 # Of ours, to be posted.
 
-_BACKOFF = Backoff(
-    base_s=2.0, cap_s=300.0
-)  # soon after they can be reached again: a receipt late is a resend
+_BACKOFF = Backoff(base_s=2.0, cap_s=300.0)  # a short cap: a receipt that is late leads to a resend
 ATTEMPTS = 300  # about a day
 
 

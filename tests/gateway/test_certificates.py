@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from peers import Answer, Company, Headers, Message, Peer, openssl, post
 from rolling import DAY, NOW, Rolling, eventually, listed, ours, pair, rolling
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from gateway import as2, certificates, protection
 from gateway.store.lane_tables import job
@@ -437,6 +437,28 @@ def test_a_refusal_that_nobody_proves_is_answered_by_no_resend(tmp_path: Path, p
         assert len(world.url.received) == 1
 
 
+def test_a_refusal_without_a_signature_is_answered_by_no_resend_though_none_was_agreed(
+    tmp_path: Path, pairs: Pairs
+) -> None:
+    """It stands, as agreed; but who forges it must not choose which of their certificates we encrypt to."""
+
+    def answer(headers: Headers, _body: bytes) -> Answer:
+        peer = Peer("BIGMARTEDI", pairs.old, pairs.us_old.cert)
+        words = "processed/error: decryption-failed"
+        refused = peer.receipt(dict(headers)["Message-ID"], lambda: "", disposition=words, sign=False)
+        return Answer(200, refused.headers, refused.body)
+
+    theirs = [listed(pairs.old), listed(pairs.new, encrypt_from=NOW - DAY)]
+    with rolling(tmp_path, [ours(pairs.us_old)], theirs, answer) as world:
+        with (world.root / "partners.toml").open("a") as file:
+            file.write('mdn = { mode = "sync", signed = false }\n')
+        assert world.home.reload()
+        found = world.sent()
+        assert (found["status"], found["reason"]) == ("failed", "PEER_REJECTED")
+        assert len(world.url.received) == 1
+        assert world.events("rollover") == []
+
+
 def test_where_there_is_no_other_certificate_the_refusal_stands(tmp_path: Path, pairs: Pairs) -> None:
     ended = pair(tmp_path / "theirs", "ended", until=NOW - DAY)
     theirs = [listed(pairs.old), listed(ended), listed(pairs.new, verify_until=NOW - DAY)]
@@ -496,6 +518,27 @@ def test_a_use_is_recorded_at_most_once_a_minute_and_at_once_when_the_certificat
         assert last()[fingerprint(pairs.old)] == NOW + timedelta(seconds=60)
         with world.home.store.read() as conn:
             assert len(conn.execute(select(certificate_use)).all()) == 2
+
+
+def test_a_use_whose_transaction_came_to_nothing_is_recorded_by_the_next(
+    tmp_path: Path, pairs: Pairs
+) -> None:
+    with rolling(tmp_path, [ours(pairs.us_old)], [listed(pairs.old)]) as world:
+
+        def note(conn: Connection) -> None:
+            certificates.note_use(world.home, conn, "bigmart", "verify", fingerprint(pairs.old))
+
+        def note_and_fail(conn: Connection) -> None:
+            note(conn)
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            world.home.store.write(note_and_fail)
+        world.home.store.write(note)
+        with world.home.store.read() as conn:
+            assert [use.fingerprint for use in certificates.uses(conn)] == [fingerprint(pairs.old)]
+        with world.home.store.fetch(fingerprint(pairs.old), verify=True) as kept:
+            assert as2.load_certificate(kept.read()).fingerprint == fingerprint(pairs.old)
 
 
 def test_what_is_refused_uses_no_certificate_but_the_one_its_receipt_is_signed_with(
